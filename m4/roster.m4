@@ -1,0 +1,45 @@
+# roster.m4: how configure looks for compiler flags and libraries.
+
+# ROSTER_COMPILER_FLAG(VARIABLE, FLAG)
+# Adds FLAG to VARIABLE where the compiler and the linker take it together with CFLAGS. -Werror turns a warning about
+# the flag (glibc's about _FORTIFY_SOURCE without optimisation) into a refusal.
+AC_DEFUN([ROSTER_COMPILER_FLAG], [
+    AC_MSG_CHECKING([whether the compiler takes $2])
+    roster_saved_cflags="$CFLAGS"
+    CFLAGS="$CFLAGS $2 -Werror"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <stdlib.h>]], [[return (int)strtol("0", NULL, 10);]])],
+        [AC_MSG_RESULT([yes])
+         $1="$$1 $2"],
+        [AC_MSG_RESULT([no])])
+    CFLAGS="$roster_saved_cflags"
+])
+
+# ROSTER_LINKER_FLAG(VARIABLE, FLAG)
+# The same for a flag of the linker.
+AC_DEFUN([ROSTER_LINKER_FLAG], [
+    AC_MSG_CHECKING([whether the linker takes $2])
+    roster_saved_ldflags="$LDFLAGS"
+    LDFLAGS="$LDFLAGS $2"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+        [AC_MSG_RESULT([yes])
+         $1="$$1 $2"],
+        [AC_MSG_RESULT([no])])
+    LDFLAGS="$roster_saved_ldflags"
+])
+
+# ROSTER_MODULE(VARIABLE, PKG-CONFIG MODULE, DEBIAN PACKAGE)
+# A library that is needed and that pkg-config knows. The message names the package to install.
+AC_DEFUN([ROSTER_MODULE], [
+    PKG_CHECK_MODULES([$1], [$2], [],
+        [AC_MSG_ERROR([$2 was not found: install $3])])
+])
+
+# ROSTER_PLAIN_LIBRARY(VARIABLE, PKG-CONFIG MODULE, HEADER, LIBRARY, FUNCTION, DEBIAN PACKAGE)
+# A library that is needed and that pkg-config may not know.
+AC_DEFUN([ROSTER_PLAIN_LIBRARY], [
+    PKG_CHECK_MODULES([$1], [$2], [], [
+        AC_CHECK_HEADER([$3], [], [AC_MSG_ERROR([lib$4 was not found ($3 is missing): install $6])])
+        AC_CHECK_LIB([$4], [$5], [$1_LIBS=-l$4],
+            [AC_MSG_ERROR([lib$4 was not found (it has no $5): install $6])])
+    ])
+])

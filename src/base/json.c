@@ -1,0 +1,65 @@
+#include "base/json.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/log.h"
+
+static void drop(void *object)
+{
+    json_object_put(object);
+}
+
+json_object *json_keep(struct arena *arena, json_object *object)
+{
+    if (object != NULL) {
+        arena_cleanup(arena, drop, object);
+    }
+    return object;
+}
+
+struct text json_text(json_object *object)
+{
+    if (json_object_get_type(object) != json_type_string) {
+        return (struct text){NULL, 0};
+    }
+    return (struct text){json_object_get_string(object), (size_t)json_object_get_string_len(object)};
+}
+
+struct text json_print(struct arena *arena, json_object *object)
+{
+    size_t length = 0;
+    const char *text = json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+    invariant(text != NULL);
+    return text_copy(arena, (struct text){text, length});
+}
+
+json_object *json_parse(struct arena *arena, struct text text)
+{
+    if (text.data == NULL) {
+        return NULL;
+    }
+    struct json_tokener *tokener = json_tokener_new_ex(256);
+    invariant(tokener != NULL);
+    json_object *object = json_tokener_parse_ex(tokener, text.data, (int)text.length);
+    if (json_tokener_get_error(tokener) == json_tokener_continue) { /* a bare number, true, null: only the end of the text ends it */
+        object = json_tokener_parse_ex(tokener, "", 1);
+    }
+    json_tokener_free(tokener);
+    arena_account(arena, text.length * 20);
+    return json_keep(arena, object);
+}
+
+struct text json_list_of_texts(struct arena *arena, const struct text *texts, size_t count)
+{
+    struct buffer list;
+    buffer_init(&list, arena);
+    buffer_add_byte(&list, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            buffer_add_byte(&list, ',');
+        }
+        buffer_add_json(&list, texts[i]);
+    }
+    buffer_add_byte(&list, ']');
+    return buffer_text(&list);
+}

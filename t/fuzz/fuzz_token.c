@@ -1,0 +1,81 @@
+/* fuzz_token.c: a token from anywhere, and what is behind a good signature.
+ *
+ * The first byte says what the rest is: 'h' a header and 'p' a payload, which are signed with the right key here,
+ * since a fuzzer finds no signature; anything else a whole token. 'l' is a lifetime. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "auth/token.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct text key = {"0123456789abcdef0123456789abcdef", 32};
+
+#define require(condition) ((condition) ? (void)0 : abort())
+
+static struct text encode(struct arena *arena, struct text bytes)
+{
+    char *encoded = arena_alloc(arena, bytes.length / 3 * 4 + 5);
+    size_t length =
+        (size_t)EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)bytes.data, (int)bytes.length);
+    while (length > 0 && encoded[length - 1] == '=')
+        length--;
+    for (size_t i = 0; i < length; i++)
+        encoded[i] = encoded[i] == '+' ? '-' : encoded[i] == '/' ? '_' : encoded[i];
+    return (struct text){encoded, length};
+}
+
+static struct text sign(struct arena *arena, struct text header, struct text payload)
+{
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned mac_length = 0;
+    struct text first = encode(arena, header), second = encode(arena, payload);
+    struct text input = text_format(arena, "%.*s.%.*s", (int)first.length, first.data, (int)second.length, second.data);
+    HMAC(EVP_sha256(), key.data, (int)key.length, (const unsigned char *)input.data, input.length, mac, &mac_length);
+    struct text third = encode(arena, (struct text){(const char *)mac, mac_length});
+    return text_format(arena, "%s.%.*s", input.data, (int)third.length, third.data);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct arena *arena;
+    if (arena == NULL)
+        arena = arena_new(0);
+    if (size < 1 || size > 16384)
+        return 0;
+
+    /* A copy of exactly this size, so that a sanitizer sees each byte read beyond it. */
+    char *copy = malloc(size);
+    require(copy != NULL);
+    memcpy(copy, data, size);
+    struct text rest = {copy + 1, size - 1};
+    struct context context = {.arena = arena, .now_seconds = 1800000000};
+    struct text token = {copy, size};
+    if (*copy == 'h')
+        token = sign(arena, rest, TEXT("{\"id\":\"u1\",\"exp\":1900000000}"));
+    else if (*copy == 'p')
+        token = sign(arena, TEXT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), rest);
+    else if (*copy == 'l') {
+        int64_t seconds = 0;
+        if (token_parse_lifetime(rest, &seconds))
+            require(seconds == -1 || (seconds > 0 && seconds < INT64_C(100000000000)));
+    }
+
+    struct token result;
+    enum token_verdict verdict = token_verify(&context, token, key, *copy == 'p' && size % 2 == 0, &result);
+    if (verdict == TOKEN_GOOD) {
+        require(result.reason == NULL && result.id.data != NULL);
+        require(text_is_utf8(result.id) && memchr(result.id.data, '\0', result.id.length) == NULL);
+        require(result.expires_at == -1 || result.expires_at > context.now_seconds);
+        require(result.issued_at >= -1 && result.issued_at <= context.now_seconds);
+    } else
+        require(result.reason != NULL && result.id.data == NULL && result.jti.data == NULL && result.expires_at == -1);
+    arena_reset(arena);
+    free(copy);
+    return 0;
+}

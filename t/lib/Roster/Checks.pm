@@ -1,0 +1,74 @@
+# Roster::Checks: what must be true of every stack at its end, whatever the test was about.
+package Roster::Checks;
+use v5.36;
+
+use Test::More ();
+
+use Roster::Database;
+
+# Adds one subtest.
+sub run ($stack) {
+    my $test = Test::More->builder;
+    $test->subtest(
+        'the stack ends well, and its logs are clean', sub {
+            my $ran = $stack->running('roster');
+            my $status = $ran ? $stack->stop('roster') : 0;
+            $test->ok(defined $status && $status == 0, 'roster stops by itself, with status 0')
+                or $test->diag(defined $status ? "waitpid says $status" : 'it had to be killed');
+            $stack->stop;
+            my %logs = map { (m{([^/]+)$})[0] => Roster::Database::slurp($_) } grep { -f } glob "$stack->{directory}/log/*";
+            none($test, 'nothing alarming in the logs', alarming($stack, \%logs));
+            none($test, 'no report of a sanitizer or of valgrind', reports(\%logs));
+            none($test, 'no secret in any log', leaks($stack, \%logs));
+        });
+    if (!$test->is_passing) {
+        $test->diag($stack->log_tail($_)) for grep { $stack->log_text($_) ne '' } qw(roster roster-error);
+    }
+    return;
+}
+
+sub none ($test, $name, @faults) {
+    splice @faults, 10 if @faults > 10;
+    return $test->ok(!@faults, $name) || $test->diag(join "\n", @faults);
+}
+
+# Alerts, and workers that a signal ended: in nginx's shape, or as JSON.
+sub alarming ($stack, $logs) {
+    my @faults;
+    for my $name (grep { /^(?:roster|nginx)/ } sort keys %$logs) {
+        for my $line (split /\n/, $logs->{$name}) {
+            next if $line !~ /\[(?:alert|emerg)\]|"(?:severity|level)":\s*"(?:alert|emerg)"|\bsignal (?:4|6|7|8|11)\b|SIG(?:ILL|ABRT|BUS|FPE|SEGV)/;
+            next if grep { $line =~ $_ } @{$stack->{allowed}};
+            push @faults, "$name: $line";
+        }
+    }
+    return @faults;
+}
+
+# Their files are empty or absent where all is well (valgrind runs with --quiet).
+sub reports ($logs) {
+    my @faults;
+    for my $name (sort keys %$logs) {
+        my $text = $logs->{$name};
+        if ($name =~ /^(?:sanitizer|valgrind)/ ? $text =~ /\S/ : $text =~ /AddressSanitizer|LeakSanitizer|runtime error:/) {
+            push @faults, "$name: " . substr $text, 0, 4000;
+        }
+    }
+    return @faults;
+}
+
+# Where a secret stands, and its first letters.
+sub leaks ($stack, $logs) {
+    my @secrets = sort keys %{$stack->{secrets}};
+    return if !@secrets;
+    my $pattern = join '|', map { quotemeta } @secrets;
+    my @faults;
+    for my $name (sort keys %$logs) {
+        while ($logs->{$name} =~ /($pattern)/g) {
+            push @faults, "$name: " . substr($1, 0, 6) . '… at byte ' . $-[0];
+        }
+    }
+    return @faults;
+}
+
+1;

@@ -1,0 +1,184 @@
+/* private_server.h: a MariaDB or a Redis of the test's own, in a directory of its own, that is gone with it. */
+#ifndef ROSTER_T_PRIVATE_SERVER_H
+#define ROSTER_T_PRIVATE_SERVER_H
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct private_server {
+    char directory[64];
+    char socket[96];
+    int port; /* on the loopback; 0 where not asked for */
+    pid_t pid;
+};
+
+/* Ends the program as a test that could not run, where a server is not installed. */
+static inline void private_server_need(const char *program)
+{
+    char command[128];
+
+    setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+    snprintf(command, sizeof command, "command -v %s >/dev/null", program);
+    if (system(command) != 0) {
+        printf("1..0 # SKIP %s is not installed\n", program);
+        exit(0);
+    }
+}
+
+static inline void private_server_pause(int milliseconds)
+{
+    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+
+    nanosleep(&time, NULL);
+}
+
+/* A port that is free now. */
+static inline int private_server_free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        abort();
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+/* Starts a program whose output goes to DIRECTORY/log; it dies with us. */
+static inline pid_t private_server_spawn(const char *directory, char *const arguments[])
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        char log[96];
+        int fd;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        snprintf(log, sizeof log, "%s/log", directory);
+        fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        if (fd >= 0) {
+            dup2(fd, 1);
+            dup2(fd, 2);
+        }
+        execvp(arguments[0], arguments);
+        _exit(127);
+    }
+    return pid;
+}
+
+/* Waits until somebody listens at the socket; false after 30 s. */
+static inline bool private_server_listens(const struct private_server *server)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", server->socket);
+    for (int i = 0; i < 1500; i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        int connected = connect(fd, (struct sockaddr *)&address, sizeof address);
+
+        close(fd);
+        if (connected == 0)
+            return true;
+        if (waitpid(server->pid, NULL, WNOHANG) != 0)
+            return false;
+        private_server_pause(20);
+    }
+    return false;
+}
+
+static inline void private_server_directory(struct private_server *server, const char *socket_name)
+{
+    snprintf(server->directory, sizeof server->directory, "/tmp/roster-test-XXXXXX");
+    if (mkdtemp(server->directory) == NULL)
+        abort();
+    snprintf(server->socket, sizeof server->socket, "%s/%s", server->directory, socket_name);
+}
+
+static inline bool private_mariadb_start(struct private_server *server)
+{
+    char data[112], socket_option[128], port_option[32], user[80];
+    char *const arguments[] = {"mariadbd", "--no-defaults", user, data, socket_option, port_option,
+                               "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M",
+                               "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve",
+                               "--performance-schema=OFF", NULL};
+
+    snprintf(user, sizeof user, "--user=%s", getpwuid(geteuid())->pw_name);
+    snprintf(data, sizeof data, "--datadir=%s/data", server->directory);
+    snprintf(socket_option, sizeof socket_option, "--socket=%s", server->socket);
+    snprintf(port_option, sizeof port_option, "--port=%d", server->port);
+    server->pid = private_server_spawn(server->directory, arguments);
+    return private_server_listens(server);
+}
+
+/* A new MariaDB; root has no password. */
+static inline bool private_mariadb_new(struct private_server *server)
+{
+    char command[512];
+
+    private_server_directory(server, "mariadb.sock");
+    server->port = private_server_free_port();
+    snprintf(command, sizeof command,
+             "mariadb-install-db --no-defaults --datadir=%s/data --auth-root-authentication-method=normal --skip-test-db "
+             "--user=%s >%s/log 2>&1",
+             server->directory, getpwuid(geteuid())->pw_name, server->directory);
+    return system(command) == 0 && private_mariadb_start(server);
+}
+
+static inline bool private_redis_start(struct private_server *server)
+{
+    char *const arguments[] = {"redis-server", "--port", "0", "--unixsocket", server->socket, "--save", "",
+                               "--dir", server->directory, NULL};
+
+    unlink(server->socket);
+    server->pid = private_server_spawn(server->directory, arguments);
+    return private_server_listens(server);
+}
+
+static inline bool private_redis_new(struct private_server *server)
+{
+    private_server_directory(server, "redis.sock");
+    server->port = 0;
+    return private_redis_start(server);
+}
+
+static inline void private_server_stop(struct private_server *server, int signal_number)
+{
+    if (server->pid > 0) {
+        kill(server->pid, SIGCONT);
+        kill(server->pid, signal_number);
+        waitpid(server->pid, NULL, 0);
+        server->pid = 0;
+    }
+}
+
+static inline int private_server_unlink(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static inline void private_server_free(struct private_server *server)
+{
+    private_server_stop(server, SIGKILL);
+    nftw(server->directory, private_server_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+#endif
