@@ -39,13 +39,11 @@ CREATE TABLE IF NOT EXISTS `user` (
         char_length(`settings`) - char_length(replace(replace(`settings`, '{', ''), '[', '')) > 31)),
     `oauth` JSON NULL DEFAULT NULL CHECK (json_valid(`oauth`) OR (`oauth` LIKE '{%}' AND
         char_length(`oauth`) - char_length(replace(replace(`oauth`, '{', ''), '[', '')) > 31)),
-    `last_active_at` BIGINT NOT NULL,
-    `updated_at` BIGINT NOT NULL,
-    `created_at` BIGINT NOT NULL,
-    -- Ours. A token without a session of its own is over when its `iat` is not later than sessions_ended_at, unless
-    -- its `jti` is the one that was kept.
+    `last_active_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
+    `updated_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
+    `created_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
+    -- Ours. A token without a session of its own is over when its `iat` is not later than this.
     `sessions_ended_at` BIGINT NULL DEFAULT NULL,
-    `sessions_kept_jti` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL DEFAULT NULL,
     -- Ours: the email address for searches and orders, where accents do not count.
     `email_order` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_ai_ci GENERATED ALWAYS AS (`email`) STORED,
     PRIMARY KEY (`id`),
@@ -83,8 +81,8 @@ CREATE TABLE IF NOT EXISTS `group` (
         char_length(`meta`) - char_length(replace(replace(`meta`, '{', ''), '[', '')) > 31)),
     `permissions` JSON NULL DEFAULT NULL CHECK (json_valid(`permissions`) OR (`permissions` LIKE '{%}' AND
         char_length(`permissions`) - char_length(replace(replace(`permissions`, '{', ''), '[', '')) > 31)),
-    `created_at` BIGINT NOT NULL,
-    `updated_at` BIGINT NOT NULL,
+    `created_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
+    `updated_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
     PRIMARY KEY (`id`),
     KEY `group_by_name` (`name`, `id`),
     KEY `group_by_updated_at` (`updated_at`, `id`)
@@ -113,8 +111,8 @@ CREATE TABLE IF NOT EXISTS `api_key` (
         char_length(`data`) - char_length(replace(replace(`data`, '{', ''), '[', '')) > 31)),
     `expires_at` BIGINT NULL DEFAULT NULL,
     `last_used_at` BIGINT NULL DEFAULT NULL,
-    `created_at` BIGINT NOT NULL,
-    `updated_at` BIGINT NOT NULL,
+    `created_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
+    `updated_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
     -- Ours. is_primary: the one key that a user has at /auths/api_key; those with a name are 0. suffix: the key's last four
     -- characters, to show. routes: a list of paths, NULL for all.
     `is_primary` TINYINT(1) NOT NULL DEFAULT 1,
@@ -133,8 +131,8 @@ CREATE TABLE IF NOT EXISTS `oauth_session` (
     `provider` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
     `token` MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
     `expires_at` BIGINT NOT NULL,
-    `created_at` BIGINT NOT NULL,
-    `updated_at` BIGINT NOT NULL,
+    `created_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
+    `updated_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
     PRIMARY KEY (`id`),
     KEY `oauth_session_by_user` (`user_id`, `created_at`),
     CONSTRAINT `oauth_session_of_user` FOREIGN KEY (`user_id`) REFERENCES `user` (`id`) ON DELETE CASCADE ON UPDATE RESTRICT
@@ -143,11 +141,11 @@ CREATE TABLE IF NOT EXISTS `oauth_session` (
 CREATE TABLE IF NOT EXISTS `chat` (
     `id` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
     `user_id` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
-    `title` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_ai_ci NOT NULL,
+    `title` TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_ai_ci NOT NULL DEFAULT '',
     `chat` JSON NULL DEFAULT NULL CHECK (json_valid(`chat`) OR (`chat` LIKE '{%}' AND
         char_length(`chat`) - char_length(replace(replace(`chat`, '{', ''), '[', '')) > 31)),
-    `created_at` BIGINT NOT NULL,
-    `updated_at` BIGINT NOT NULL,
+    `created_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
+    `updated_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
     `share_id` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL DEFAULT NULL,
     `archived` TINYINT(1) NULL DEFAULT 0,
     `pinned` TINYINT(1) NULL DEFAULT 0,
@@ -179,8 +177,8 @@ CREATE TABLE IF NOT EXISTS `config` (
 CREATE TABLE IF NOT EXISTS `session` (
     `jti` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
     `user_id` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
-    `created_at` BIGINT NOT NULL DEFAULT 0,
-    `last_seen_at` BIGINT NOT NULL DEFAULT 0,
+    `created_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
+    `last_seen_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
     `expires_at` BIGINT NULL DEFAULT NULL,
     `address` VARCHAR(45) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL DEFAULT NULL,
     `user_agent` VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_ai_ci NULL DEFAULT NULL,
@@ -199,6 +197,6 @@ CREATE TABLE IF NOT EXISTS `picture` (
     `height` INT UNSIGNED NOT NULL,
     `size` INT UNSIGNED NOT NULL,
     `bytes` MEDIUMBLOB NOT NULL,
-    `created_at` BIGINT NOT NULL DEFAULT 0,
+    `created_at` BIGINT NOT NULL DEFAULT (UNIX_TIMESTAMP()),
     PRIMARY KEY (`hash`)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET=utf8mb4 COLLATE=utf8mb4_nopad_bin;

@@ -33,20 +33,25 @@ enum outcome session_issue(struct request *request, struct text user_id, struct 
 }
 
 /* The members that Session, SessionUser and the answer to /add begin with. A null token: an API key's caller. */
-static void serialise_session_members(struct request *request, struct text token, int64_t expires_at, const struct value *user)
+static void serialise_session_members(struct request *request, struct text token, const struct value *user)
 {
     struct buffer *body = &request->response.body;
     serialise_text_member(body, "token", token, true);
     serialise_text_member(body, "token_type", TEXT("Bearer"), false);
+    static const enum user_column columns[] = {USER_id, USER_email, USER_name, USER_role, USER_profile_image_url};
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        serialise_text_member(body, user_columns[columns[i]].name, user[columns[i]].text, false);
+    }
+}
+
+/* -1: the session lives for ever, or is an API key's. */
+static void serialise_expiry(struct buffer *body, int64_t expires_at)
+{
     serialise_key(body, "expires_at", false);
     if (expires_at < 0) {
         buffer_add_literal(body, "null");
     } else {
         buffer_add_integer(body, expires_at);
-    }
-    static const enum user_column columns[] = {USER_id, USER_email, USER_name, USER_role, USER_profile_image_url};
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-        serialise_text_member(body, user_columns[columns[i]].name, user[columns[i]].text, false);
     }
 }
 
@@ -76,7 +81,8 @@ enum outcome session_answer(struct request *request, struct text user_id, struct
     response_set_token_cookie(request, token, expires_at);
     struct buffer *body = &request->response.body;
     buffer_add_byte(body, '{');
-    serialise_session_members(request, token, expires_at, user);
+    serialise_session_members(request, token, user);
+    serialise_expiry(body, expires_at);
     outcome = serialise_permissions(request, user_id);
     buffer_add_byte(body, '}');
     return outcome;
@@ -92,8 +98,8 @@ enum outcome handle_session_get(struct request *request)
     }
     struct buffer *body = &request->response.body;
     buffer_add_byte(body, '{');
-    serialise_session_members(request, identity->is_api_key ? none : identity->token, identity->is_api_key ? -1 : identity->expires_at,
-                              user);
+    serialise_session_members(request, identity->is_api_key ? none : identity->token, user);
+    serialise_expiry(body, identity->is_api_key ? -1 : identity->expires_at);
     static const enum user_column texts[] = {USER_bio, USER_gender, USER_date_of_birth, USER_status_emoji, USER_status_message};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         serialise_text_member(body, user_columns[texts[i]].name, user[texts[i]].text, false);
@@ -322,7 +328,7 @@ enum outcome handle_user_add(struct request *request)
     }
     if (outcome == OK) {
         buffer_add_byte(&request->response.body, '{');
-        serialise_session_members(request, token, expires_at, row);
+        serialise_session_members(request, token, row);
         buffer_add_byte(&request->response.body, '}');
     }
     return outcome;

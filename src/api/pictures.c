@@ -1,5 +1,6 @@
 /* pictures.c: pictures of users, and the files that nginx asks for once. */
 #include "api/handlers.h"
+#include "base/picture.h"
 #include "store/picture_store.h"
 #include "store/user_store.h"
 
@@ -121,7 +122,7 @@ enum outcome handle_user_picture(struct request *request)
             return outcome;
         }
         context->problem = (struct problem){.code = ERROR_NONE}; /* the bytes are gone: the default stands in */
-    } else if (text_starts_with(address, "http://") || text_starts_with(address, "https://")) {
+    } else if (address.length > 0 && address.data[0] != '/' && picture_is_address(address)) { /* http(s), in any case */
         response_add_header(request, "Location", address);
         request->response.status = 302;
         request->response.no_body = true;

@@ -27,12 +27,14 @@ enum outcome handle_ready(struct request *request)
     const char *error;
     bool redis = redis_ping(context, &error);
     if (!database_is_ready(context)) {
+        enum outcome outcome = problem_set_detail(context, ERROR_UNAVAILABLE, 0, "MariaDB does not answer.");
         context->problem.retry_after_seconds = 1;
-        return problem_set_detail(context, ERROR_UNAVAILABLE, 0, "MariaDB does not answer.");
+        return outcome;
     }
     if (!redis && context->config->redis_required) {
+        enum outcome outcome = problem_set_detail(context, ERROR_UNAVAILABLE, 0, "Redis does not answer, and redis_required is yes.");
         context->problem.retry_after_seconds = 1;
-        return problem_set_detail(context, ERROR_UNAVAILABLE, 0, "Redis does not answer, and redis_required is yes.");
+        return outcome;
     }
     buffer_add_string(&request->response.body, redis ? "{\"ready\":true,\"redis\":true}" : "{\"ready\":true,\"redis\":false}");
     return OK;
@@ -119,6 +121,37 @@ static void print_text(struct buffer *body, const struct service_summary *summar
     }
 }
 
+/* Each worker by itself: what it does now, and how long already. */
+static void print_json_workers(struct buffer *body, const struct service_summary *summary)
+{
+    bool first = true;
+    int64_t now = clock_monotonic_microseconds();
+    serialise_key(body, "workers", false);
+    buffer_add_byte(body, '[');
+    for (unsigned i = 0; i < SCOREBOARD_SLOTS; i++) {
+        const struct scoreboard_slot *slot = &summary->board->slots[i];
+        int32_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed);
+        int32_t state = atomic_load_explicit(&slot->state, memory_order_relaxed);
+        int32_t pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+        if (pid == 0 || pool < 0 || pool >= POOL_COUNT || state < 0 || state > WORKER_LEAVING) {
+            continue;
+        }
+        const char *stage = atomic_load_explicit(&slot->stage, memory_order_relaxed);
+        int64_t started = load(&slot->request_started);
+        buffer_add_string(body, first ? "{" : ",{");
+        serialise_integer_member(body, "pid", pid, true);
+        serialise_text_member(body, "pool", text_of(pool_names[pool]), false);
+        serialise_text_member(body, "state", text_of(state_names[state]), false);
+        serialise_integer_member(body, "requests", load(&slot->requests), false);
+        serialise_text_member(body, "route", text_of(router_route_name(atomic_load_explicit(&slot->route, memory_order_relaxed))), false);
+        serialise_text_member(body, "stage", text_of(stage), false);
+        serialise_integer_member(body, "microseconds", started > 0 ? now - started : 0, false);
+        buffer_add_byte(body, '}');
+        first = false;
+    }
+    buffer_add_byte(body, ']');
+}
+
 static void print_json(struct buffer *body, const struct service_summary *summary)
 {
     buffer_add_byte(body, '{');
@@ -144,6 +177,7 @@ static void print_json(struct buffer *body, const struct service_summary *summar
         buffer_add_byte(body, '}');
     }
     buffer_add_byte(body, '}');
+    print_json_workers(body, summary);
     serialise_key(body, "routes", false);
     for (unsigned route = 0; route <= ROUTE_COUNT; route++) {
         const struct scoreboard_route *counters = &summary->board->routes[route];

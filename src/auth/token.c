@@ -193,6 +193,8 @@ static const char *parse_segment(struct arena *arena, struct text segment, struc
      * has reason to hold it, not even behind an escaped backslash. */
     if (holds_escaped_nul(scan.document))
         return "a segment of the token holds \\u0000";
+    if (scan.bad_strings != NULL) /* json-c would put another character in its place */
+        return "a segment of the token holds half of a surrogate pair";
 
     if (tokener == NULL) {
         tokener = json_tokener_new_ex(JSON_DEPTH_MOST);

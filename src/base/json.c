@@ -33,6 +33,18 @@ struct text json_print(struct arena *arena, json_object *object)
     return text_copy(arena, (struct text){text, length});
 }
 
+size_t json_tree_bytes(struct text text)
+{
+    /* json-c makes room for 16 members in every object and for 32 elements in every list */
+    enum { OBJECT_BYTES = 900, LIST_BYTES = 400, VALUE_BYTES = 100 };
+    size_t bytes = text.length;
+    for (size_t i = 0; i < text.length; i++) {
+        char byte = text.data[i];
+        bytes += byte == '{' ? OBJECT_BYTES : byte == '[' ? LIST_BYTES : byte == ',' || byte == ':' ? VALUE_BYTES : 0;
+    }
+    return bytes;
+}
+
 json_object *json_parse(struct arena *arena, struct text text)
 {
     if (text.data == NULL) {
@@ -45,7 +57,7 @@ json_object *json_parse(struct arena *arena, struct text text)
         object = json_tokener_parse_ex(tokener, "", 1);
     }
     json_tokener_free(tokener);
-    arena_account(arena, text.length * 20);
+    arena_account(arena, json_tree_bytes(text));
     return json_keep(arena, object);
 }
 

@@ -17,6 +17,9 @@ struct text json_text(json_object *object);
 /* `object` as JSON, without white space and needless escapes, copied into the arena. */
 struct text json_print(struct arena *arena, json_object *object);
 
+/* About how many bytes json-c takes for the tree of a JSON text, before it is parsed: an empty object takes several hundred times its text. */
+size_t json_tree_bytes(struct text text);
+
 /* Parses JSON that was stored, so is known to be good; NULL where it is not, or is null. Kept in the arena. */
 json_object *json_parse(struct arena *arena, struct text text);
 

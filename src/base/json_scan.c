@@ -209,6 +209,8 @@ static bool scan_number(struct scanner *scanner)
     }
     if (is_integer && digits > INTEGER_DIGITS_MOST)
         return fail(scanner, JSON_INTEGER_TOO_LONG, start, "this integer has more than 300 digits");
+    if (is_integer && *start == '-' && (digits > 19 || (digits == 19 && memcmp(start + 1, "9223372036854775808", 19) > 0)))
+        scanner->scan->below_64_bits = true;
     return true;
 }
 

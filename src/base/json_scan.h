@@ -37,6 +37,7 @@ struct json_scan {
     const char *reason;   /* static, our words; NULL for JSON_GOOD */
     struct text document; /* the text without a byte order mark */
     struct json_bad_string *bad_strings; /* in order; in the arena; NULL unless JSON_GOOD */
+    bool below_64_bits;   /* an integer below -2^63 stands somewhere: json-c reads it as -2^63 */
 };
 
 /* Scans `body`. Never fails otherwise; recursion is bounded by depth_most (the outermost container has depth 1). */

@@ -565,7 +565,10 @@ static bool sink_open(struct sink *sink, const char *name)
     } else {
         /* O_NONBLOCK is for a FIFO that nobody reads: it must neither hold us here nor later. */
         sink->kind = SINK_FILE;
-        sink->fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+        int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+        if (geteuid() == 0)
+            flags |= O_NOFOLLOW; /* the directory may be the workers': no link there may lead root elsewhere */
+        sink->fd = open(name, flags, 0640);
         return sink->fd >= 0;
     }
     return true;

@@ -599,12 +599,11 @@ static bool bind_columns(struct statement *statement)
     return bound;
 }
 
-static bool prepare(struct context *context, struct statement *statement, struct failure *failure)
+static bool prepare(struct statement *statement, struct failure *failure)
 {
     close_handle(statement);
     statement->handle = mysql_stmt_init(database.mysql);
     invariant(statement->handle != NULL);
-    context->statement_count++;
     if (mysql_stmt_prepare(statement->handle, statement->sql, statement->length) != 0 || !bind_columns(statement)) {
         fail_statement(failure, statement->handle);
         close_handle(statement);
@@ -749,7 +748,7 @@ static void run(struct context *context, struct statement *statement, const stru
     if (!ensure_connection(context, failure)) {
         return;
     }
-    if (statement->handle == NULL && !prepare(context, statement, failure)) {
+    if (statement->handle == NULL && !prepare(statement, failure)) {
         return;
     }
     invariant(statement->parameter_count == parameter_count);

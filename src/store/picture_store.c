@@ -161,7 +161,7 @@ enum outcome picture_store_adopt(struct context *context, struct result *rows, u
     enum outcome outcome =
         database_execute(context,
                          "SELECT u.id, u.profile_image_url FROM user u JOIN JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$')) wanted "
-                         "ON u.id = wanted.id WHERE LEFT(u.profile_image_url, 5) = 'data:'",
+                         "ON u.id = wanted.id WHERE LOWER(LEFT(u.profile_image_url, 5)) = 'data:'",
                          (struct parameter[]){BIND_TEXT(json_list_of_texts(context->arena, ids, count))}, 1, &found, ERROR_NONE);
     for (size_t i = 0; outcome == OK && i < rows->row_count; i++) {
         struct value *row = rows->values + i * rows->column_count;

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "store/config_store.h"
 #include "store/picture_store.h"
 #include "store/session_store.h"
@@ -249,7 +250,13 @@ static enum outcome merge_json(struct context *context, void *argument)
     {
         json_object_object_add(whole, key, json_object_get(value));
     }
+    if (json_columns[merge->column].column == USER_settings && !json_object_object_get_ex(whole, "ui", NULL)) {
+        json_object_object_add(whole, "ui", json_object_new_object()); /* wherever settings are shown, they have it */
+    }
     merge->whole = json_print(context->arena, whole);
+    if ((int64_t)merge->whole.length > context->config->request_body_limit) {
+        return problem_set_detail(context, ERROR_CONTENT_TOO_LARGE, 0, "Together with what is stored already this is larger than this server takes.");
+    }
     return database_execute(
         context, json_columns[merge->column].set,
         (struct parameter[]){BIND_TEXT(merge->whole), BIND_INTEGER(context->now_seconds), BIND_TEXT(merge->user_id)}, 3, NULL, ERROR_NONE);
@@ -450,6 +457,7 @@ static void close_sign_up(struct context *context, json_object *document, void *
 struct addition {
     struct user_new *user;
     bool sign_up;
+    int64_t created_at;
 };
 
 /* Who is first, and what a later one gets, is decided under a lock that every addition takes: the row of the first migration, which is always there. */
@@ -460,12 +468,15 @@ static enum outcome decide_first(struct context *context, struct addition *addit
     enum outcome outcome = database_execute(context, "SELECT number FROM schema_migration ORDER BY number LIMIT 1 FOR UPDATE", NULL, 0,
                                             &result, ERROR_NONE);
     if (outcome == OK) {
-        outcome = database_execute(context, "SELECT EXISTS (SELECT 1 FROM user)", NULL, 0, &result, ERROR_NONE);
+        outcome = database_execute(context, "SELECT MIN(created_at) FROM user", NULL, 0, &result, ERROR_NONE);
     }
     if (outcome != OK) {
         return outcome;
     }
-    user->became_first = result_row(&result, 0)->integer == 0;
+    /* The primary administrator is the oldest account, by the second: whoever comes in the same second counts as a second younger. */
+    const struct value *oldest = result_row(&result, 0);
+    user->became_first = oldest->is_null;
+    addition->created_at = oldest->is_null || context->now_seconds > oldest->integer ? context->now_seconds : oldest->integer + 1;
     if (user->became_first) {
         user->role = TEXT("admin");
         return config_store_change_within(context, close_sign_up, NULL);
@@ -500,7 +511,7 @@ static enum outcome add_within(struct context *context, void *argument)
                                          BIND_TEXT(user->picture),
                                          BIND_INTEGER(context->now_seconds),
                                          BIND_INTEGER(context->now_seconds),
-                                         BIND_INTEGER(context->now_seconds)};
+                                         BIND_INTEGER(addition->created_at)};
         outcome = database_execute(context,
                                    "INSERT INTO user (id, email, role, name, profile_image_url, last_active_at, updated_at, created_at) "
                                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -522,7 +533,7 @@ static enum outcome add_within(struct context *context, void *argument)
 
 enum outcome user_store_add(struct context *context, struct user_new *user, bool sign_up)
 {
-    struct addition addition = {user, sign_up};
+    struct addition addition = {user, sign_up, 0};
     user->id = token_new_uuid(context->arena);
     if (user->picture.data == NULL) {
         user->picture = TEXT("/user.png");
@@ -541,6 +552,12 @@ static enum outcome delete_within(struct context *context, void *argument)
     }
     if (outcome == OK && text_equal(primary, *user_id)) {
         return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, "The primary administrator can't be deleted.");
+    }
+    if (outcome == OK) { /* the copies of shared chats: nobody owns them */
+        outcome = database_execute(context,
+                                   "DELETE copy FROM chat original JOIN chat copy ON copy.user_id = CONCAT('shared-', original.id) "
+                                   "WHERE original.owner_id = ?",
+                                   (struct parameter[]){BIND_TEXT(*user_id)}, 1, NULL, ERROR_NONE);
     }
     if (outcome == OK) { /* foreign keys take credentials, memberships, chats, keys, sessions along */
         outcome = change_user(context, "DELETE FROM user WHERE id = ?", (struct parameter[]){BIND_TEXT(*user_id)}, 1);

@@ -7,7 +7,7 @@
 
 #define SCHEMA_OF(name) SCHEMA_##name
 
-#define ROUTE(name, method, path, place, who, permission, body, query, gives, pool, limit, text)                       \
+#define ROUTE(name, method, path, place, who, permission, body, query, gives, pool, limit, text) \
     {#name, #method, path, #place, #who, #permission, SCHEMA_OF(body), SCHEMA_OF(query), #gives, #pool, #limit, text},
 static const struct route_document routes[] = {
 #include "tables/routes.def"
@@ -35,7 +35,17 @@ static const struct shape_row shapes[] = {
 #include "tables/shapes.def"
 };
 
-enum table { TABLE_NONE, TABLE_USER, TABLE_USER_INFO, TABLE_GROUP, TABLE_OAUTH_SESSION, TABLE_SESSION, TABLE_PERMISSIONS, TABLE_SETTINGS, TABLE_LDAP };
+enum table {
+    TABLE_NONE,
+    TABLE_USER,
+    TABLE_USER_INFO,
+    TABLE_GROUP,
+    TABLE_OAUTH_SESSION,
+    TABLE_SESSION,
+    TABLE_PERMISSIONS,
+    TABLE_SETTINGS,
+    TABLE_LDAP
+};
 
 enum { MAYBE = true, NEVER = false };
 
@@ -122,7 +132,8 @@ static bool row_has_error(const struct route_document *route, enum error_code co
     case ERROR_API_KEY_ENDPOINT_NOT_ALLOWED:
         return is_protected;
     case ERROR_ACCESS_PROHIBITED:
-        return strcmp(route->who, "VERIFIED") == 0 || strcmp(route->who, "ADMIN") == 0 || strcmp(route->permission, "NONE") != 0;
+        return strcmp(route->who, "VERIFIED") == 0 || strcmp(route->who, "ADMIN") == 0 ||
+               strcmp(route->permission, "NONE") != 0;
     case ERROR_BODY_PARSE_ERROR:
     case ERROR_BODY_INCOMPLETE:
     case ERROR_CONTENT_TOO_LARGE:
@@ -141,7 +152,8 @@ static bool row_has_error(const struct route_document *route, enum error_code co
     }
 }
 
-void document_each_error(const struct route_document *route, void (*each)(void *argument, enum error_code code, int status), void *argument)
+void document_each_error(const struct route_document *route,
+                         void (*each)(void *argument, enum error_code code, int status), void *argument)
 {
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
         if (row_has_error(route, code)) {
@@ -185,7 +197,8 @@ static enum member_type type_of_column(enum column_type type)
 
 typedef void member_function(void *argument, const struct member *member);
 
-static void each_column(enum table table, const struct column_row *rows, size_t count, member_function *each, void *argument)
+static void each_column(enum table table, const struct column_row *rows, size_t count, member_function *each,
+                        void *argument)
 {
     for (size_t i = 0; i < count; i++) {
         const struct column_document *column = find_column(table, rows[i].name);
@@ -209,7 +222,8 @@ static void each_setting(enum setting first, enum setting end, enum schema texts
     const struct schema_row *schema = schema_row(texts);
     for (enum setting i = first; i < end; i++) {
         const struct setting_row *setting = &setting_rows[i];
-        struct member member = {setting->key, MEMBER_TEXT, NULL, setting->type == SETTING_TYPE_NULLABLE || setting->type == SETTING_TYPE_INTEGER, NULL};
+        struct member member = {setting->key, MEMBER_TEXT, NULL,
+                                setting->type == SETTING_TYPE_NULLABLE || setting->type == SETTING_TYPE_INTEGER, NULL};
         if (setting->type == SETTING_TYPE_BOOLEAN) {
             member.type = MEMBER_BOOLEAN;
         } else if (setting->type == SETTING_TYPE_INTEGER) {

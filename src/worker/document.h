@@ -1,4 +1,5 @@
-/* document.h: routes.def, shapes.def and route_errors.def as C, for whoever describes the interface: OpenAPI and roster-api(7). It needs no handler. */
+/* document.h: routes.def, shapes.def and route_errors.def as C, for whoever describes the interface: OpenAPI and
+ * roster-api(7). It needs no handler. */
 #ifndef ROSTER_WORKER_DOCUMENT_H
 #define ROSTER_WORKER_DOCUMENT_H
 
@@ -27,7 +28,8 @@ const struct route_document *document_route(size_t index);
 bool document_route_is_protected(const struct route_document *route);
 
 /* Calls `each` once for every error that a route can have, in the order of errors.def. */
-void document_each_error(const struct route_document *route, void (*each)(void *argument, enum error_code code, int status), void *argument);
+void document_each_error(const struct route_document *route,
+                         void (*each)(void *argument, enum error_code code, int status), void *argument);
 
 enum shape_kind { SHAPE_OBJECT, SHAPE_LIST, SHAPE_OR_NULL, SHAPE_BOOLEAN, SHAPE_FREE, SHAPE_PLAIN, SHAPE_PICTURE };
 
@@ -44,7 +46,13 @@ const struct shape_row *document_find_shape(const char *name);
 bool document_shape_has_extra(const struct shape_row *shape);
 
 enum member_type {
-    MEMBER_TEXT, MEMBER_INTEGER, MEMBER_BOOLEAN, MEMBER_TEXTS, MEMBER_FREE, MEMBER_SHAPE, MEMBER_LIST,
+    MEMBER_TEXT,
+    MEMBER_INTEGER,
+    MEMBER_BOOLEAN,
+    MEMBER_TEXTS,
+    MEMBER_FREE,
+    MEMBER_SHAPE,
+    MEMBER_LIST,
     MEMBER_DATE,   /* of a column */
     MEMBER_SECTION /* of permissions: an object of booleans, see permission_row */
 };
@@ -52,15 +60,17 @@ enum member_type {
 struct member {
     const char *name;
     enum member_type type;
-    const char *of;       /* another shape, for SHAPE and LIST */
+    const char *of; /* another shape, for SHAPE and LIST */
     bool may_be_null;
-    const char *text;     /* NULL: the tables have none */
+    const char *text; /* NULL: the tables have none */
 };
 
 /* Calls `each` for the members of an object, in order. */
-void document_each_member(const struct shape_row *shape, void (*each)(void *argument, const struct member *member), void *argument);
+void document_each_member(const struct shape_row *shape, void (*each)(void *argument, const struct member *member),
+                          void *argument);
 
-/* The row of limits.def by its number: the route's limit that it belongs to, and one line of text. NULL behind the last. */
+/* The row of limits.def by its number: the route's limit that it belongs to, and one line of text. NULL behind the
+ * last. */
 struct limit_document {
     const char *name;
     const char *directive;

@@ -357,18 +357,23 @@ static void put_error_schemas(struct buffer *out)
 
     open_member(out, "ValidationError", '{');
     put_text_member(out, error_detail(ERROR_VALIDATION_ERROR));
-    put_raw(out, "\"type\":\"object\",\"required\":[\"detail\",\"code\"],\"additionalProperties\":false,\"properties\":{"
-                 "\"detail\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"object\",\"required\":[\"type\",\"loc\",\"msg\"],"
-                 "\"properties\":{\"type\":{\"type\":\"string\",\"description\":\"The kind of fault, as missing or string_type.\"},"
-                 "\"loc\":{\"type\":\"array\",\"description\":\"The place, as [\\\"body\\\",\\\"role\\\"].\",\"items\":{\"type\":[\"string\",\"integer\"]}},"
-                 "\"msg\":{\"type\":\"string\",\"description\":\"One plain sentence.\"}}}},"
-                 "\"code\":{\"type\":\"string\",\"const\":\"VALIDATION_ERROR\"}}");
+    put_raw(out,
+            "\"type\":\"object\",\"required\":[\"detail\",\"code\"],\"additionalProperties\":false,\"properties\":{"
+            "\"detail\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"object\",\"required\":[\"type\","
+            "\"loc\",\"msg\"],"
+            "\"properties\":{\"type\":{\"type\":\"string\",\"description\":\"The kind of fault, as missing or "
+            "string_type.\"},"
+            "\"loc\":{\"type\":\"array\",\"description\":\"The place, as "
+            "[\\\"body\\\",\\\"role\\\"].\",\"items\":{\"type\":[\"string\",\"integer\"]}},"
+            "\"msg\":{\"type\":\"string\",\"description\":\"One plain sentence.\"}}}},"
+            "\"code\":{\"type\":\"string\",\"const\":\"VALIDATION_ERROR\"}}");
     close_with(out, '}');
 }
 
 /* Operations. */
 
-static void put_parameter(struct buffer *out, const char *name, size_t length, const char *in, const struct field_row *field)
+static void put_parameter(struct buffer *out, const char *name, size_t length, const char *in,
+                          const struct field_row *field)
 {
     char copy[64];
     snprintf(copy, sizeof copy, "%.*s", (int)length, name);
@@ -447,7 +452,8 @@ static void put_success(struct buffer *out, const struct route_document *route)
     close_with(out, '}');
     if (shape->kind == SHAPE_PICTURE) {
         if (document_route_is_protected(route)) {
-            put_raw(out, "\"302\":{\"description\":\"The picture lies elsewhere.\",\"headers\":{\"Location\":{\"schema\":{\"type\":\"string\"}}}}");
+            put_raw(out, "\"302\":{\"description\":\"The picture lies "
+                         "elsewhere.\",\"headers\":{\"Location\":{\"schema\":{\"type\":\"string\"}}}}");
         }
         put_raw(out, "\"304\":{\"description\":\"The picture is the one that If-None-Match names.\"}");
     }
@@ -456,9 +462,9 @@ static void put_success(struct buffer *out, const struct route_document *route)
 struct errors_of_status {
     struct buffer *out;
     int status;
-    int next;      /* the least status above `status` */
+    int next; /* the least status above `status` */
     unsigned count;
-    bool names;    /* print them */
+    bool names; /* print them */
     const char *last;
 };
 
@@ -503,7 +509,9 @@ static void put_error_response(struct buffer *out, const struct route_document *
     if (status == 401) {
         put_raw(out, "\"headers\":{\"WWW-Authenticate\":{\"schema\":{\"type\":\"string\"}}}");
     } else if (status == 429 || status == 503) {
-        put_raw(out, "\"headers\":{\"Retry-After\":{\"schema\":{\"type\":\"integer\"},\"description\":\"Seconds to wait.\"}}");
+        put_raw(
+            out,
+            "\"headers\":{\"Retry-After\":{\"schema\":{\"type\":\"integer\"},\"description\":\"Seconds to wait.\"}}");
     }
     put_raw(out, "\"content\":{\"application/json\":{\"schema\":");
     if (status == 422) {
@@ -631,8 +639,10 @@ static void put_components(struct buffer *out)
     open_member(out, "securitySchemes", '{');
     put_raw(out, "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\","
                  "\"description\":\"A token of POST /auths/signin, or an API key.\"},"
-                 "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"token\",\"description\":\"The same token, as browsers carry it.\"},"
-                 "\"apiKeyHeader\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"x-api-key\",\"description\":\"An API key.\"}");
+                 "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"token\",\"description\":\"The same "
+                 "token, as browsers carry it.\"},"
+                 "\"apiKeyHeader\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"x-api-key\",\"description\":\"An "
+                 "API key.\"}");
     close_with(out, '}');
     open_member(out, "schemas", '{');
     put_error_schemas(out);
@@ -659,18 +669,21 @@ struct text openapi_document(struct arena *arena, const char *server_url)
     open_member(&out, "info", '{');
     put_member(&out, "title", "Roster");
     put_member(&out, "version", PACKAGE_VERSION);
-    put_text_member(&out, "Users, sessions, groups and permissions. Every path under /api/v1 works without that prefix, too; a slash at its end does not count. "
+    put_text_member(&out, "Users, sessions, groups and permissions. Every path under /api/v1 works without that "
+                          "prefix, too; a slash at its end does not count. "
                           "HEAD works wherever GET does. Every error is {\"detail\": TEXT, \"code\": CODE}.");
     close_with(&out, '}');
     open_member(&out, "servers", '[');
     open_with(&out, '{');
-    put_member(&out, "url", server_url != NULL ? server_url : "/");
+    put_member(&out, "url", server_url != NULL && server_url[0] != '\0' ? server_url : "/");
     close_with(&out, '}');
     close_with(&out, ']');
-    put_raw(&out, "\"tags\":[{\"name\":\"users\",\"description\":\"Users, as others see them, and what belongs to them\"},"
-                  "{\"name\":\"auths\",\"description\":\"Sign-in, sessions, the caller's own account, settings of the service\"},"
-                  "{\"name\":\"groups\",\"description\":\"Groups and their members\"},"
-                  "{\"name\":\"service\",\"description\":\"The service itself\"}]");
+    put_raw(
+        &out,
+        "\"tags\":[{\"name\":\"users\",\"description\":\"Users, as others see them, and what belongs to them\"},"
+        "{\"name\":\"auths\",\"description\":\"Sign-in, sessions, the caller's own account, settings of the service\"},"
+        "{\"name\":\"groups\",\"description\":\"Groups and their members\"},"
+        "{\"name\":\"service\",\"description\":\"The service itself\"}]");
     put_raw(&out, "\"security\":[{\"bearer\":[]},{\"cookie\":[]},{\"apiKeyHeader\":[]}]");
     put_paths(&out);
     put_components(&out);

@@ -6,7 +6,8 @@
 
 struct arena;
 
-/* The document, in the arena. `server_url` is the address that it names; NULL: "/", so that whoever serves it is meant. */
+/* The document, in the arena. `server_url` is the address that it names; NULL or empty: "/", so that whoever serves
+ * it is meant. */
 struct text openapi_document(struct arena *arena, const char *server_url);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/arena.h"
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/log.h"
@@ -81,7 +82,8 @@ static enum outcome fault(struct context *context, const struct spot *spot, cons
 
 /* ---- values of a JSON body ---- */
 
-static const char *check_integer(json_object *json, struct input *input)
+/* `saturated`: an integer below -2^63 stands somewhere in the body, which json-c reads as -2^63. */
+static const char *check_integer(json_object *json, bool saturated, struct input *input)
 {
     switch (json_object_get_type(json)) {
     case json_type_boolean:
@@ -89,8 +91,7 @@ static const char *check_integer(json_object *json, struct input *input)
         return NULL;
     case json_type_int:
         input->integer = json_object_get_int64(json);
-        /* json-c saturates what does not fit; the ends of its range stand for "beyond" */
-        return json_object_get_uint64(json) > INT64_MAX || input->integer == INT64_MIN ? "int_parsing_size" : NULL;
+        return json_object_get_uint64(json) > INT64_MAX || (saturated && input->integer == INT64_MIN) ? "int_parsing_size" : NULL;
     case json_type_double: {
         double number = json_object_get_double(json);
         if (!isfinite(number)) {
@@ -254,17 +255,17 @@ static enum outcome check_overlay(struct context *context, struct spot spot, jso
     return outcome;
 }
 
-/* True where an integer in the tree was beyond 64 bits: json-c has saturated it. */
-static bool holds_saturated_integer(json_object *json)
+/* True where an integer in the tree was beyond 64 bits. `saturated` as above. */
+static bool holds_large_integer(json_object *json, bool saturated)
 {
     switch (json_object_get_type(json)) {
     case json_type_int: {
         struct input input;
-        return check_integer(json, &input) != NULL;
+        return check_integer(json, saturated, &input) != NULL;
     }
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(json); i++) {
-            if (holds_saturated_integer(json_object_array_get_idx(json, i))) {
+            if (holds_large_integer(json_object_array_get_idx(json, i), saturated)) {
                 return true;
             }
         }
@@ -273,7 +274,7 @@ static bool holds_saturated_integer(json_object *json)
         json_object_object_foreach(json, key, value)
         {
             (void)key;
-            if (holds_saturated_integer(value)) {
+            if (holds_large_integer(value, saturated)) {
                 return true;
             }
         }
@@ -284,7 +285,7 @@ static bool holds_saturated_integer(json_object *json)
     }
 }
 
-static enum outcome check_field(struct request *request, const struct field_row *field, json_object *json, struct input *input)
+static enum outcome check_field(struct request *request, const struct field_row *field, json_object *json, bool saturated, struct input *input)
 {
     struct context *context = &request->context;
     struct spot spot = spot_of("body", field->name);
@@ -295,7 +296,7 @@ static enum outcome check_field(struct request *request, const struct field_row 
         type = check_text(field, json, input);
         break;
     case FIELD_INTEGER:
-        type = check_integer(json, input);
+        type = check_integer(json, saturated, input);
         break;
     case FIELD_BOOLEAN:
         type = check_boolean(json, input);
@@ -314,7 +315,7 @@ static enum outcome check_field(struct request *request, const struct field_row 
         } else if (field->type == FIELD_OVERLAY) {
             input->json = json;
             return check_overlay(context, spot, json, 0);
-        } else if (holds_saturated_integer(json)) {
+        } else if (holds_large_integer(json, saturated)) {
             type = "int_parsing_size";
         }
         input->json = json;
@@ -354,7 +355,7 @@ static enum outcome check_fields(struct request *request, const struct schema_ro
             outcome = fault(context, &spot, "string_unicode");
         } else {
             input->present = true;
-            outcome = check_field(request, field, json, input) == OK ? outcome : PROBLEM;
+            outcome = check_field(request, field, json, scan->below_64_bits, input) == OK ? outcome : PROBLEM;
         }
     }
     return outcome;
@@ -371,7 +372,7 @@ static enum outcome check_extras(struct request *request, const struct schema_ro
         for (size_t i = 0; i < schema->field_count; i++) {
             declared = declared || strcmp(schema->fields[i].name, key) == 0;
         }
-        if (!declared && holds_saturated_integer(value)) {
+        if (!declared && holds_large_integer(value, scan->below_64_bits)) {
             struct spot spot = spot_of("body", key);
             outcome = fault(context, &spot, "int_parsing_size");
         }
@@ -436,6 +437,10 @@ static enum outcome parse_body(struct request *request, struct json_scan *scan)
     for (struct json_bad_string *bad = scan->bad_strings; bad != NULL; bad = bad->next) {
         resolve_member(context->arena, bad);
     }
+    arena_account(context->arena, json_tree_bytes(scan->document));
+    if (arena_exceeded(context->arena)) {
+        return problem_set_detail(context, ERROR_CONTENT_TOO_LARGE, 0, "The body holds more values than this server takes.");
+    }
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MOST + 2);
     invariant(tokener != NULL);
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
@@ -447,8 +452,6 @@ static enum outcome parse_body(struct request *request, struct json_scan *scan)
     }
     json_tokener_free(tokener);
     json_keep(context->arena, request->json);
-    /* the tree of json-c takes up to about 20 times the text: count it against the request's ceiling */
-    arena_account(context->arena, scan->document.length * 20);
     if (error != json_tokener_success) {
         log_error(context, "json-c refuses what was scanned as good JSON: %s", json_tokener_error_desc(error));
         return problem_set(context, ERROR_BODY_PARSE_ERROR);

@@ -4,7 +4,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "auth/password.h"
@@ -163,6 +165,10 @@ static void finish(struct request *request)
     FCGX_FClose(request->fcgi->err);
     if (FCGX_FClose(request->fcgi->out) != 0) {
         request->client_gone = true;
+    }
+    /* nginx holds a short answer back until the connection ends, unless it keeps connections: so ours ends here, before the log and `after` */
+    if (!request->fcgi->keepConnection) {
+        shutdown(request->fcgi->ipcFd, SHUT_WR);
     }
 }
 
@@ -328,6 +334,9 @@ static void connect_early(const struct config *config, struct arena *arena, stru
 int worker_run(const struct config *config, enum pool pool, int listener, struct scoreboard_slot *slot)
 {
     int signals = open_signals();
+    if (config->pools[pool].nice > 0 && setpriority(PRIO_PROCESS, 0, (int)config->pools[pool].nice) != 0) {
+        log_warning(NULL, "nice of [%s]: %s", pool_names[pool], strerror(errno));
+    }
     FCGX_Request fcgi;
     /* a peer that does not close its end must not hold the worker: libfcgi waits two seconds by default */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 1);

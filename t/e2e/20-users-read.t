@@ -16,7 +16,6 @@ my @user_keys = sort qw(
     id email username role name profile_image_url profile_banner_image_url bio gender date_of_birth timezone presence_state status_emoji status_message
     status_expires_at info settings oauth last_active_at updated_at created_at);
 my @info_keys = sort qw(status_emoji status_message status_expires_at id name email role);
-my @group_keys = sort qw(id user_id name description data meta permissions created_at updated_at);
 
 sub get ($path, $who, %options) { return $roster->request(GET => $path, token => $who->{token}, %options) }
 

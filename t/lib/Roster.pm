@@ -145,6 +145,17 @@ sub workers ($self, $pool = undef) {
     } @pids;
 }
 
+# Runs $code while one worker alone answers for its pool: the others are held back (SIGSTOP) meanwhile.
+sub on_worker ($self, $pool, $pid, $code) {
+    my @others = grep { $_ != $pid } $self->workers($pool);
+    CORE::kill 'STOP', @others;
+    my @result = eval { $code->() };
+    my $error = $@;
+    CORE::kill 'CONT', @others;
+    die $error if $error;
+    return wantarray ? @result : $result[0];
+}
+
 sub start_mariadb ($self) {
     my $directory = $self->{directory};
     my $socket = $self->socket_path('mariadb');
@@ -166,6 +177,8 @@ sub start_mariadb ($self) {
 sub migrate ($self, $socket, $password_file) {
     my $file = "$self->{directory}/migrate.conf";
     Roster::Database::write_file($file, <<~"CONF");
+        user =
+        group =
         error_log = stderr
         access_log = off
         database_socket = $socket
@@ -220,7 +233,7 @@ sub write_nginx_configuration ($self) {
     }
     if ($options->{https}) {
         $self->{port}{https} //= free_port();
-        push @listen, "listen 127.0.0.1:$self->{port}{https} ssl http2;", 'listen unix:' . $self->socket_path('https') . ' ssl;',
+        push @listen, "listen 127.0.0.1:$self->{port}{https} ssl;", 'listen unix:' . $self->socket_path('https') . ' ssl;',
             "ssl_certificate $directory/nginx/tls.crt;", "ssl_certificate_key $directory/nginx/tls.key;";
     }
     my %word = (

@@ -37,6 +37,7 @@ static inline void private_server_need(const char *program)
         printf("1..0 # SKIP %s is not installed\n", program);
         exit(0);
     }
+    alarm(300); /* whatever hangs */
 }
 
 static inline void private_server_pause(int milliseconds)
@@ -155,6 +156,26 @@ static inline bool private_redis_new(struct private_server *server)
     private_server_directory(server, "redis.sock");
     server->port = 0;
     return private_redis_start(server);
+}
+
+/* Freezes it: it still takes connections, and answers nothing, until SIGCONT. */
+static inline void private_server_freeze(const struct private_server *server)
+{
+    char path[32], text[256] = "";
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)server->pid);
+    kill(server->pid, SIGSTOP);
+    for (int i = 0; i < 500; i++) {
+        FILE *file = fopen(path, "r");
+        const char *state = file != NULL && fgets(text, sizeof text, file) != NULL ? strrchr(text, ')') : NULL;
+
+        if (file != NULL)
+            fclose(file);
+        if (state != NULL && state[2] == 'T')
+            break;
+        private_server_pause(10);
+    }
+    private_server_pause(50);
 }
 
 static inline void private_server_stop(struct private_server *server, int signal_number)

@@ -539,6 +539,7 @@ static const struct {
     {"listen_backlog", "7"},
     {"workers", "5"},
     {"max_requests", "1000"},
+    {"nice", "5"},
     {"request_timeout", "2m5s"},
 };
 enum { OTHER_COUNT = sizeof others / sizeof others[0] };

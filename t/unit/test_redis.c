@@ -68,6 +68,7 @@ static int tear_down(void **state)
 static int fresh(void **state)
 {
     (void)state;
+    kill(server.pid, SIGCONT); /* where a test broke off */
     arena_reset(context.arena);
     redis_close();
     config.redis_host = NULL;
@@ -224,7 +225,8 @@ static void test_hanging(void **state)
 
     (void)state;
     assert_works();
-    kill(server.pid, SIGSTOP);
+    private_server_freeze(&server);
+    private_server_pause(100); /* it takes effect thread by thread */
     started = clock_monotonic_microseconds();
     assert_true(redis_append(&context, "ECHO late"));
     assert_true(redis_append(&context, "ECHO later"));
