@@ -10,6 +10,10 @@
 
 #include "config/config_internal.h"
 
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+
 enum {
     FILE_MOST = 1048576,  /* bytes of roster.conf */
     SECRET_MOST = 65536,  /* bytes of a file with a secret */
@@ -119,19 +123,33 @@ static void wipe(struct text *secret)
     *secret = (struct text){NULL, 0};
 }
 
-/* The file that a secret comes from: the directive's, or systemd's credential of the same name where the directive is
- * not set. */
+/* The file of a directive that is not set, where there is one: database_password_file -> SYSCONFDIR/roster/database.password. */
+static const char *default_secret_path(struct config *config, const char *directive, size_t stem)
+{
+    size_t word = strcspn(directive, "_");
+    const char *path = text_format(config->arena, "%s/roster/%.*s.%.*s", SYSCONFDIR, (int)word, directive,
+                                   (int)(stem - word - 1), directive + word + 1).data;
+
+    return access(path, F_OK) == 0 ? path : "";
+}
+
+/* The file that a secret comes from: the directive's; where that is not set, systemd's credential of the same name, or
+ * else the default file. An empty credential, as SetCredential= makes it, stands for none. */
 static const char *secret_path(struct config *config, const char *directive, const char *path)
 {
     const struct config_loaded *loaded = (const struct config_loaded *)config;
     const char *directory = getenv("CREDENTIALS_DIRECTORY"), *credential;
     size_t stem = strlen(directive) - strlen("_file");
+    struct stat status;
 
-    if (directory == NULL || directory[0] != '/' ||
-        loaded->lines[CONFIG_SCOPE_GLOBAL][config_field_index(config_find(text_of(directive)))] != 0)
+    if (loaded->lines[CONFIG_SCOPE_GLOBAL][config_field_index(config_find(text_of(directive)))] != 0)
         return path;
-    credential = text_format(config->arena, "%s/%.*s", directory, (int)stem, directive).data;
-    return access(credential, F_OK) == 0 ? credential : path;
+    if (directory != NULL && directory[0] == '/') {
+        credential = text_format(config->arena, "%s/%.*s", directory, (int)stem, directive).data;
+        if (stat(credential, &status) == 0 && status.st_size > 0)
+            return credential;
+    }
+    return path[0] != '\0' ? path : default_secret_path(config, directive, stem);
 }
 
 /* One line end at the end does not count. */

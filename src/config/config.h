@@ -85,8 +85,9 @@ struct config {
 struct config *config_read(const char *path, const char **error_r);
 
 /* Reads the files with secrets. False with *error_r where one can't be read, may be read by others (mode & 0007), or where the key is shorter than 32 bytes. The texts are
- * wiped by config_free. Relative names are not allowed; where $CREDENTIALS_DIRECTORY is set (systemd's LoadCredential) and holds a file of
- * the directive's base name without `_file` (secret_key, database_password, redis_password) and the directive was not set in the file, that one is read. */
+ * wiped by config_free. Relative names are not allowed. Where the directive is not set in the file: a credential of systemd's (a file in $CREDENTIALS_DIRECTORY of the
+ * directive's name without `_file`: secret_key, database_password, redis_password) that is not empty; or else the default file (/etc/roster/secret.key, database.password,
+ * redis.password), which for the passwords need not be there. */
 bool config_load_secrets(struct config *config, const char **error_r);
 
 /* Wipes the secrets and frees all. NULL is allowed. */

@@ -21,7 +21,8 @@ int ask_confirm(const struct invocation *invocation, const char *format, ...)
         return EXIT_DONE;
     }
     if (!isatty(STDIN_FILENO)) {
-        return ctl_fail(EXIT_USAGE, "`%s' destroys something, and there is no terminal to ask on: add --yes", invocation->command->words);
+        return ctl_fail(EXIT_USAGE, "`%s' destroys something, and there is no terminal to ask on: add --yes",
+                        invocation->command->words);
     }
     va_list arguments;
     va_start(arguments, format);
@@ -72,7 +73,8 @@ int ask_secret(struct invocation *invocation, const char *prompt, struct text *s
     if (terminal) {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
     }
-    return good ? EXIT_DONE : ctl_fail(EXIT_USAGE, "standard input holds no line of at most %d bytes", SECRET_LENGTH_MOST);
+    return good ? EXIT_DONE
+                : ctl_fail(EXIT_USAGE, "standard input holds no line of at most %d bytes", SECRET_LENGTH_MOST);
 }
 
 static int check_password(struct invocation *invocation, struct text password, struct text email, struct text name)
@@ -97,7 +99,8 @@ static struct text random_password(struct invocation *invocation)
     return (struct text){password, length};
 }
 
-int ask_new_password(struct invocation *invocation, struct text email, struct text name, struct text *password_r, bool *is_random_r)
+int ask_new_password(struct invocation *invocation, struct text email, struct text name, struct text *password_r,
+                     bool *is_random_r)
 {
     *is_random_r = ctl_has_option(invocation, "random-password");
     if (*is_random_r && ctl_has_option(invocation, "password-stdin")) {
@@ -110,11 +113,13 @@ int ask_new_password(struct invocation *invocation, struct text email, struct te
                 return EXIT_DONE;
             }
         }
-        return ctl_fail(EXIT_REFUSED, "no random password satisfies password_pattern of roster.conf; give one with --password-stdin");
+        return ctl_fail(EXIT_REFUSED,
+                        "no random password satisfies password_pattern of roster.conf; give one with --password-stdin");
     }
 
     if (!ctl_has_option(invocation, "password-stdin") && !isatty(STDIN_FILENO)) {
-        return ctl_fail(EXIT_USAGE, "there is no terminal to ask for the password on: add --password-stdin or --random-password");
+        return ctl_fail(EXIT_USAGE,
+                        "there is no terminal to ask for the password on: add --password-stdin or --random-password");
     }
     int status = ask_secret(invocation, "New password", password_r);
     if (status != EXIT_DONE) {

@@ -27,8 +27,8 @@ struct command {
     const char *arguments; /* "USER [GROUP ...]": for people */
     size_t least, most;    /* number of arguments */
     enum needs needs;
-    const char *text;      /* one line */
-    const char *more;      /* further sentences, or "" */
+    const char *text; /* one line */
+    const char *more; /* further sentences, or "" */
     int (*run)(struct invocation *invocation);
 };
 
@@ -81,17 +81,18 @@ extern const struct command_group command_groups[];
 
 /* A call. */
 struct invocation {
-    struct context context;      /* first: memory and, where the command needs it, configuration */
+    struct context context; /* first: memory and, where the command needs it, configuration */
     const struct command *command;
     const char *config_path;
-    struct config *config;       /* NULL where the command needs none */
+    struct config *config; /* NULL where the command needs none */
     bool json, quiet, yes;
     const char **arguments;
     size_t argument_count;
     const char *values[OPTION_COUNT]; /* of each option that was given; "" for a switch */
 };
 
-#define COMMAND(name, words, arguments, least, most, needs, text, more) int command_##name(struct invocation *invocation);
+#define COMMAND(name, words, arguments, least, most, needs, text, more) \
+    int command_##name(struct invocation *invocation);
 #include "ctl/commands.def"
 
 /* The value of an option of the command that runs; NULL where it was not given. `name` must be one of its rows. */
@@ -126,7 +127,8 @@ void ctl_print(struct buffer *buffer);
 /* Prints a JSON text, indented for people on a terminal and in one line otherwise. */
 void ctl_print_json(struct invocation *invocation, struct text json);
 
-/* Reads the configuration with its secrets and connects to MariaDB; done before a command that needs it. Exit status. */
+/* Reads the configuration with its secrets and connects to MariaDB; done before a command that needs it. Exit status.
+ * */
 int ctl_load_config(struct invocation *invocation);
 int ctl_load_secrets(struct invocation *invocation);
 int ctl_connect(struct invocation *invocation);

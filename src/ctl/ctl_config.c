@@ -9,7 +9,8 @@ int command_config_check(struct invocation *invocation)
 {
     int status = ctl_load_secrets(invocation);
     if (status == EXIT_DONE) {
-        ctl_say(invocation, "%s is good. `roster -t' also looks at what it names; `rosterctl doctor' at everything.", invocation->config->path);
+        ctl_say(invocation, "%s is good. `roster -t' also looks at what it names; `rosterctl doctor' at everything.",
+                invocation->config->path);
     }
     return status;
 }
@@ -83,7 +84,8 @@ static void add_directive_json(struct buffer *json, const struct directive_row *
     if (row->most > 0) {
         buffer_add_format(json, ",\"least\":%" PRId64 ",\"most\":%" PRId64, row->least, row->most);
     }
-    buffer_add_format(json, ",\"pool\":%s,\"restart\":%s,\"text\":", row->is_pool ? "true" : "false", row->needs_restart ? "true" : "false");
+    buffer_add_format(json, ",\"pool\":%s,\"restart\":%s,\"text\":", row->is_pool ? "true" : "false",
+                      row->needs_restart ? "true" : "false");
     buffer_add_json(json, text_of(row->text));
     buffer_add_byte(json, '}');
 }
@@ -95,15 +97,17 @@ static void print_directive(const struct directive_row *row)
     printf("  Type:     %s\n", row->type);
     if (row->is_pool) {
         for (int pool = 0; pool < POOL_COUNT; pool++) {
-            printf("  Default:  %s in [%s]\n", shown_default(config_pool_default((enum pool)pool, row->name)), pool_names[pool]);
+            printf("  Default:  %s in [%s]\n", shown_default(config_pool_default((enum pool)pool, row->name)),
+                   pool_names[pool]);
         }
     } else {
         printf("  Default:  %s\n", shown_default(row->default_text));
     }
     if (row->most > 0) {
-        bool is_text = strcmp(row->type, "TEXT") == 0 || strcmp(row->type, "LIST") == 0 || strcmp(row->type, "ADDRESSES") == 0 ||
-                       strstr(row->type, "PATH") != NULL;
-        printf("  %s %" PRId64 " to %" PRId64 "%s\n", is_text ? "Length:  " : "Range:   ", row->least, row->most, is_text ? " bytes" : "");
+        bool is_text = strcmp(row->type, "TEXT") == 0 || strcmp(row->type, "LIST") == 0 ||
+                       strcmp(row->type, "ADDRESSES") == 0 || strstr(row->type, "PATH") != NULL;
+        printf("  %s %" PRId64 " to %" PRId64 "%s\n", is_text ? "Length:  " : "Range:   ", row->least, row->most,
+               is_text ? " bytes" : "");
     }
     printf("  Applies:  %s\n", row->needs_restart ? "after a restart" : "after a reload");
 }
@@ -145,8 +149,9 @@ int command_directive(struct invocation *invocation)
     const struct directive_row *row = find_directive(name);
     if (row == NULL) {
         const char *near = ctl_suggest(name, next_directive, NULL);
-        return near != NULL ? ctl_fail(EXIT_NOT_FOUND, "there is no directive `%s'; did you mean `%s'?", name, near)
-                            : ctl_fail(EXIT_NOT_FOUND, "there is no directive `%s'; `rosterctl directive' lists all", name);
+        return near != NULL
+                   ? ctl_fail(EXIT_NOT_FOUND, "there is no directive `%s'; did you mean `%s'?", name, near)
+                   : ctl_fail(EXIT_NOT_FOUND, "there is no directive `%s'; `rosterctl directive' lists all", name);
     }
     if (invocation->json) {
         struct buffer json;

@@ -23,13 +23,15 @@ static int check(struct invocation *invocation)
     int present = migration_schema_version(&invocation->context);
     int newest = migration_newest(directory_of(invocation));
     if (newest < 0) {
-        return ctl_fail(EXIT_FAILED, "there are no migrations in %s; name another place with --directory", directory_of(invocation));
+        return ctl_fail(EXIT_FAILED, "there are no migrations in %s; name another place with --directory",
+                        directory_of(invocation));
     }
     if (invocation->json) {
         printf("{\"version\":%d,\"newest\":%d}\n", present, newest);
     }
     if (present < newest) {
-        return ctl_fail(EXIT_FAILED, "the tables are at version %d, the newest is %d: call `rosterctl migrate'", present, newest);
+        return ctl_fail(EXIT_FAILED, "the tables are at version %d, the newest is %d: call `rosterctl migrate'",
+                        present, newest);
     }
     ctl_say(invocation, "The tables are up to date: version %d.", present);
     return EXIT_DONE;

@@ -8,9 +8,10 @@
 #include "ctl/ctl.h"
 #include "ctl/file.h"
 
-static const char *const site_file = "roster.conf";
-static const char *const files[] = {"roster-upstream.conf", "roster-locations.conf", "roster-fastcgi.conf", "roster-headers.conf",
-                                    "roster.conf"};
+static const char *const files[] = {"roster-upstream.conf", "roster-locations.conf", "roster-fastcgi.conf",
+                                    "roster-headers.conf", "roster.conf"};
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *option_or(const struct invocation *invocation, const char *name, const char *otherwise)
 {
@@ -23,14 +24,16 @@ static const char *templates_of(const struct invocation *invocation)
     return option_or(invocation, "templates", PKGDATADIR "/nginx");
 }
 
-/* What stands for a word; NULL where it is unknown, or an option that was not given. *option_r: the option that gives it, or NULL. */
-static const char *word_value(const struct invocation *invocation, struct text word, const char *nginx_directory, const char **option_r)
+/* What stands for a word; NULL where it is unknown, or an option that was not given. *option_r: the option that gives
+ * it, or NULL. */
+static const char *word_value(const struct invocation *invocation, struct text word, const char *nginx_directory,
+                              const char **option_r)
 {
     static const struct {
         const char *word, *option, *otherwise;
     } words[] = {
         {"STATIC_DIRECTORY", "static-directory", PKGDATADIR "/nginx/static"},
-        {"STORE_DIRECTORY", "store-directory", "/var/lib/nginx/roster"},
+        {"STORE_DIRECTORY", "store-directory", "/var/cache/roster"},
         {"SERVER_NAME", "server-name", NULL},
         {"TLS_CERTIFICATE", "tls-certificate", NULL},
         {"TLS_KEY", "tls-key", NULL},
@@ -45,7 +48,7 @@ static const char *word_value(const struct invocation *invocation, struct text w
     if (text_is(word, "NGINX_DIRECTORY")) {
         return nginx_directory;
     }
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    for (size_t i = 0; i < COUNT(words); i++) {
         if (text_is(word, words[i].word)) {
             *option_r = words[i].option;
             return option_or(invocation, words[i].option, words[i].otherwise);
@@ -61,7 +64,8 @@ static struct text word_at(const char *at, const char *end)
     while (stop < end && ((*stop >= 'A' && *stop <= 'Z') || *stop == '_')) {
         stop++;
     }
-    return stop < end && *stop == '@' && stop > at + 1 ? (struct text){at + 1, (size_t)(stop - at - 1)} : (struct text){NULL, 0};
+    return stop < end && *stop == '@' && stop > at + 1 ? (struct text){at + 1, (size_t)(stop - at - 1)}
+                                                       : (struct text){NULL, 0};
 }
 
 static int fill(struct invocation *invocation, const char *file, const char *nginx_directory, struct buffer *filled)
@@ -70,7 +74,8 @@ static int fill(struct invocation *invocation, const char *file, const char *ngi
     struct text template;
     const char *option;
     if (!file_read(invocation->context.arena, path, &template)) {
-        return ctl_fail(EXIT_FAILED, "%s: %s; name the directory of Roster's nginx files with --templates", path, strerror(errno));
+        return ctl_fail(EXIT_FAILED, "%s: %s; name the directory of Roster's nginx files with --templates", path,
+                        strerror(errno));
     }
     const char *end = template.data + template.length;
     for (const char *here = template.data; here < end;) {
@@ -122,7 +127,7 @@ int command_nginx_upstream(struct invocation *invocation)
 
 int command_nginx_site(struct invocation *invocation)
 {
-    return print_file(invocation, site_file);
+    return print_file(invocation, "roster.conf");
 }
 
 int command_nginx_fastcgi(struct invocation *invocation)
@@ -147,20 +152,16 @@ int command_nginx_write(struct invocation *invocation)
     free(whole);
     /* Without a name there is no site to write: the other files serve one that exists. */
     bool with_site = ctl_has_option(invocation, "server-name");
-    struct buffer filled[sizeof files / sizeof files[0]];
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    size_t count = with_site ? COUNT(files) : COUNT(files) - 1; /* the site is the last */
+    struct buffer filled[COUNT(files)];
+    for (size_t i = 0; i < count; i++) { /* all of them first: where one can't be filled in, nothing is written */
         buffer_init(&filled[i], arena);
-        if (files[i] != site_file && (with_site || strcmp(files[i], site_file) != 0)) {
-            int status = fill(invocation, files[i], option_or(invocation, "nginx-directory", directory.data), &filled[i]);
-            if (status != EXIT_DONE) {
-                return status;
-            }
+        int status = fill(invocation, files[i], option_or(invocation, "nginx-directory", directory.data), &filled[i]);
+        if (status != EXIT_DONE) {
+            return status;
         }
     }
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        if (strcmp(files[i], site_file) == 0 && !with_site) {
-            continue;
-        }
+    for (size_t i = 0; i < count; i++) {
         const char *path = text_format(arena, "%s/%s", directory.data, files[i]).data;
         if (!file_write(path, buffer_text(&filled[i]), 0644)) {
             return ctl_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ctl/ctl.h"
+#include "master/process_user.h"
 #include "store/database.h"
 
 const char *ctl_option(const struct invocation *invocation, const char *name)
@@ -136,7 +137,8 @@ int ctl_load_secrets(struct invocation *invocation)
     if (!config_load_secrets(invocation->config, &error)) {
         ctl_fail(EXIT_CONFIGURATION, "%s", error);
         if (geteuid() != 0) {
-            fputs("rosterctl: This command needs the secrets of the service: call it as root, or as the service's user.\n",
+            fputs("rosterctl: This command needs the secrets of the service: call it as root, or as the service's "
+                  "user.\n",
                   stderr);
         }
         return EXIT_CONFIGURATION;
@@ -144,9 +146,17 @@ int ctl_load_secrets(struct invocation *invocation)
     return EXIT_DONE;
 }
 
+/* As the service's user, where root called and there is such a user: MariaDB then knows us by unix_socket
+ * authentication. */
 int ctl_connect(struct invocation *invocation)
 {
     const char *error;
+    uid_t uid;
+    gid_t gid;
+    if (process_user_find(invocation->config->user, &uid, &gid) &&
+        !process_user_become(invocation->config->user, invocation->config->group, &error)) {
+        return ctl_fail(EXIT_CONFIGURATION, "%s: %s", invocation->config_path, error);
+    }
     if (!database_connect(&invocation->context, &error)) {
         return ctl_fail(EXIT_AWAY, "MariaDB does not answer: %s", error);
     }

@@ -5,7 +5,7 @@
 
 #include "ctl/ctl.h"
 
-#define COMMAND(name, words, arguments, least, most, needs, text, more)                                                \
+#define COMMAND(name, words, arguments, least, most, needs, text, more) \
     {#name, words, arguments, least, most, NEEDS_##needs, text, more, command_##name},
 const struct command commands[COMMAND_COUNT] = {
 #include "ctl/commands.def"

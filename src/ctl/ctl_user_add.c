@@ -9,8 +9,8 @@
 #include "store/config_store.h"
 #include "store/user_store.h"
 
-/* The role of a new account. The first one becomes an administrator's in the store, under a lock; so where somebody else comes first after all, the role
- * that was not given is the least. */
+/* The role of a new account. The first one becomes an administrator's in the store, under a lock; so where somebody
+ * else comes first after all, the role that was not given is the least. */
 static int choose_role(struct invocation *invocation, struct text *role_r)
 {
     const char *role = ctl_option(invocation, "role");
@@ -20,7 +20,8 @@ static int choose_role(struct invocation *invocation, struct text *role_r)
     }
     bool is_first = primary.data == NULL;
     if (is_first && role != NULL && !text_is(text_of(role), "admin")) {
-        return ctl_fail(EXIT_REFUSED, "the first account is an administrator's: leave --role out, or give --role admin");
+        return ctl_fail(EXIT_REFUSED,
+                        "the first account is an administrator's: leave --role out, or give --role admin");
     }
     if (!is_first && role == NULL) {
         return ctl_fail(EXIT_USAGE, "give the new user a --role: pending, user or admin");
@@ -40,7 +41,8 @@ static int choose_group(struct invocation *invocation, struct text *group_id_r)
     return EXIT_DONE;
 }
 
-static int take_password(struct invocation *invocation, struct user_new *user, struct text *password_r, bool *is_random_r)
+static int take_password(struct invocation *invocation, struct user_new *user, struct text *password_r,
+                         bool *is_random_r)
 {
     *password_r = (struct text){NULL, 0};
     *is_random_r = false;
@@ -57,7 +59,8 @@ static int take_password(struct invocation *invocation, struct user_new *user, s
 }
 
 /* A password that was made is shown this once: alone on stdout, so that $(…) gets it. */
-static void show_account(struct invocation *invocation, struct text id, struct text email, struct text role, struct text password)
+static void show_account(struct invocation *invocation, struct text id, struct text email, struct text role,
+                         struct text password)
 {
     if (invocation->json) {
         struct buffer json;
@@ -94,7 +97,8 @@ int command_user_add(struct invocation *invocation)
     if (user.name.length == 0 || !text_is_utf8(user.name) || text_count_characters(user.name) > 255) {
         return ctl_fail(EXIT_USAGE, "--name: give 1 to 255 characters of UTF-8");
     }
-    if (account_take_email(context, text_of(ctl_option(invocation, "email")), (struct text){NULL, 0}, (struct text){NULL, 0}, &user.email) != OK) {
+    if (account_take_email(context, text_of(ctl_option(invocation, "email")), (struct text){NULL, 0},
+                           (struct text){NULL, 0}, &user.email) != OK) {
         return ctl_problem(invocation, "--email");
     }
     int status = choose_role(invocation, &user.role);
@@ -108,10 +112,11 @@ int command_user_add(struct invocation *invocation)
         return ctl_problem(invocation, user.email.data);
     }
     if (user.became_first) {
-        ctl_say_aside(invocation, "Made the first account, an administrator's: %s <%s>, id %s. Sign-up is closed.", user.name.data, user.email.data,
-                      user.id.data);
+        ctl_say_aside(invocation, "Made the first account, an administrator's: %s <%s>, id %s. Sign-up is closed.",
+                      user.name.data, user.email.data, user.id.data);
     } else {
-        ctl_say_aside(invocation, "Made the account of %s <%s>, role %s, id %s.", user.name.data, user.email.data, user.role.data, user.id.data);
+        ctl_say_aside(invocation, "Made the account of %s <%s>, role %s, id %s.", user.name.data, user.email.data,
+                      user.role.data, user.id.data);
     }
     show_account(invocation, user.id, user.email, user.role, is_random ? password : (struct text){NULL, 0});
     password_wipe(password);
@@ -121,7 +126,7 @@ int command_user_add(struct invocation *invocation)
 int command_user_passwd(struct invocation *invocation)
 {
     struct context *context = &invocation->context;
-    const struct value *user;
+    const struct value *user = NULL;
     struct text password, hash, nobody = {NULL, 0};
     bool is_random;
     int status = find_user(invocation, ctl_argument(invocation, 0), &user);
@@ -132,7 +137,8 @@ int command_user_passwd(struct invocation *invocation)
         return status;
     }
     struct text id = user[USER_id].text;
-    if (password_hash(context, password, &hash) != OK || user_store_set_password(context, id, hash, true, nobody, -1) != OK) {
+    if (password_hash(context, password, &hash) != OK ||
+        user_store_set_password(context, id, hash, true, nobody, -1) != OK) {
         password_wipe(password);
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }

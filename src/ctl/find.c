@@ -2,10 +2,9 @@
 
 #include <string.h>
 
+#include "ctl/sheet.h"
 #include "store/group_store.h"
 #include "store/user_store.h"
-
-typedef enum outcome user_getter(struct context *context, struct text user_id, const struct value **user_r);
 
 /* The id of the user with this email address, with a password or without; null text where there is none. */
 static enum outcome id_of_email(struct context *context, struct text email, struct text *user_id_r)
@@ -31,7 +30,7 @@ static enum outcome id_of_email(struct context *context, struct text email, stru
     return OK;
 }
 
-static int get_user(struct invocation *invocation, const char *typed, user_getter *get, const struct value **user_r)
+int find_user(struct invocation *invocation, const char *typed, const struct value **user_r)
 {
     struct context *context = &invocation->context;
     struct text user_id = text_of(typed);
@@ -42,17 +41,7 @@ static int get_user(struct invocation *invocation, const char *typed, user_gette
         }
         user_id = found.data != NULL ? found : user_id;
     }
-    return get(context, user_id, user_r) == OK ? EXIT_DONE : ctl_problem(invocation, typed);
-}
-
-int find_user(struct invocation *invocation, const char *typed, const struct value **user_r)
-{
-    return get_user(invocation, typed, user_store_get, user_r);
-}
-
-int find_user_with_groups(struct invocation *invocation, const char *typed, const struct value **user_r)
-{
-    return get_user(invocation, typed, user_store_get, user_r);
+    return user_store_get(context, user_id, user_r) == OK ? EXIT_DONE : ctl_problem(invocation, typed);
 }
 
 int find_group(struct invocation *invocation, const char *typed, const struct value **group_r)
@@ -75,14 +64,18 @@ int find_group(struct invocation *invocation, const char *typed, const struct va
         }
     }
     if (named > 1) {
-        return ctl_fail(EXIT_USAGE, "%zu groups are called `%s': give the id, as `rosterctl group list' shows it", named, typed);
+        return ctl_fail(EXIT_USAGE, "%zu groups are called `%s': give the id, as `rosterctl group list' shows it",
+                        named, typed);
     }
     return named == 1 ? EXIT_DONE : ctl_fail(EXIT_NOT_FOUND, "%s: there is no such group", typed);
 }
 
 const char *find_user_title(struct invocation *invocation, const struct value *user)
 {
-    return text_format(invocation->context.arena, "%s <%s>", user[USER_name].text.data, user[USER_email].text.data).data;
+    struct arena *arena = invocation->context.arena;
+    return text_format(arena, "%s <%s>", sheet_clean(arena, user[USER_name].text).data,
+                       sheet_clean(arena, user[USER_email].text).data)
+        .data;
 }
 
 const char *find_count(struct invocation *invocation, size_t count, const char *noun)

@@ -8,9 +8,6 @@
 /* A user: the row in columns.def's order. EXIT_DONE, or EXIT_NOT_FOUND and others with their message. */
 int find_user(struct invocation *invocation, const char *typed, const struct value **user_r);
 
-/* The same with USER_GROUPS behind the columns. */
-int find_user_with_groups(struct invocation *invocation, const char *typed, const struct value **user_r);
-
 /* A group with GROUP_MEMBER_COUNT. A name that several groups have is refused: EXIT_USAGE. */
 int find_group(struct invocation *invocation, const char *typed, const struct value **group_r);
 

@@ -1,5 +1,7 @@
-/* main.c: rosterctl, the administrator's hand: reads the command line by commands.def, prepares what the command needs, runs it. */
+/* main.c: rosterctl, the administrator's hand: reads the command line by commands.def, prepares what the command
+ * needs, runs it. */
 #include <errno.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +27,8 @@ static const char *next_command(size_t index, void *argument)
 static const struct option_row *find_option(const struct command *command, const char *name, size_t length)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        bool ours = options[i].command == COMMAND_COUNT || (command != NULL && commands + options[i].command == command);
+        bool ours =
+            options[i].command == COMMAND_COUNT || (command != NULL && commands + options[i].command == command);
         if (ours && strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0) {
             return &options[i];
         }
@@ -47,7 +50,8 @@ static const char *next_option(size_t index, void *argument)
 {
     const struct command *command = argument;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        bool ours = options[i].command == COMMAND_COUNT || (command != NULL && commands + options[i].command == command);
+        bool ours =
+            options[i].command == COMMAND_COUNT || (command != NULL && commands + options[i].command == command);
         if (ours && index-- == 0) {
             return options[i].name;
         }
@@ -70,8 +74,9 @@ static bool is_choice(const char *argument, const char *value)
 
 static int check_choice(const char *argument, const char *value)
 {
-    return is_choice(argument, value) ? EXIT_DONE
-                                      : ctl_fail(EXIT_USAGE, "`%s' is no %s: it is one of: %s", value, argument, ctl_choices(argument));
+    return is_choice(argument, value)
+               ? EXIT_DONE
+               : ctl_fail(EXIT_USAGE, "`%s' is no %s: it is one of: %s", value, argument, ctl_choices(argument));
 }
 
 /* Takes one option at argv[*index], which starts with a dash. EXIT_DONE, or EXIT_USAGE with its message. */
@@ -88,8 +93,9 @@ static int take_option(struct invocation *invocation, int argc, char **argv, int
             char name[64];
             snprintf(name, sizeof name, "%.*s", (int)length, typed + 2);
             const char *near = ctl_suggest(name, next_option, (void *)(uintptr_t)invocation->command);
-            return near != NULL ? ctl_fail(EXIT_USAGE, "there is no option --%s here; did you mean --%s?", name, near)
-                                : ctl_fail(EXIT_USAGE, "there is no option --%s here; --help shows those that there are", name);
+            return near != NULL
+                       ? ctl_fail(EXIT_USAGE, "there is no option --%s here; did you mean --%s?", name, near)
+                       : ctl_fail(EXIT_USAGE, "there is no option --%s here; --help shows those that there are", name);
         }
     } else {
         option = find_letter(typed[1]);
@@ -186,7 +192,8 @@ static int check_arguments(const struct invocation *invocation)
     const struct command *command = invocation->command;
     if (invocation->argument_count < command->least || invocation->argument_count > command->most) {
         return ctl_fail(EXIT_USAGE, "usage: rosterctl %s%s%s; --help shows more", command->words,
-                        command->arguments[0] != '\0' ? " " : "", command->arguments[0] != '\0' ? command->arguments : "(no arguments)");
+                        command->arguments[0] != '\0' ? " " : "",
+                        command->arguments[0] != '\0' ? command->arguments : "(no arguments)");
     }
     for (size_t i = 0; i < invocation->argument_count; i++) {
         char name[40];
@@ -206,7 +213,8 @@ static int check_arguments(const struct invocation *invocation)
     return EXIT_DONE;
 }
 
-/* Reads the command line. EXIT_DONE with invocation->command set, or NULL where only --help or --version was asked for. */
+/* Reads the command line. EXIT_DONE with invocation->command set, or NULL where only --help or --version was asked
+ * for. */
 static int parse(struct invocation *invocation, int argc, char **argv)
 {
     bool only_arguments = false;
@@ -283,6 +291,7 @@ static int run(struct invocation *invocation)
 int main(int argc, char **argv)
 {
     const char *error;
+    setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
     log_set_process("rosterctl");
     if (!log_open("stderr", "off", LOG_SEVERITY_ERROR, LOG_FORMAT_TEXT, &error)) {
@@ -290,11 +299,12 @@ int main(int argc, char **argv)
     }
 
     struct invocation invocation = {
-        .context = {
-            .arena = arena_new(0),
-            .now_seconds = clock_wall_seconds(),
-            .started_microseconds = clock_monotonic_microseconds(),
-        },
+        .context =
+            {
+                .arena = arena_new(0),
+                .now_seconds = clock_wall_seconds(),
+                .started_microseconds = clock_monotonic_microseconds(),
+            },
         .config_path = SYSCONFDIR "/roster/roster.conf",
     };
     invocation.arguments = arena_zero(invocation.context.arena, (size_t)argc, sizeof *invocation.arguments);

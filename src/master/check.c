@@ -257,6 +257,9 @@ bool check_services(const struct config *config, FILE *out)
         .stage = "check",
     };
 
+    /* A user that does not exist is one of check_files' findings. */
+    const char *ignored;
+    process_user_become(config->user, config->group, &ignored);
     check_database(&findings, &context);
     check_redis(&findings, &context);
     check_nginx(&findings, &context);

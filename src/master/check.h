@@ -12,7 +12,8 @@
 bool check_files(const struct config *config, FILE *out);
 
 /* What it names beyond: MariaDB (reachable, version of the schema, max_connections and max_prepared_stmt_count against
- * the number of workers), Redis, and nginx's snippet where it is found. Opens connections, and closes them. */
+ * the number of workers), Redis, and nginx's snippet where it is found. Opens connections, and closes them. Root becomes
+ * the workers' user, for good, as MariaDB may know that by unix_socket authentication. */
 bool check_services(const struct config *config, FILE *out);
 
 #endif

@@ -95,6 +95,16 @@ bool process_user_assume(const struct process_user *process_user, const char **e
     return true;
 }
 
+bool process_user_become(const char *user, const char *group, const char **error_r)
+{
+    struct process_user process_user;
+    if (!process_user_resolve(user, group, &process_user, error_r))
+        return false;
+    bool is_done = process_user_assume(&process_user, error_r);
+    process_user_free(&process_user);
+    return is_done;
+}
+
 void process_user_free(struct process_user *process_user)
 {
     free(process_user->groups);

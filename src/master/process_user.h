@@ -23,6 +23,10 @@ bool process_user_resolve(const char *user, const char *group, struct process_us
 /* Becomes it, for good. False with *error_r. */
 bool process_user_assume(const struct process_user *process_user, const char **error_r);
 
+/* Both at once, for a program that is about to connect as the service does: root becomes `user`; anybody else, and root
+ * where `user` is empty, stays. False with *error_r (kept until the next call). */
+bool process_user_become(const char *user, const char *group, const char **error_r);
+
 void process_user_free(struct process_user *process_user);
 
 /* A user's or a group's number by name. False where there is none. */

@@ -1,0 +1,244 @@
+/* ctl_status.c: rosterctl status, top: what the service says of itself, asked over its socket. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "ctl/ctl.h"
+#include "ctl/fastcgi_client.h"
+
+enum { ANSWER_MILLISECONDS = 5000, ROUTES_SHOWN = 12 };
+
+static int ask(struct invocation *invocation, struct arena *arena, json_object **status_r, struct text *json_r)
+{
+    const char *socket_path = invocation->config->pools[POOL_API].listen;
+    struct fastcgi_answer answer;
+    const char *error;
+    if (!fastcgi_get(arena, socket_path, "/status?format=json", ANSWER_MILLISECONDS, &answer, &error)) {
+        return ctl_fail(EXIT_AWAY, "the service does not answer: %s; does it run, and may you open its socket?", error);
+    }
+    *json_r = answer.body;
+    *status_r = json_parse(arena, answer.body);
+    if (answer.status != 200 || !json_object_is_type(*status_r, json_type_object)) {
+        return ctl_fail(EXIT_FAILED, "the service answers %d, and no status", answer.status);
+    }
+    return EXIT_DONE;
+}
+
+static int64_t number(json_object *object, const char *key)
+{
+    return json_object_get_int64(json_object_object_get(object, key));
+}
+
+static void print_duration(int64_t seconds)
+{
+    if (seconds >= 86400) {
+        printf("%" PRId64 " d ", seconds / 86400);
+    }
+    printf("%" PRId64 ":%02" PRId64 ":%02" PRId64, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+}
+
+static void print_pools(json_object *status)
+{
+    printf("%-10s %8s %6s %6s %8s %8s %12s %8s %6s\n", "POOL", "WORKERS", "IDLE", "BUSY", "LEAVING", "WAITING",
+           "LONGEST ms", "MARIADB", "REDIS");
+    json_object_object_foreach(json_object_object_get(status, "pools"), name, pool)
+    {
+        int64_t waiting = number(pool, "waiting");
+        printf("%-10s %8" PRId64 " %6" PRId64 " %6" PRId64 " %8" PRId64, name,
+               number(pool, "starting") + number(pool, "idle") + number(pool, "busy") + number(pool, "leaving"),
+               number(pool, "idle"), number(pool, "busy"), number(pool, "leaving"));
+        if (waiting < 0) {
+            printf(" %8s", "?");
+        } else {
+            printf(" %8" PRId64, waiting);
+        }
+        printf(" %12" PRId64 " %8" PRId64 " %6" PRId64 "\n", number(pool, "longest_microseconds") / 1000,
+               number(pool, "with_database"), number(pool, "with_redis"));
+    }
+}
+
+/* The bound under which this share of the requests between two looks were answered, in milliseconds; -1: there were
+ * none. */
+static double percentile(json_object *now, json_object *before, double share)
+{
+    json_object *buckets = json_object_object_get(now, "latency");
+    json_object *old = before != NULL ? json_object_object_get(before, "latency") : NULL;
+    size_t count = json_object_is_type(buckets, json_type_array) ? json_object_array_length(buckets) : 0;
+    int64_t total = 0, below = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < count; i++) {
+            json_object *bucket = json_object_array_get_idx(buckets, i);
+            int64_t requests = number(bucket, "requests");
+            if (old != NULL) {
+                requests -= number(json_object_array_get_idx(old, i), "requests");
+            }
+            if (pass == 0) {
+                total += requests;
+            } else if (total > 0 && (double)(below += requests) >= share * (double)total) {
+                json_object *bound = json_object_object_get(bucket, "up_to_microseconds");
+                return bound != NULL ? (double)json_object_get_int64(bound) / 1000 : -2;
+            }
+        }
+    }
+    return -1;
+}
+
+static void print_percentile(const char *name, double milliseconds)
+{
+    if (milliseconds == -1) {
+        printf("%s -", name);
+    } else if (milliseconds == -2) {
+        printf("%s over the scale", name);
+    } else {
+        printf("%s up to %g ms", name, milliseconds);
+    }
+}
+
+struct route_row {
+    const char *name;
+    int64_t requests, client_errors, server_errors, microseconds;
+};
+
+static int compare_rows(const void *left, const void *right)
+{
+    const struct route_row *a = left, *b = right;
+    return a->requests != b->requests ? (a->requests < b->requests ? 1 : -1) : strcmp(a->name, b->name);
+}
+
+/* Routes that were asked for between two looks (before NULL: since the start), the busiest first. `seconds` > 0: per
+ * second. */
+static void print_routes(struct arena *arena, json_object *now, json_object *before, double seconds, size_t most)
+{
+    json_object *routes = json_object_object_get(now, "routes");
+    json_object *old_routes = before != NULL ? json_object_object_get(before, "routes") : NULL;
+    struct route_row *rows = arena_zero(arena, (size_t)json_object_object_length(routes) + 1, sizeof *rows);
+    size_t count = 0;
+    json_object_object_foreach(routes, name, route)
+    {
+        json_object *old = old_routes != NULL ? json_object_object_get(old_routes, name) : NULL;
+        struct route_row row = {.name = name};
+        static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+        for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+            int64_t more = number(route, classes[i]) - (old != NULL ? number(old, classes[i]) : 0);
+            row.requests += more;
+            row.client_errors += i == 3 ? more : 0;
+            row.server_errors += i == 4 ? more : 0;
+        }
+        row.microseconds = number(route, "microseconds") - (old != NULL ? number(old, "microseconds") : 0);
+        if (row.requests > 0) {
+            rows[count++] = row;
+        }
+    }
+    qsort(rows, count, sizeof *rows, compare_rows);
+    printf("%-28s %12s %8s %8s %10s\n", "ROUTE", seconds > 0 ? "REQUESTS/s" : "REQUESTS", "4xx", "5xx", "MEAN ms");
+    for (size_t i = 0; i < count && i < most; i++) {
+        double requests = (double)rows[i].requests / (seconds > 0 ? seconds : 1);
+        printf("%-28s %12.*f %8" PRId64 " %8" PRId64 " %10.2f\n", rows[i].name, seconds > 0 ? 1 : 0, requests,
+               rows[i].client_errors, rows[i].server_errors,
+               (double)rows[i].microseconds / (double)rows[i].requests / 1000);
+    }
+}
+
+int command_status(struct invocation *invocation)
+{
+    json_object *status;
+    struct text json;
+    int result = ask(invocation, invocation->context.arena, &status, &json);
+    if (result != EXIT_DONE) {
+        return result;
+    }
+    if (invocation->json) {
+        ctl_print_json(invocation, json);
+        return EXIT_DONE;
+    }
+    if (!invocation->quiet) {
+        printf("Up ");
+        print_duration(number(status, "uptime_seconds"));
+        printf("; %" PRId64 " requests, %" PRId64 " statements, %" PRId64 " refused by rate limits, %" PRId64
+               " reloads, %" PRId64 " workers died\n",
+               number(status, "requests"), number(status, "statements"), number(status, "rate_limited"),
+               number(status, "reloads"), number(status, "worker_deaths"));
+        print_percentile("Half of the requests took", percentile(status, NULL, 0.5));
+        print_percentile(", 99 of 100", percentile(status, NULL, 0.99));
+        printf("\n\n");
+        print_pools(status);
+        putchar('\n');
+        print_routes(invocation->context.arena, status, NULL, 0, SIZE_MAX);
+    }
+    return EXIT_DONE;
+}
+
+static int take_number(const struct invocation *invocation, const char *option, double least, double otherwise,
+                       double *number_r)
+{
+    const char *typed = ctl_option(invocation, option);
+    char *end = NULL;
+    *number_r = typed != NULL ? strtod(typed, &end) : otherwise;
+    if (typed != NULL && (*end != '\0' || end == typed || !(*number_r >= least) || *number_r > 1e6)) {
+        return ctl_fail(EXIT_USAGE, "--%s: `%s' is no number from %g to 1000000", option, typed, least);
+    }
+    return EXIT_DONE;
+}
+
+static void print_screen(struct arena *arena, json_object *now, json_object *before, double seconds)
+{
+    char moment[32] = "";
+    time_t wall = (time_t)clock_wall_seconds();
+    struct tm local;
+    if (localtime_r(&wall, &local) != NULL) {
+        strftime(moment, sizeof moment, "%H:%M:%S", &local);
+    }
+    printf("roster, %s, up ", moment);
+    print_duration(number(now, "uptime_seconds"));
+    printf("; %.1f requests/s, ", (double)(number(now, "requests") - number(before, "requests")) / seconds);
+    printf("%.1f statements/s\n", (double)(number(now, "statements") - number(before, "statements")) / seconds);
+    print_percentile("half of the requests took", percentile(now, before, 0.5));
+    print_percentile(", 99 of 100", percentile(now, before, 0.99));
+    printf("\n\n");
+    print_pools(now);
+    putchar('\n');
+    print_routes(arena, now, before, seconds, ROUTES_SHOWN);
+}
+
+/* Two looks live at a time, each in an arena of its own. */
+int command_top(struct invocation *invocation)
+{
+    double interval, count;
+    bool terminal = isatty(STDOUT_FILENO);
+    int result = take_number(invocation, "interval", 0.1, 1, &interval);
+    result = result == EXIT_DONE ? take_number(invocation, "count", 1, 0, &count) : result;
+    struct arena *arenas[2] = {arena_new(0), arena_new(0)};
+    json_object *now = NULL, *before = NULL;
+    struct text json;
+    int64_t last = clock_monotonic_microseconds();
+    result = result == EXIT_DONE ? ask(invocation, arenas[0], &before, &json) : result;
+    for (unsigned round = 1; result == EXIT_DONE && (count == 0 || round <= (unsigned)count) && !ferror(stdout);
+         round++) {
+        struct arena *arena = arenas[round % 2];
+        struct timespec pause = {(time_t)interval, (long)((interval - (double)(time_t)interval) * 1e9)};
+        fflush(stdout);
+        nanosleep(&pause, NULL);
+        arena_reset(arena);
+        result = ask(invocation, arena, &now, &json);
+        if (result != EXIT_DONE) {
+            break;
+        }
+        int64_t moment = clock_monotonic_microseconds();
+        if (invocation->json) {
+            printf("%.*s\n", (int)json.length, json.data);
+        } else {
+            printf("%s", terminal ? "\033[H\033[2J" : round > 1 ? "\n" : "");
+            print_screen(arena, now, before, (double)(moment - last) / 1e6);
+        }
+        before = now;
+        last = moment;
+    }
+    arena_free(arenas[0]);
+    arena_free(arenas[1]);
+    return result;
+}
