@@ -114,10 +114,19 @@ static inline void private_server_directory(struct private_server *server, const
 static inline bool private_mariadb_start(struct private_server *server)
 {
     char data[112], socket_option[128], port_option[32], user[80];
-    char *const arguments[] = {"mariadbd", "--no-defaults", user, data, socket_option, port_option,
-                               "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M",
-                               "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve",
-                               "--performance-schema=OFF", NULL};
+    char *const arguments[] = {"mariadbd",
+                               "--no-defaults",
+                               user,
+                               data,
+                               socket_option,
+                               port_option,
+                               "--bind-address=127.0.0.1",
+                               "--innodb-buffer-pool-size=16M",
+                               "--innodb-log-file-size=8M",
+                               "--innodb-flush-log-at-trx-commit=0",
+                               "--skip-name-resolve",
+                               "--performance-schema=OFF",
+                               NULL};
 
     snprintf(user, sizeof user, "--user=%s", getpwuid(geteuid())->pw_name);
     snprintf(data, sizeof data, "--datadir=%s/data", server->directory);
@@ -134,17 +143,18 @@ static inline bool private_mariadb_new(struct private_server *server)
 
     private_server_directory(server, "mariadb.sock");
     server->port = private_server_free_port();
-    snprintf(command, sizeof command,
-             "mariadb-install-db --no-defaults --datadir=%s/data --auth-root-authentication-method=normal --skip-test-db "
-             "--user=%s >%s/log 2>&1",
-             server->directory, getpwuid(geteuid())->pw_name, server->directory);
+    snprintf(
+        command, sizeof command,
+        "mariadb-install-db --no-defaults --datadir=%s/data --auth-root-authentication-method=normal --skip-test-db "
+        "--user=%s >%s/log 2>&1",
+        server->directory, getpwuid(geteuid())->pw_name, server->directory);
     return system(command) == 0 && private_mariadb_start(server);
 }
 
 static inline bool private_redis_start(struct private_server *server)
 {
-    char *const arguments[] = {"redis-server", "--port", "0", "--unixsocket", server->socket, "--save", "",
-                               "--dir", server->directory, NULL};
+    char *const arguments[] = {"redis-server", "--port", "0",     "--unixsocket",    server->socket,
+                               "--save",       "",       "--dir", server->directory, NULL};
 
     unlink(server->socket);
     server->pid = private_server_spawn(server->directory, arguments);

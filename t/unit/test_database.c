@@ -65,8 +65,8 @@ static void beside(const char *sql)
 {
     char command[1024];
 
-    snprintf(command, sizeof command, "mariadb --no-defaults -uroot -S %s roster -e \"%s\" >>%s/log 2>&1", server.socket, sql,
-             server.directory);
+    snprintf(command, sizeof command, "mariadb --no-defaults -uroot -S %s roster -e \"%s\" >>%s/log 2>&1",
+             server.socket, sql, server.directory);
     assert_int_equal(system(command), 0);
 }
 
@@ -130,7 +130,8 @@ static int fresh(void **state)
     config.database_read_timeout = 15;
     context.statement_count = 0;
     execute("DELETE FROM `user`");
-    execute("CREATE TABLE IF NOT EXISTS `t` (`id` VARCHAR(20) NOT NULL PRIMARY KEY, `number` INT NOT NULL) ENGINE=InnoDB");
+    execute(
+        "CREATE TABLE IF NOT EXISTS `t` (`id` VARCHAR(20) NOT NULL PRIMARY KEY, `number` INT NOT NULL) ENGINE=InnoDB");
     execute("DELETE FROM `t`");
     execute("INSERT INTO `t` VALUES ('a', 0), ('b', 0)");
     logged();
@@ -152,14 +153,17 @@ static enum outcome add_user(const char *id, const char *email, const char *name
 static void test_kinds(void **state)
 {
     struct result result;
-    struct parameter parameters[] = {BIND_NULL, BIND_INTEGER(INT64_MIN), BIND_TEXT(TEXT("")), BIND_TEXT(((struct text){NULL, 0})),
-                                     BIND_TEXT(TEXT("a\0b"))};
+    struct parameter parameters[] = {BIND_NULL, BIND_INTEGER(INT64_MIN), BIND_TEXT(TEXT("")),
+                                     BIND_TEXT(((struct text){NULL, 0})), BIND_TEXT(TEXT("a\0b"))};
     const struct value *row;
 
     (void)state;
-    assert_int_equal(database_execute(&context, "SELECT ?, CAST(? AS SIGNED), ?, ?, ?, DATE '1999-12-31', COUNT(*), EXISTS (SELECT 1),"
-                                                " 1.50, 1e3, TRUE, NULL, CAST('x' AS CHAR), 4294967296 FROM `t`",
-                                      parameters, 5, &result, ERROR_NONE), OK);
+    assert_int_equal(
+        database_execute(&context,
+                         "SELECT ?, CAST(? AS SIGNED), ?, ?, ?, DATE '1999-12-31', COUNT(*), EXISTS (SELECT 1),"
+                         " 1.50, 1e3, TRUE, NULL, CAST('x' AS CHAR), 4294967296 FROM `t`",
+                         parameters, 5, &result, ERROR_NONE),
+        OK);
     assert_int_equal(result.row_count, 1);
     assert_int_equal(result.column_count, 14);
     row = result_row(&result, 0);
@@ -182,7 +186,8 @@ static void test_kinds(void **state)
     assert_string_equal(row[12].text.data, "x");
     assert_true(row[13].integer == 4294967296);
 
-    assert_int_equal(database_execute(&context, "SELECT `id` FROM `t` WHERE `id` = 'c'", NULL, 0, &result, ERROR_NONE), OK);
+    assert_int_equal(database_execute(&context, "SELECT `id` FROM `t` WHERE `id` = 'c'", NULL, 0, &result, ERROR_NONE),
+                     OK);
     assert_int_equal(result.row_count, 0);
     assert_int_equal(database_execute(&context, "SELECT `id` FROM `t`", NULL, 0, NULL, ERROR_NONE), OK);
     assert_string_equal(context.last_statement, "SELECT `id` FROM `t`");
@@ -202,11 +207,13 @@ static void test_lengths(void **state)
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         struct parameter parameters[] = {BIND_INTEGER((int64_t)i), BIND_TEXT(((struct text){bytes, lengths[i]}))};
 
-        assert_int_equal(database_execute(&context, "INSERT INTO `large` VALUES (?, ?)", parameters, 2, &result, ERROR_NONE), OK);
+        assert_int_equal(
+            database_execute(&context, "INSERT INTO `large` VALUES (?, ?)", parameters, 2, &result, ERROR_NONE), OK);
         assert_int_equal(result.affected_rows, 1);
     }
-    assert_int_equal(database_execute(&context, "SELECT `bytes`, `n`, `bytes` FROM `large` ORDER BY `n`", NULL, 0, &result,
-                                      ERROR_NONE), OK);
+    assert_int_equal(database_execute(&context, "SELECT `bytes`, `n`, `bytes` FROM `large` ORDER BY `n`", NULL, 0,
+                                      &result, ERROR_NONE),
+                     OK);
     assert_int_equal(result.row_count, sizeof lengths / sizeof lengths[0]);
     for (size_t i = 0; i < result.row_count; i++)
         for (unsigned column = 0; column < 3; column += 2) {
@@ -222,7 +229,8 @@ static void test_lengths(void **state)
 /* An id of whatever bytes is 'no row', and never another one's. */
 static void test_ids(void **state)
 {
-    static const char *const ids[] = {"é", "\xff\xfe", "\xf0\x9f\x98\x80", "0", "1", "U1", "u1 ", " u1", "", "u1\t", "ü1"};
+    static const char *const ids[] = {"é",    "\xff\xfe", "\xf0\x9f\x98\x80", "0", "1", "U1", "u1 ", " u1", "",
+                                      "u1\t", "ü1"};
     struct result result;
 
     (void)state;
@@ -230,15 +238,20 @@ static void test_ids(void **state)
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         struct parameter parameter = BIND_TEXT(text_of(ids[i]));
 
-        assert_int_equal(database_execute(&context, "SELECT `id` FROM `user` WHERE `id` = ?", &parameter, 1, &result, ERROR_NONE), OK);
+        assert_int_equal(
+            database_execute(&context, "SELECT `id` FROM `user` WHERE `id` = ?", &parameter, 1, &result, ERROR_NONE),
+            OK);
         assert_int_equal(result.row_count, 0);
-        assert_int_equal(database_execute(&context, "SELECT u.`id` FROM `user` u LEFT JOIN `session` s ON s.`jti` = ? AND "
-                                                    "s.`user_id` = u.`id` WHERE u.`email` = ?",
-                                          (struct parameter[]){parameter, parameter}, 2, &result, ERROR_NONE), OK);
+        assert_int_equal(database_execute(&context,
+                                          "SELECT u.`id` FROM `user` u LEFT JOIN `session` s ON s.`jti` = ? AND "
+                                          "s.`user_id` = u.`id` WHERE u.`email` = ?",
+                                          (struct parameter[]){parameter, parameter}, 2, &result, ERROR_NONE),
+                         OK);
         assert_int_equal(result.row_count, 0);
     }
     struct parameter right = BIND_TEXT(TEXT("u1"));
-    assert_int_equal(database_execute(&context, "SELECT `id` FROM `user` WHERE `id` = ?", &right, 1, &result, ERROR_NONE), OK);
+    assert_int_equal(
+        database_execute(&context, "SELECT `id` FROM `user` WHERE `id` = ?", &right, 1, &result, ERROR_NONE), OK);
     assert_int_equal(result.row_count, 1);
     assert_string_equal(logged(), "");
 }
@@ -263,15 +276,17 @@ static void test_duplicates(void **state)
 /* What MariaDB says of a refused value must not reach the log. */
 static void test_values_in_messages(void **state)
 {
-    static const char *const statements[] = {"UPDATE `user` SET `date_of_birth` = ?", "UPDATE `user` SET `created_at` = ?",
-                                             "UPDATE `user` SET `info` = ?", "SELECT CAST(? AS DATE) + EXTRACTVALUE(?, '//[')"};
+    static const char *const statements[] = {"UPDATE `user` SET `date_of_birth` = ?",
+                                             "UPDATE `user` SET `created_at` = ?", "UPDATE `user` SET `info` = ?",
+                                             "SELECT CAST(? AS DATE) + EXTRACTVALUE(?, '//[')"};
     struct parameter value = BIND_TEXT(TEXT("sec'ret \xff for key 'x'"));
     const char *log;
 
     (void)state;
     assert_int_equal(add_user("u1", "a@example.org", "Ann", ERROR_NONE), OK);
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(database_execute(&context, statements[i], (struct parameter[]){value, value}, i < 3 ? 1 : 2, NULL, ERROR_NONE),
+        assert_int_equal(database_execute(&context, statements[i], (struct parameter[]){value, value}, i < 3 ? 1 : 2,
+                                          NULL, ERROR_NONE),
                          FAULT);
         assert_int_equal(context.problem.code, ERROR_INTERNAL_ERROR);
         log = logged();
@@ -286,13 +301,18 @@ static void test_affected_rows(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) { /* the second time nothing changes */
-        assert_int_equal(database_execute(&context, "UPDATE `t` SET `number` = 5 WHERE `id` = 'a'", NULL, 0, &result, ERROR_NONE), OK);
+        assert_int_equal(
+            database_execute(&context, "UPDATE `t` SET `number` = 5 WHERE `id` = 'a'", NULL, 0, &result, ERROR_NONE),
+            OK);
         assert_int_equal(result.affected_rows, 1);
         assert_int_equal(result.row_count, 0);
     }
-    assert_int_equal(database_execute(&context, "UPDATE `t` SET `number` = 5 WHERE `id` = 'c'", NULL, 0, &result, ERROR_NONE), OK);
+    assert_int_equal(
+        database_execute(&context, "UPDATE `t` SET `number` = 5 WHERE `id` = 'c'", NULL, 0, &result, ERROR_NONE), OK);
     assert_int_equal(result.affected_rows, 0);
-    assert_int_equal(database_execute(&context, "DELETE FROM `t` WHERE `id` = 'a' RETURNING `number`", NULL, 0, &result, ERROR_NONE), OK);
+    assert_int_equal(
+        database_execute(&context, "DELETE FROM `t` WHERE `id` = 'a' RETURNING `number`", NULL, 0, &result, ERROR_NONE),
+        OK);
     assert_int_equal(result_row(&result, 0)->integer, 5);
 }
 
@@ -308,7 +328,8 @@ static void test_eviction(void **state)
         for (int i = 0; i < 200; i++)
             assert_int_equal(ask_integer(texts[i]), i);
     assert_true(strtol(ask_text("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS"
-                                " WHERE VARIABLE_NAME = 'PREPARED_STMT_COUNT'"), NULL, 10) <= 128);
+                                " WHERE VARIABLE_NAME = 'PREPARED_STMT_COUNT'"),
+                       NULL, 10) <= 128);
     /* The same pointer, another text. */
     strcpy(texts[0], "SELECT 777 FROM `t` LIMIT 1");
     assert_int_equal(ask_integer(texts[0]), 777);
@@ -361,8 +382,11 @@ static void test_ceiling(void **state)
     struct parameter parameter = BIND_TEXT(TEXT("x"));
 
     (void)state;
-    assert_int_equal(database_execute(&context, "SELECT REPEAT(?, 1000) FROM `information_schema`.`COLUMNS` a,"
-                                                " `information_schema`.`COLLATIONS` b LIMIT 100000", &parameter, 1, NULL, ERROR_NONE), FAULT);
+    assert_int_equal(database_execute(&context,
+                                      "SELECT REPEAT(?, 1000) FROM `information_schema`.`COLUMNS` a,"
+                                      " `information_schema`.`COLLATIONS` b LIMIT 100000",
+                                      &parameter, 1, NULL, ERROR_NONE),
+                     FAULT);
     assert_int_equal(context.problem.code, ERROR_INTERNAL_ERROR);
     assert_non_null(strstr(logged(), "request_memory_limit"));
     arena_reset(context.arena);
@@ -396,8 +420,10 @@ static void test_session(void **state)
     assert_non_null(strstr(ask_text("SELECT @@sql_mode"), "STRICT_ALL_TABLES"));
     assert_string_equal(ask_text("SELECT @@character_set_client"), "utf8mb4");
     assert_string_equal(ask_text("SELECT @@collation_connection"), "utf8mb4_nopad_bin");
-    assert_string_equal(ask_text("SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME IN"
-                                 " ('TX_ISOLATION', 'TRANSACTION_ISOLATION') LIMIT 1"), "READ-COMMITTED");
+    assert_string_equal(
+        ask_text("SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME IN"
+                 " ('TX_ISOLATION', 'TRANSACTION_ISOLATION') LIMIT 1"),
+        "READ-COMMITTED");
     assert_int_equal(ask_integer("SELECT @@innodb_lock_wait_timeout"), 5);
     assert_true(database_is_connected());
     assert_true(database_is_ready(&context));
@@ -413,7 +439,7 @@ static void test_session(void **state)
 
 struct body {
     int calls;
-    int fail_at;  /* the call in which something happens */
+    int fail_at; /* the call in which something happens */
     enum outcome outcome;
     bool goes_on; /* the body overlooks that a statement failed */
 };
@@ -531,8 +557,10 @@ static void test_lock_wait(void **state)
     (void)state;
     config.database_read_timeout = 2; /* waits for locks 1 s */
     database_close();
-    snprintf(command, sizeof command, "mariadb --no-defaults -uroot -S %s roster -e 'BEGIN; UPDATE t SET number = 100; SELECT SLEEP(2.5);"
-                                      " ROLLBACK' >/dev/null 2>&1 &", server.socket);
+    snprintf(command, sizeof command,
+             "mariadb --no-defaults -uroot -S %s roster -e 'BEGIN; UPDATE t SET number = 100; SELECT SLEEP(2.5);"
+             " ROLLBACK' >/dev/null 2>&1 &",
+             server.socket);
     assert_int_equal(system(command), 0);
     private_server_pause(300);
     started = clock_monotonic_microseconds();
@@ -656,7 +684,8 @@ static void test_hosts(void **state)
     (void)state;
     snprintf(dead, sizeof dead, "127.0.0.1:%d", private_server_free_port());
     snprintf(alive, sizeof alive, "127.0.0.1:%d", server.port);
-    beside("CREATE USER IF NOT EXISTS 'remote'@'127.0.0.1' IDENTIFIED BY 'the-password'; GRANT ALL ON roster.* TO 'remote'@'127.0.0.1'");
+    beside("CREATE USER IF NOT EXISTS 'remote'@'127.0.0.1' IDENTIFIED BY 'the-password'; GRANT ALL ON roster.* TO "
+           "'remote'@'127.0.0.1'");
     database_close();
     config.database_user = "remote";
     config.database_password = TEXT("the-password");
@@ -716,7 +745,9 @@ static void test_json(void **state)
         if (depth == 1)
             strcpy(deep, "{}");
         parameter = BIND_TEXT(text_of(deep));
-        assert_int_equal(database_execute(&context, "UPDATE `user` SET `info` = ?, `settings` = `info`", &parameter, 1, NULL, ERROR_NONE), OK);
+        assert_int_equal(database_execute(&context, "UPDATE `user` SET `info` = ?, `settings` = `info`", &parameter, 1,
+                                          NULL, ERROR_NONE),
+                         OK);
     }
     assert_string_equal(ask_text("SELECT `settings` FROM `user`"), deep);
     assert_int_equal(execute("UPDATE `user` SET `info` = '{\"a\":1'"), FAULT);
@@ -731,12 +762,18 @@ static void test_cascades(void **state)
     (void)state;
     assert_int_equal(add_user("1", "a@example.org", "a", ERROR_NONE), OK);
     assert_int_equal(execute("INSERT INTO `auth` (`id`, `email`, `password`) VALUES ('1', 'a@example.org', 'x')"), OK);
-    assert_int_equal(execute("INSERT INTO `group` (`id`, `user_id`, `name`, `created_at`, `updated_at`) VALUES ('g', '1', 'n', 1, 1)"), OK);
+    assert_int_equal(
+        execute(
+            "INSERT INTO `group` (`id`, `user_id`, `name`, `created_at`, `updated_at`) VALUES ('g', '1', 'n', 1, 1)"),
+        OK);
     assert_int_equal(execute("INSERT INTO `group_member` (`id`, `group_id`, `user_id`) VALUES ('m', 'g', '1')"), OK);
-    assert_int_equal(execute("INSERT INTO `api_key` (`id`, `user_id`, `key`, `created_at`, `updated_at`) VALUES ('k', '1', 'sk-x', 1, 1)"), OK);
+    assert_int_equal(execute("INSERT INTO `api_key` (`id`, `user_id`, `key`, `created_at`, `updated_at`) VALUES ('k', "
+                             "'1', 'sk-x', 1, 1)"),
+                     OK);
     assert_int_equal(execute("INSERT INTO `oauth_session` VALUES ('o', '1', 'p', 't', 1, 1, 1)"), OK);
     assert_int_equal(execute("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`, `share_id`)"
-                             " VALUES ('c', '1', 't', 1, 1, 's')"), OK);
+                             " VALUES ('c', '1', 't', 1, 1, 's')"),
+                     OK);
     assert_int_equal(execute("INSERT INTO `session` (`jti`, `user_id`) VALUES ('j', '1')"), OK);
     assert_int_equal(execute("DELETE FROM `user` WHERE `id` = '1'"), OK);
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
@@ -744,9 +781,11 @@ static void test_cascades(void **state)
         assert_int_equal(ask_integer(sql), 0);
     }
     assert_int_equal(execute("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`)"
-                             " VALUES ('s', 'shared-c', 't', 1, 1)"), OK); /* the copy of a shared chat has no owner */
+                             " VALUES ('s', 'shared-c', 't', 1, 1)"),
+                     OK); /* the copy of a shared chat has no owner */
     assert_int_equal(execute("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`)"
-                             " VALUES ('d', 'nobody', 't', 1, 1)"), FAULT);
+                             " VALUES ('d', 'nobody', 't', 1, 1)"),
+                     FAULT);
     execute("DELETE FROM `chat`");
     execute("DELETE FROM `group`");
 }
@@ -789,7 +828,8 @@ static void test_migrations(void **state)
 
     /* Two at once: one waits for the other, then has nothing to do. */
     write_file("README", "not SQL");
-    write_file("0001_first.sql", "-- a; comment\nCREATE TABLE x (a INT) ENGINE=InnoDB;\nDO SLEEP(0.5);\nINSERT INTO x VALUES (1);\n");
+    write_file("0001_first.sql",
+               "-- a; comment\nCREATE TABLE x (a INT) ENGINE=InnoDB;\nDO SLEEP(0.5);\nINSERT INTO x VALUES (1);\n");
     write_file("0002_second.sql", "INSERT INTO x VALUES (2); SELECT * FROM x;\n");
     database_close();
     child = fork();

@@ -318,14 +318,10 @@ static void test_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_pipeline, fresh),
-        cmocka_unit_test_setup(test_large, fresh),
-        cmocka_unit_test_setup(test_error_answer, fresh),
-        cmocka_unit_test_setup(test_unread, fresh),
-        cmocka_unit_test_setup(test_restart, fresh),
-        cmocka_unit_test_setup(test_away, fresh),
-        cmocka_unit_test_setup(test_hanging, fresh),
-        cmocka_unit_test_setup(test_password_and_database, fresh),
+        cmocka_unit_test_setup(test_pipeline, fresh),     cmocka_unit_test_setup(test_large, fresh),
+        cmocka_unit_test_setup(test_error_answer, fresh), cmocka_unit_test_setup(test_unread, fresh),
+        cmocka_unit_test_setup(test_restart, fresh),      cmocka_unit_test_setup(test_away, fresh),
+        cmocka_unit_test_setup(test_hanging, fresh),      cmocka_unit_test_setup(test_password_and_database, fresh),
         cmocka_unit_test_setup(test_address, fresh),
     };
 

@@ -1,0 +1,350 @@
+/* database_statement.c: prepared once per connection, known by their text; one run of one of them. */
+#include "store/database_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "config/config.h"
+
+static uint64_t hash_of(const char *bytes, size_t length)
+{
+    uint64_t hash = 0x9e3779b97f4a7c15u ^ length;
+    while (length >= 8) {
+        uint64_t word;
+        memcpy(&word, bytes, 8);
+        hash = (hash ^ word) * 0xff51afd7ed558ccdu;
+        hash ^= hash >> 32;
+        bytes += 8;
+        length -= 8;
+    }
+    uint64_t rest = 0;
+    memcpy(&rest, bytes, length);
+    hash = (hash ^ rest) * 0xff51afd7ed558ccdu;
+    return hash ^ (hash >> 29);
+}
+
+void database_close_handle(struct statement *statement)
+{
+    if (statement->handle != NULL) {
+        mysql_stmt_close(statement->handle);
+        statement->handle = NULL;
+    }
+    free(statement->parameters);
+    free(statement->slots);
+    statement->parameters = NULL;
+    statement->slots = NULL;
+}
+
+void database_forget_statement(struct statement *statement)
+{
+    struct statement **link = &database.buckets[statement->hash % STATEMENT_BUCKETS];
+    while (*link != statement) {
+        link = &(*link)->next;
+    }
+    *link = statement->next;
+    database.statement_count--;
+    database_close_handle(statement);
+    free(statement->sql);
+    free(statement);
+}
+
+static void forget_oldest_statement(void)
+{
+    struct statement *oldest = NULL;
+    for (size_t bucket = 0; bucket < STATEMENT_BUCKETS; bucket++) {
+        for (struct statement *statement = database.buckets[bucket]; statement != NULL; statement = statement->next) {
+            if (oldest == NULL || statement->used < oldest->used) {
+                oldest = statement;
+            }
+        }
+    }
+    database_forget_statement(oldest);
+}
+
+static bool text_reads(const char *sql)
+{
+    sql += strspn(sql, " \t\r\n(");
+    return strncasecmp(sql, "SELECT", 6) == 0 || strncasecmp(sql, "SHOW", 4) == 0;
+}
+
+/* The entry of this text, made where it is new. Not yet prepared then. */
+struct statement *database_find_statement(const char *sql)
+{
+    const size_t length = strlen(sql);
+    const uint64_t hash = hash_of(sql, length);
+    struct statement **bucket = &database.buckets[hash % STATEMENT_BUCKETS];
+    struct statement *statement = *bucket;
+    while (statement != NULL &&
+           (statement->hash != hash || statement->length != length || memcmp(statement->sql, sql, length) != 0)) {
+        statement = statement->next;
+    }
+    if (statement == NULL) {
+        if (database.statement_count >= STATEMENTS_MOST) {
+            forget_oldest_statement();
+        }
+        statement = calloc(1, sizeof *statement);
+        invariant(statement != NULL);
+        statement->sql = malloc(length + 1);
+        invariant(statement->sql != NULL);
+        memcpy(statement->sql, sql, length + 1);
+        statement->length = length;
+        statement->hash = hash;
+        statement->is_read = text_reads(sql);
+        statement->next = *bucket;
+        *bucket = statement;
+        database.statement_count++;
+    }
+    statement->used = ++database.tick;
+    return statement;
+}
+
+static bool type_is_integer(enum enum_field_types type)
+{
+    return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 || type == MYSQL_TYPE_LONG ||
+           type == MYSQL_TYPE_LONGLONG || type == MYSQL_TYPE_YEAR;
+}
+
+/* Ties the columns of the result to slots, for as long as the statement is prepared. Called again where the server
+ * names the columns only when it executes (RETURNING). */
+static bool bind_columns(struct statement *statement)
+{
+    free(statement->slots);
+    statement->slots = NULL;
+    statement->column_count = mysql_stmt_field_count(statement->handle);
+    if (statement->column_count == 0) {
+        return true;
+    }
+    MYSQL_RES *metadata = mysql_stmt_result_metadata(statement->handle);
+    if (metadata == NULL) {
+        return false;
+    }
+    statement->slots = calloc(statement->column_count, sizeof *statement->slots);
+    MYSQL_BIND *columns = calloc(statement->column_count, sizeof *columns);
+    invariant(statement->slots != NULL && columns != NULL);
+    const MYSQL_FIELD *fields = mysql_fetch_fields(metadata);
+    for (unsigned i = 0; i < statement->column_count; i++) {
+        struct slot *slot = &statement->slots[i];
+        slot->is_integer = type_is_integer(fields[i].type);
+        columns[i].is_null = &slot->is_null;
+        columns[i].error = &slot->is_truncated;
+        columns[i].length = &slot->length;
+        if (slot->is_integer) {
+            columns[i].buffer_type = MYSQL_TYPE_LONGLONG;
+            columns[i].buffer = &slot->integer;
+            columns[i].buffer_length = sizeof slot->integer;
+        } else {
+            columns[i].buffer_type = MYSQL_TYPE_STRING;
+            columns[i].buffer = slot->bytes;
+            columns[i].buffer_length = SCRATCH_BYTES;
+        }
+    }
+    mysql_free_result(metadata);
+    bool bound = mysql_stmt_bind_result(statement->handle, columns) == 0; /* copies the array */
+    free(columns);
+    return bound;
+}
+
+static bool prepare(struct statement *statement, struct failure *failure)
+{
+    database_close_handle(statement);
+    statement->handle = mysql_stmt_init(database.mysql);
+    invariant(statement->handle != NULL);
+    if (mysql_stmt_prepare(statement->handle, statement->sql, statement->length) != 0 || !bind_columns(statement)) {
+        database_fail_statement(failure, statement->handle);
+        database_close_handle(statement);
+        return false;
+    }
+    statement->parameter_count = (unsigned)mysql_stmt_param_count(statement->handle);
+    if (statement->parameter_count > 0) {
+        statement->parameters = calloc(statement->parameter_count, sizeof *statement->parameters);
+        invariant(statement->parameters != NULL);
+    }
+    return true;
+}
+
+/* Closes all our statements at the server, which has too many of them. */
+void database_close_all_handles(void)
+{
+    for (size_t bucket = 0; bucket < STATEMENT_BUCKETS; bucket++) {
+        for (struct statement *statement = database.buckets[bucket]; statement != NULL; statement = statement->next) {
+            database_close_handle(statement);
+        }
+    }
+}
+
+/* --- One statement, once. --- */
+
+static void bind_parameters(struct statement *statement, const struct parameter *parameters, size_t *bytes_r)
+{
+    size_t bytes = statement->length;
+    for (unsigned i = 0; i < statement->parameter_count; i++) {
+        MYSQL_BIND *bind = &statement->parameters[i];
+        const struct parameter *parameter = &parameters[i];
+        switch (parameter->kind) {
+        case PARAMETER_NULL:
+            bind->buffer_type = MYSQL_TYPE_NULL;
+            bind->buffer = NULL;
+            bind->buffer_length = 0;
+            break;
+        case PARAMETER_INTEGER:
+            bind->buffer_type = MYSQL_TYPE_LONGLONG;
+            bind->buffer = (void *)(uintptr_t)&parameter->integer;
+            bind->buffer_length = sizeof parameter->integer;
+            break;
+        case PARAMETER_TEXT:
+            bind->buffer_type = MYSQL_TYPE_STRING;
+            bind->buffer = (void *)(uintptr_t)parameter->text.data;
+            bind->buffer_length = parameter->text.length;
+            bytes += parameter->text.length;
+            break;
+        }
+    }
+    *bytes_r = bytes + 16 * (size_t)statement->parameter_count;
+}
+
+/* Copies the row in the slots into the arena; false where a column can't be read. */
+static bool copy_row(struct context *context, struct statement *statement, struct value *values)
+{
+    const unsigned count = statement->column_count;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct slot *slot = &statement->slots[i];
+        bytes += slot->is_integer || slot->is_null ? 0 : slot->length + 1;
+    }
+    char *end = bytes > 0 ? arena_alloc(context->arena, bytes) : NULL;
+    for (unsigned i = 0; i < count; i++) {
+        struct slot *slot = &statement->slots[i];
+        struct value *value = &values[i];
+        *value = (struct value){{NULL, 0}, 0, slot->is_null != 0};
+        if (slot->is_null) {
+            continue;
+        }
+        if (slot->is_integer) {
+            value->integer = slot->integer;
+            continue;
+        }
+        const size_t length = slot->length;
+        if (length <= SCRATCH_BYTES) {
+            memcpy(end, slot->bytes, length);
+        } else {
+            unsigned long whole = 0;
+            my_bool is_null = 0;
+            my_bool is_truncated = 0;
+            MYSQL_BIND bind = {.buffer_type = MYSQL_TYPE_STRING,
+                               .buffer = end,
+                               .buffer_length = length,
+                               .length = &whole,
+                               .is_null = &is_null,
+                               .error = &is_truncated};
+            if (mysql_stmt_fetch_column(statement->handle, &bind, i, 0) != 0 || whole != length) {
+                return false;
+            }
+        }
+        end[length] = '\0';
+        value->text = (struct text){end, length};
+        end += length + 1;
+    }
+    return true;
+}
+
+static void reserve_rows(size_t values)
+{
+    if (values > database.rows_capacity) {
+        size_t capacity = database.rows_capacity > 0 ? database.rows_capacity : 64;
+        while (capacity < values) {
+            capacity *= 2;
+        }
+        database.rows = realloc(database.rows, capacity * sizeof *database.rows);
+        invariant(database.rows != NULL);
+        database.rows_capacity = capacity;
+    }
+}
+
+/* Reads all rows; database.rows holds them then. */
+static void fetch_rows(struct context *context, struct statement *statement, size_t *row_count_r,
+                       struct failure *failure)
+{
+    const unsigned columns = statement->column_count;
+    const size_t ceiling = context->config != NULL ? (size_t)context->config->request_memory_limit : 0;
+    size_t count = 0;
+    for (;;) {
+        int got = mysql_stmt_fetch(statement->handle);
+        if (got == MYSQL_NO_DATA) {
+            break;
+        }
+        if (got != 0 && got != MYSQL_DATA_TRUNCATED) {
+            database_fail_statement(failure, statement->handle);
+            break;
+        }
+        reserve_rows((count + 1) * columns);
+        if (!copy_row(context, statement, database.rows + count * columns)) {
+            database_fail(failure, CR_MALFORMED_PACKET, "a column could not be read");
+            break;
+        }
+        count++;
+        const size_t row_bytes = count * columns * sizeof *database.rows;
+        if (arena_exceeded(context->arena) || (ceiling > 0 && arena_used(context->arena) + row_bytes > ceiling)) {
+            database_fail(failure, FAILURE_MEMORY, "");
+            break;
+        }
+    }
+    *row_count_r = count;
+}
+
+/* Prepares where needed, executes, reads everything. failure->code is 0 where it went well. */
+void database_run(struct context *context, struct statement *statement, const struct parameter *parameters,
+                size_t parameter_count, struct result *result_r, struct failure *failure)
+{
+    if (!database_ensure_connection(context, failure)) {
+        return;
+    }
+    if (statement->handle == NULL && !prepare(statement, failure)) {
+        return;
+    }
+    invariant(statement->parameter_count == parameter_count);
+    size_t bytes = 0;
+    bind_parameters(statement, parameters, &bytes);
+    if (bytes > database.packet_bytes) {
+        database_fail(failure, FAILURE_TOO_LARGE, "");
+        return;
+    }
+    context->statement_count++;
+    MYSQL_STMT *handle = statement->handle;
+    if ((parameter_count > 0 && mysql_stmt_bind_param(handle, statement->parameters) != 0) ||
+        mysql_stmt_execute(handle) != 0) {
+        database_fail_statement(failure, handle);
+        if (failure->code == CR_NEW_STMT_METADATA && !statement->is_read) {
+            failure->code = CR_SERVER_LOST; /* it was executed, and its rows can't be read */
+        }
+        return;
+    }
+    if (mysql_stmt_field_count(handle) != statement->column_count && !bind_columns(statement)) {
+        database_fail_statement(failure, handle);
+        return;
+    }
+    size_t row_count = 0;
+    uint64_t affected_rows = 0;
+    if (statement->column_count > 0) {
+        fetch_rows(context, statement, &row_count, failure);
+        affected_rows = row_count;
+        mysql_stmt_free_result(handle); /* also what was not read */
+    } else {
+        affected_rows = mysql_stmt_affected_rows(handle);
+    }
+    if (failure->code == 0 && result_r != NULL) {
+        const size_t size = row_count * statement->column_count * sizeof *database.rows;
+        *result_r = (struct result){NULL, row_count, statement->column_count, affected_rows};
+        if (size > 0) {
+            result_r->values = arena_alloc(context->arena, size);
+            memcpy(result_r->values, database.rows, size);
+        }
+    }
+    if (database.rows_capacity * sizeof *database.rows > SCRATCH_ROWS_BYTES) {
+        free(database.rows);
+        database.rows = NULL;
+        database.rows_capacity = 0;
+    }
+}
