@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
@@ -23,7 +24,8 @@
 enum {
     LINE_SIZE = 8192,  /* of a line, with its line end */
     VALUE_MOST = 1024, /* of a field of an access line, escaped */
-    SUFFIX_MOST = 256  /* of each of stage, client and request */
+    SUFFIX_MOST = 256, /* of each of stage, client and request */
+    PATIENCE_MICROSECONDS = 100000 /* with a syslog or a journal that does not read, once */
 };
 
 enum sink_kind { SINK_STDERR, SINK_FILE, SINK_SYSLOG, SINK_JOURNAL_SOCKET, SINK_JOURNAL_STREAM, SINK_OFF };
@@ -34,15 +36,17 @@ struct sink {
     int fd;
     uint64_t lost; /* lines that could not be written since the last that could */
     int lost_errno;
-    bool is_torn; /* the last line was written in part */
+    bool is_torn;    /* the last line was written in part */
+    bool is_stalled; /* nobody read the last datagram in time */
 };
 
-static struct sink error_sink = {"error_log", SINK_STDERR, STDERR_FILENO, 0, 0, false};
-static struct sink access_sink = {"access_log", SINK_OFF, -1, 0, 0, false};
+static struct sink error_sink = {"error_log", SINK_STDERR, STDERR_FILENO, 0, 0, false, false};
+static struct sink access_sink = {"access_log", SINK_OFF, -1, 0, 0, false, false};
 static enum severity least_severity = LOG_SEVERITY_NOTICE;
 static enum log_format line_format = LOG_FORMAT_TEXT;
 static const char *process_name = "roster";
 static const char *journal_socket = "/run/systemd/journal/socket";
+static const char *syslog_socket = "/dev/log";
 
 static const char *const severity_names[] = {"alert", "error", "warning", "notice", "info", "debug"};
 static const int severity_priorities[] = {LOG_ALERT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
@@ -247,9 +251,63 @@ failed:
     return false;
 }
 
+/* A datagram socket that is connected to `path`, or -1 with errno set. */
+static int connect_datagrams(const char *path)
+{
+    const struct timeval patience = {0, PATIENCE_MICROSECONDS};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        int saved_errno = errno;
+        close(fd);
+        errno = saved_errno;
+        fd = -1;
+    }
+    return fd;
+}
+
+static const char *socket_of(enum sink_kind kind)
+{
+    return kind == SINK_SYSLOG ? syslog_socket : journal_socket;
+}
+
+/* The daemon was restarted, and has another socket now. */
+static bool connect_again(const struct sink *sink)
+{
+    int fd = connect_datagrams(socket_of(sink->kind));
+    bool is_done = fd >= 0 && dup3(fd, sink->fd, O_CLOEXEC) >= 0;
+
+    if (fd >= 0)
+        close(fd);
+    return is_done;
+}
+
+/* A daemon that does not read holds us up once, and not again before it reads: requests must not wait for a log. */
+static bool send_datagram(struct sink *sink, struct iovec *parts, size_t count)
+{
+    struct msghdr datagram = {.msg_iov = parts, .msg_iovlen = count};
+    bool is_new = false;
+
+    while (sendmsg(sink->fd, &datagram, MSG_NOSIGNAL | (sink->is_stalled ? MSG_DONTWAIT : 0)) < 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno == EAGAIN)
+            sink->is_stalled = true;
+        if (errno == EAGAIN || errno == EMSGSIZE || is_new || !connect_again(sink))
+            return false;
+        is_new = true;
+    }
+    sink->is_stalled = false;
+    return true;
+}
+
 /* The journal's own protocol: fields of the form NAME=value in one datagram. No value holds a line end: all are
  * escaped. */
-static bool send_journal(const struct sink *sink, int priority, const struct line *message, const struct line *fields)
+static bool send_journal(struct sink *sink, int priority, const struct line *message, const struct line *fields)
 {
     char head[64];
     struct iovec parts[4] = {
@@ -258,13 +316,23 @@ static bool send_journal(const struct sink *sink, int priority, const struct lin
         {(void *)(uintptr_t) "\n", 1},
         {(void *)(uintptr_t)fields->data, fields->length},
     };
-    struct msghdr datagram = {.msg_iov = parts, .msg_iovlen = 4};
-    ssize_t sent;
 
-    do
-        sent = sendmsg(sink->fd, &datagram, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (sent < 0 && errno == EINTR);
-    return sent >= 0;
+    return send_datagram(sink, parts, 4);
+}
+
+/* RFC 3164, section 4.1, as syslog(3) sends it to a daemon on this machine, which knows the name of the host itself. */
+static bool send_syslog(struct sink *sink, int priority, const struct line *message)
+{
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t seconds = (time_t)clock_wall_seconds();
+    struct tm parts;
+    char head[64];
+
+    localtime_r(&seconds, &parts);
+    snprintf(head, sizeof head, "<%d>%s %2d %02d:%02d:%02d roster[%ld]: ", LOG_DAEMON | priority,
+             months[(unsigned)parts.tm_mon % 12], parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, (long)getpid());
+    return send_datagram(
+        sink, (struct iovec[]){{head, strlen(head)}, {(void *)(uintptr_t)message->data, message->length}}, 2);
 }
 
 /* One line, without its line end, for which the caller has left room. `fields` are for the journal's socket. */
@@ -277,8 +345,8 @@ static void emit(struct sink *sink, int priority, struct line *line, const struc
     case SINK_OFF:
         return;
     case SINK_SYSLOG:
-        syslog(priority, "%.*s", (int)line->length, line->data);
-        return;
+        is_written = send_syslog(sink, priority, line);
+        break;
     case SINK_JOURNAL_SOCKET:
         is_written = send_journal(sink, priority, line, fields);
         break;
@@ -424,7 +492,7 @@ void log_write(const struct context *context, enum severity severity, const char
         if (context != NULL && context->client_address != NULL)
             add_journal_field(&fields, "CLIENT", text_of(context->client_address));
         if (context != NULL && context->request_id != NULL)
-            add_journal_field(&fields, "REQUEST_ID", text_of(context->request_id));
+            add_journal_field(&fields, "REQUEST", text_of(context->request_id));
     }
     emit(&error_sink, priority, &line, &fields);
     errno = saved_errno;
@@ -527,20 +595,17 @@ void log_access(const struct log_field *fields, size_t count)
 
 /* Opening. */
 
-static int open_journal(void)
+/* Whether systemd has made the journal our standard error (see JOURNAL_STREAM in systemd.exec(5)). */
+static bool stderr_is_journal(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd;
+    const char *journal = getenv("JOURNAL_STREAM");
+    char own[64];
+    struct stat status;
 
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", journal_socket);
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        int saved_errno = errno;
-        close(fd);
-        errno = saved_errno;
-        fd = -1;
-    }
-    return fd;
+    if (journal == NULL || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return strcmp(journal, own) == 0;
 }
 
 /* Opens what `name` says into *sink. False with errno set. */
@@ -549,14 +614,17 @@ static bool sink_open(struct sink *sink, const char *name)
     sink->fd = -1;
     if (strcmp(name, "off") == 0) {
         sink->kind = SINK_OFF;
-    } else if (strcmp(name, "stderr") == 0) {
+    } else if (strcmp(name, "stderr") == 0 && !stderr_is_journal()) {
         sink->kind = SINK_STDERR;
         sink->fd = STDERR_FILENO;
     } else if (strcmp(name, "syslog") == 0) {
         sink->kind = SINK_SYSLOG;
-    } else if (strcmp(name, "journal") == 0) {
+        sink->fd = connect_datagrams(syslog_socket);
+        return sink->fd >= 0;
+    } else if (strcmp(name, "journal") == 0 || strcmp(name, "stderr") == 0) {
+        /* The journal's own socket takes fields; the stream to it only lines. */
         sink->kind = SINK_JOURNAL_SOCKET;
-        sink->fd = open_journal();
+        sink->fd = connect_datagrams(journal_socket);
         if (sink->fd < 0 && getenv("JOURNAL_STREAM") != NULL) {
             sink->kind = SINK_JOURNAL_STREAM;
             sink->fd = STDERR_FILENO;
@@ -609,7 +677,10 @@ bool log_open(const char *error_log, const char *access_log, enum severity least
     }
     if (!is_open) {
         snprintf(error_text, sizeof error_text, "%s: %s can't be opened for writing: %s",
-                 name == error_log ? "error_log" : "access_log", strcmp(name, "journal") == 0 ? journal_socket : name,
+                 name == error_log ? "error_log" : "access_log",
+                 strcmp(name, "journal") == 0  ? journal_socket
+                 : strcmp(name, "syslog") == 0 ? syslog_socket
+                                               : name,
                  strerror(errno));
         *error_r = error_text;
         sink_close(&new_error);
@@ -624,8 +695,6 @@ bool log_open(const char *error_log, const char *access_log, enum severity least
     line_format = format;
     share_topics();
     tzset();
-    if (error_sink.kind == SINK_SYSLOG || access_sink.kind == SINK_SYSLOG)
-        openlog("roster", LOG_PID | LOG_NDELAY, LOG_DAEMON);
     return true;
 }
 
@@ -651,6 +720,11 @@ bool log_topic_due(enum log_topic topic, int64_t seconds)
     int64_t last = atomic_load(&topics[topic]);
 
     return (last == 0 || now - last >= seconds) && atomic_compare_exchange_strong(&topics[topic], &last, now);
+}
+
+bool log_topic_is_on(enum log_topic topic)
+{
+    return atomic_load(&topics[topic]) != 0;
 }
 
 bool log_topic_end(enum log_topic topic)

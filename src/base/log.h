@@ -1,7 +1,8 @@
 /* log.h: what the operator reads.
  *
  * Errors are in nginx's shape: `2026/11/24 10:00:00 [error] 123#api: text while STAGE, client: ADDRESS, request: ID`. Unprintable bytes are
- * escaped. No caller ever passes a token, a password, a key or a body: names of things, ids, lengths and error numbers only. */
+ * escaped. No caller ever passes a token, a password, a key or a body: names of things, ids, lengths and error numbers only.
+ * A full disk, or a syslog that hangs, stops nobody's work: what can't be written is counted, and the next line that can says how many were lost. */
 #ifndef ROSTER_BASE_LOG_H
 #define ROSTER_BASE_LOG_H
 
@@ -17,8 +18,9 @@ enum severity { LOG_SEVERITY_ALERT, LOG_SEVERITY_ERROR, LOG_SEVERITY_WARNING, LO
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-/* Where lines go, and from which severity on. `error_log` and `access_log` are a path, "stderr", "syslog", "journal" or "off" (access only). False, with
- * a text in *error_r, where a file can't be opened; what was open stays open then. Called again, it opens anew (USR1, HUP). */
+/* Where lines go, and from which severity on. `error_log` and `access_log` are a path, "stderr" (the same as "journal" where
+ * systemd has made that standard error), "syslog", "journal" or "off" (access only). False, with a text in *error_r, where one of them can't be opened; what was
+ * open stays open then. Called again, it opens anew (USR1, HUP). */
 bool log_open(const char *error_log, const char *access_log, enum severity least, enum log_format format, const char **error_r);
 
 /* The name of this process in the lines: "master", "api", "password". Static or kept for ever. */
@@ -42,6 +44,9 @@ enum log_topic { LOG_TOPIC_MARIADB, LOG_TOPIC_REDIS, LOG_TOPIC_REDIS_ERROR, LOG_
 
 /* As log_due, counted for all processes that were forked after the first log_open together. */
 bool log_topic_due(enum log_topic topic, int64_t seconds);
+
+/* True from when a line was due until log_topic_end. */
+bool log_topic_is_on(enum log_topic topic);
 
 /* The state is over: true for the first process that says so after a line was due. The next line is due at once. */
 bool log_topic_end(enum log_topic topic);

@@ -133,20 +133,32 @@ static const char *default_secret_path(struct config *config, const char *direct
     return access(path, F_OK) == 0 ? path : "";
 }
 
+/* True for a credential with something in it. The unit's SetCredential= stands in for a file that is not there; systemd wants a
+ * value for it, which is an empty line. */
+static bool has_content(const char *path)
+{
+    char bytes[2];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t got = fd >= 0 ? read(fd, bytes, sizeof bytes) : 0;
+
+    if (fd >= 0)
+        close(fd);
+    return got > 1 || (got == 1 && bytes[0] != '\n');
+}
+
 /* The file that a secret comes from: the directive's; where that is not set, systemd's credential of the same name, or
- * else the default file. An empty credential, as SetCredential= makes it, stands for none. */
+ * else the default file. */
 static const char *secret_path(struct config *config, const char *directive, const char *path)
 {
     const struct config_loaded *loaded = (const struct config_loaded *)config;
     const char *directory = getenv("CREDENTIALS_DIRECTORY"), *credential;
     size_t stem = strlen(directive) - strlen("_file");
-    struct stat status;
 
     if (loaded->lines[CONFIG_SCOPE_GLOBAL][config_field_index(config_find(text_of(directive)))] != 0)
         return path;
     if (directory != NULL && directory[0] == '/') {
         credential = text_format(config->arena, "%s/%.*s", directory, (int)stem, directive).data;
-        if (stat(credential, &status) == 0 && status.st_size > 0)
+        if (has_content(credential))
             return credential;
     }
     return path[0] != '\0' ? path : default_secret_path(config, directive, stem);

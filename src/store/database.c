@@ -78,15 +78,11 @@ static enum outcome fail_transaction(struct context *context, const struct state
     return refuse(context, statement, failure);
 }
 
-enum outcome database_execute(struct context *context, const char *sql, const struct parameter *parameters,
-                              size_t parameter_count, struct result *result_r, enum error_code on_duplicate)
+/* Runs it as often as its errors ask for. */
+static enum outcome execute(struct context *context, struct statement *statement, const struct parameter *parameters,
+                            size_t parameter_count, struct result *result_r, enum error_code on_duplicate,
+                            int64_t started)
 {
-    if (database.in_transaction && database.transaction_broken) {
-        return database_unavailable(context);
-    }
-    struct statement *statement = database_find_statement(sql);
-    context->last_statement = statement->sql;
-    const int64_t started = clock_monotonic_microseconds();
     const unsigned reconnects_most = context->config != NULL && context->config->database_host.count > 1
                                          ? (unsigned)context->config->database_host.count
                                          : 1;
@@ -146,14 +142,30 @@ enum outcome database_execute(struct context *context, const char *sql, const st
     }
 }
 
+enum outcome database_execute(struct context *context, const char *sql, const struct parameter *parameters,
+                              size_t parameter_count, struct result *result_r, enum error_code on_duplicate)
+{
+    if (database.in_transaction && database.transaction_broken) {
+        return database_unavailable(context);
+    }
+    struct statement *statement = database_find_statement(sql);
+    const int64_t started = clock_monotonic_microseconds();
+    enum outcome outcome =
+        execute(context, statement, parameters, parameter_count, result_r, on_duplicate, started);
+    context_note_statement(context, statement->sql, clock_monotonic_microseconds() - started);
+    return outcome;
+}
+
 /* --- Transactions. --- */
 
 /* START TRANSACTION, COMMIT, ROLLBACK. */
 static bool command(struct context *context, const char *sql, struct failure *failure)
 {
     context->statement_count++;
-    context->last_statement = sql;
-    if (mysql_real_query(database.mysql, sql, strlen(sql)) != 0) {
+    const int64_t started = clock_monotonic_microseconds();
+    const bool done = mysql_real_query(database.mysql, sql, strlen(sql)) == 0;
+    context_note_statement(context, sql, clock_monotonic_microseconds() - started);
+    if (!done) {
         database_fail(failure, mysql_errno(database.mysql), mysql_error(database.mysql));
         return false;
     }

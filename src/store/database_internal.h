@@ -65,7 +65,7 @@ struct slot {
 
 struct statement {
     struct statement *next; /* in the bucket */
-    char *sql;              /* ours: context->last_statement points here */
+    char *sql;              /* ours: context->statements point here */
     size_t length;
     uint64_t hash;
     uint64_t used;      /* the tick of the last use */

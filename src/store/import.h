@@ -43,7 +43,8 @@ struct import_report {
 
 /* Brings everything over; with `dry_run` only finds out what would come. FAULT: nothing was changed, and it has been logged. The report is to be
  * freed in any case. */
-enum outcome import_run(struct context *context, struct import_source *source, bool dry_run, struct import_report *report);
+enum outcome import_run(struct context *context, struct import_source *source, bool dry_run,
+                        struct import_report *report);
 void import_report_free(struct import_report *report);
 
 #endif

@@ -2,6 +2,8 @@
 #ifndef ROSTER_STORE_IMPORT_INTERNAL_H
 #define ROSTER_STORE_IMPORT_INTERNAL_H
 
+#include <json.h>
+
 #include "base/picture.h"
 #include "store/database.h"
 #include "store/import.h"
@@ -26,7 +28,6 @@ struct import {
     struct import_source *source;
     bool dry_run;
     struct import_report *report;
-    struct arena *texts; /* of statements: as long as the import */
     size_t packet_bytes; /* what MariaDB takes at once */
 
     struct arena *index_arena;         /* of one attempt */
@@ -63,6 +64,8 @@ struct import_table_row {
     bool (*admit)(struct import *import, struct import_row *row);
     /* Once its fate is known. May be NULL. */
     void (*settle)(struct import *import, const struct import_row *row);
+    /* A row that could not be read but for its id. May be NULL. */
+    void (*lose)(struct import *import, struct text id);
 };
 extern const struct import_table_row import_tables[IMPORT_TABLE_COUNT];
 

@@ -21,7 +21,7 @@ const char *const import_column_names[IMPORT_COLUMN_COUNT] = {
 };
 
 const enum import_column import_first_columns[IMPORT_TABLE_COUNT + 1] = {
-#define IMPORT_TABLE(table) (enum import_column)IN_##table##_FIRST,
+#define IMPORT_TABLE(table) (enum import_column) IN_##table##_FIRST,
 #include "tables/imports.def"
     IMPORT_COLUMN_COUNT,
 };
@@ -134,7 +134,8 @@ static bool copy_older_members(struct import_source *source)
 {
     return run(source,
                "INSERT INTO i_group_member (group_id, user_id, created_at, updated_at) "
-               "SELECT DISTINCT g.id, j.value, g.updated_at, g.updated_at FROM main.\"group\" AS g, json_each(CASE WHEN "
+               "SELECT DISTINCT g.id, j.value, g.updated_at, g.updated_at FROM main.\"group\" AS g, json_each(CASE "
+               "WHEN "
                "json_valid(g.user_ids) THEN CASE json_type(g.user_ids) WHEN 'array' THEN g.user_ids ELSE '[]' END ELSE "
                "'[]' END) AS j") &&
            run(source, "CREATE TEMP TABLE i_bad_members AS SELECT id FROM main.\"group\" AS g WHERE g.user_ids IS NOT "
@@ -172,7 +173,8 @@ static bool is_known(struct import_source *source, const char **missing_r)
 {
     static const struct {
         const char *table, *column;
-    } needed[] = {{"user", "id"}, {"user", "email"}, {"user", "name"}, {"user", "role"}, {"auth", "id"}, {"auth", "password"}};
+    } needed[] = {{"user", "id"},   {"user", "email"}, {"user", "name"},
+                  {"user", "role"}, {"auth", "id"},    {"auth", "password"}};
     bool known = true;
     *missing_r = NULL;
     for (size_t i = 0; known && i < sizeof needed / sizeof needed[0]; i++) {
@@ -231,11 +233,12 @@ static const char *explain(struct import_source *source, const char *file)
         return text_format(arena, "%s is damaged: %s", file, sqlite3_errmsg(source->database)).data;
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
-        return text_format(arena,
-                           "%s can't be read as it is (%s): it may have a journal that another program has left behind, "
-                           "or its directory can't be written to; start and stop that program, or copy the file with "
-                           "`sqlite3 FILE .backup'",
-                           file, sqlite3_errmsg(source->database))
+        return text_format(
+                   arena,
+                   "%s can't be read as it is (%s): it may have a journal that another program has left behind, "
+                   "or its directory can't be written to; start and stop that program, or copy the file with "
+                   "`sqlite3 FILE .backup'",
+                   file, sqlite3_errmsg(source->database))
             .data;
     default:
         return text_format(arena, "%s: %s", file, sqlite3_errmsg(source->database)).data;
@@ -270,17 +273,18 @@ struct import_source *import_source_open(struct arena *arena, const char *file, 
     sqlite3_db_config(source->database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(source->database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_busy_timeout(source->database, BUSY_MILLISECONDS);
-    if (opened == SQLITE_OK && run(source, "PRAGMA temp_store = FILE") && run(source, "PRAGMA temp.journal_mode = OFF") &&
-        run(source, "PRAGMA temp.cache_size = -65536") && run(source, "BEGIN") && copy(source, &missing) &&
-        run(source, "COMMIT") && prepare_reading(source)) {
+    if (opened == SQLITE_OK && run(source, "PRAGMA temp_store = FILE") &&
+        run(source, "PRAGMA temp.journal_mode = OFF") && run(source, "PRAGMA temp.cache_size = -65536") &&
+        run(source, "BEGIN") && copy(source, &missing) && run(source, "COMMIT") && prepare_reading(source)) {
         return source;
     }
-    *error_r = missing != NULL ? text_format(arena,
-                                             "%s is no database of Open WebUI, or of a release too old to be read: it has "
-                                             "no %s",
-                                             file, missing)
-                                     .data
-                               : explain(source, file);
+    *error_r = missing != NULL
+                   ? text_format(arena,
+                                 "%s is no database of Open WebUI, or of a release too old to be read: it has "
+                                 "no %s",
+                                 file, missing)
+                         .data
+                   : explain(source, file);
     import_source_close(source);
     return NULL;
 }
@@ -310,7 +314,8 @@ sqlite3_stmt *import_source_read(struct import_source *source, enum import_table
     }
     switch (table) {
     case IMPORT_user:
-        buffer_add_literal(&sql, " FROM i_order AS o CROSS JOIN i_user AS t ON t.rowid = o.user_rowid ORDER BY o.rowid");
+        buffer_add_literal(&sql,
+                           " FROM i_order AS o CROSS JOIN i_user AS t ON t.rowid = o.user_rowid ORDER BY o.rowid");
         break;
     case IMPORT_group:
         buffer_add_literal(&sql, ", t.id IN (SELECT b.id FROM i_bad_members AS b) FROM i_group AS t");

@@ -111,7 +111,8 @@ static void user_keys(const struct import_row *row, struct text keys_r[IMPORT_KE
 /* Whoever has no time of coming must not become the oldest account. */
 static void complete_times(struct import *import, struct import_row *row)
 {
-    static const int columns[] = {IMPORT_AT(user, created_at), IMPORT_AT(user, updated_at), IMPORT_AT(user, last_active_at)};
+    static const int columns[] = {IMPORT_AT(user, created_at), IMPORT_AT(user, updated_at),
+                                  IMPORT_AT(user, last_active_at)};
     struct parameter known = BIND_INTEGER(import->context->now_seconds);
     for (size_t i = sizeof columns / sizeof columns[0]; i > 0; i--) {
         known = is_null(row, columns[i - 1]) ? known : row->values[columns[i - 1]];
@@ -161,6 +162,13 @@ static void hold_email(struct import *import, struct text weight, struct text us
     }
 }
 
+/* Somebody who can't come: what hangs on them does not, either. */
+static void lose_user(struct import *import, struct text id)
+{
+    bool is_new;
+    import_index_add(&import->users, id, &is_new);
+}
+
 static bool admit_user(struct import *import, struct import_row *row)
 {
     struct text id = text_at(row, IMPORT_AT(user, id));
@@ -190,7 +198,8 @@ static void settle_user(struct import *import, const struct import_row *row)
 {
     struct import_entry *entry = import_index_find(&import->users, text_at(row, IMPORT_AT(user, id)));
     bool comes = row->fate == FATE_NEW || row->fate == FATE_CHANGED;
-    struct text email = comes || row->here == NULL ? text_at(row, IMPORT_AT(user, email)) : row->here[IMPORT_AT(user, email)].text;
+    struct text email =
+        comes || row->here == NULL ? text_at(row, IMPORT_AT(user, email)) : row->here[IMPORT_AT(user, email)].text;
     invariant(entry != NULL);
     entry->present = comes || row->here != NULL;
     entry->note = text_copy(import->index_arena, email);
@@ -239,6 +248,12 @@ static enum import_fate compare_group(struct import *import, struct import_row *
     return compare_times(import, row, IMPORT_AT(group, updated_at));
 }
 
+static void lose_group(struct import *import, struct text id)
+{
+    bool is_new;
+    import_index_add(&import->groups, id, &is_new);
+}
+
 static void settle_group(struct import *import, const struct import_row *row)
 {
     import_index_find(&import->groups, text_at(row, IMPORT_AT(group, id)))->present =
@@ -265,7 +280,8 @@ static bool complete_member(struct import *import, sqlite3_stmt *statement, stru
     const struct import_entry *group = import_index_find(&import->groups, group_id);
     bool is_new = true;
     if (group == NULL) {
-        import_find(import, IMPORT_BROKEN, id, "the group %.*s is not in the file", (int)group_id.length, group_id.data);
+        import_find(import, IMPORT_BROKEN, id, "the group %.*s is not in the file", (int)group_id.length,
+                    group_id.data);
         return false;
     }
     if (!group->present) {
@@ -389,7 +405,8 @@ static bool complete_chat(struct import *import, sqlite3_stmt *statement, struct
         return false;
     }
     return is_first(import, &import->ids, row, text_at(row, IMPORT_AT(chat, id))) &&
-           is_first(import, &import->others, row, text_at(row, IMPORT_AT(chat, share_id))) && has_user(import, row, owner);
+           is_first(import, &import->others, row, text_at(row, IMPORT_AT(chat, share_id))) &&
+           has_user(import, row, owner);
 }
 
 static bool admit_chat(struct import *import, struct import_row *row)
@@ -413,6 +430,7 @@ const struct import_table_row import_tables[IMPORT_TABLE_COUNT] = {
             .compare = compare_user,
             .admit = admit_user,
             .settle = settle_user,
+            .lose = lose_user,
         },
     [IMPORT_auth] =
         {
@@ -432,6 +450,7 @@ const struct import_table_row import_tables[IMPORT_TABLE_COUNT] = {
             .complete = complete_group,
             .compare = compare_group,
             .settle = settle_group,
+            .lose = lose_group,
         },
     [IMPORT_group_member] =
         {
@@ -446,7 +465,8 @@ const struct import_table_row import_tables[IMPORT_TABLE_COUNT] = {
         {
             .keys = key_keys,
             .match = "t.id = j.a",
-            .more = ", h.id, h.user_id, (SELECT MAX(p.created_at) FROM api_key AS p WHERE p.user_id = j.c AND p.is_primary = 1)",
+            .more = ", h.id, h.user_id, (SELECT MAX(p.created_at) FROM api_key AS p WHERE p.user_id = j.c AND "
+                    "p.is_primary = 1)",
             .joins = " LEFT JOIN api_key AS h ON h.`key` = j.b",
             .complete = complete_key,
             .compare = compare_key,

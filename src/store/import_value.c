@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "store/import_internal.h"
 #include "store/key_store.h"
+#include "store/picture_store.h"
 
 enum kind {
     KIND_ID,
@@ -38,9 +39,9 @@ static const struct rule {
 };
 
 enum {
-    CHARACTERS_MOST = 255,     /* up to here a limit is one of characters */
-    JSON_DEPTH_MOST = 64,      /* as in bodies of requests */
-    PICTURE_MOST = 16777215,   /* MEDIUMBLOB */
+    CHARACTERS_MOST = 255,   /* up to here a limit is one of characters */
+    JSON_DEPTH_MOST = 64,    /* as in bodies of requests */
+    PICTURE_MOST = 16777215, /* MEDIUMBLOB */
     ADDRESS_MOST = 65535,
     KEY_MOST = 4096,
     BCRYPT_LENGTH = 60,
@@ -134,7 +135,8 @@ static const char *judge_date(struct look *look)
     int length = 0;
     struct text text = look->text;
     char copy[16];
-    if (text.length != 10 || text.data[4] != '-' || text.data[7] != '-' || memchr(text.data, '\0', text.length) != NULL) {
+    if (text.length != 10 || text.data[4] != '-' || text.data[7] != '-' ||
+        memchr(text.data, '\0', text.length) != NULL) {
         return "no date";
     }
     memcpy(copy, text.data, text.length);
@@ -185,7 +187,8 @@ static const char *judge_settings(struct look *look)
     static const char name[] = "\"ui\"";
     const char *fault = judge_object(look);
     struct text text = look->value.text;
-    if (fault != NULL || look->value.kind == PARAMETER_NULL || memmem(text.data, text.length, name, strlen(name)) != NULL) {
+    if (fault != NULL || look->value.kind == PARAMETER_NULL ||
+        memmem(text.data, text.length, name, strlen(name)) != NULL) {
         return fault;
     }
     json_object *settings = json_parse(arena_of(look), text);
@@ -235,8 +238,8 @@ static const char *judge_picture(struct look *look)
 static const char *judge_password(struct look *look)
 {
     struct text text = look->text;
-    bool is_bcrypt = text.length == BCRYPT_LENGTH && (text_starts_with(text, "$2a$") || text_starts_with(text, "$2b$") ||
-                                                      text_starts_with(text, "$2y$"));
+    bool is_bcrypt = text.length == BCRYPT_LENGTH && (text_starts_with(text, "$2a$") ||
+                                                      text_starts_with(text, "$2b$") || text_starts_with(text, "$2y$"));
     if (text.length == 0) {
         return "empty";
     }
@@ -408,9 +411,9 @@ bool import_read_row(struct import *import, sqlite3_stmt *statement, struct impo
 
 static bool is_section(const char *name)
 {
-#define PERMISSION_SECTION(section) \
+#define PERMISSION_SECTION(section)    \
     if (strcmp(name, #section) == 0) { \
-        return true; \
+        return true;                   \
     }
 #include "tables/permissions.def"
     return false;
@@ -418,9 +421,9 @@ static bool is_section(const char *name)
 
 static bool is_permission(const char *section_name, const char *name)
 {
-#define PERMISSION(section, key, absent, fresh) \
+#define PERMISSION(section, key, absent, fresh)                           \
     if (strcmp(section_name, #section) == 0 && strcmp(name, #key) == 0) { \
-        return true; \
+        return true;                                                      \
     }
 #include "tables/permissions.def"
     return false;

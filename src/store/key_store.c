@@ -9,13 +9,13 @@
 
 enum { SUFFIX_LENGTH = 4 };
 
-static struct text hash_of(struct context *context, struct text key)
+struct text key_store_hash(struct context *context, struct text key)
 {
     struct text digest = token_sha256(context->arena, key);
     return text_format(context->arena, HASH_PREFIX "%.*s", (int)digest.length, digest.data);
 }
 
-static struct text suffix_of(struct text key)
+struct text key_store_suffix(struct text key)
 {
     size_t length = key.length < SUFFIX_LENGTH ? key.length : SUFFIX_LENGTH;
     return (struct text){key.data + key.length - length, length};
@@ -29,7 +29,7 @@ enum outcome key_store_find(struct context *context, struct text key, struct key
     *owner_r = (struct key_owner){.found = false, .expires_at = -1};
     if (key.length == 0 || text_starts_with(key, HASH_PREFIX))
         return OK;
-    const struct parameter parameters[] = {BIND_TEXT(hash_of(context, key)), BIND_TEXT(key)};
+    const struct parameter parameters[] = {BIND_TEXT(key_store_hash(context, key)), BIND_TEXT(key)};
     enum outcome outcome =
         database_execute(context,
                          "SELECT k.id, k.user_id, u.email, u.name, u.role, u.last_active_at, k.expires_at, "
@@ -59,8 +59,8 @@ enum outcome key_store_find(struct context *context, struct text key, struct key
 enum outcome key_store_hash_plain(struct context *context, struct text key_id, struct text key)
 {
     const struct parameter parameters[] = {
-        BIND_TEXT(hash_of(context, key)),
-        BIND_TEXT(suffix_of(key)),
+        BIND_TEXT(key_store_hash(context, key)),
+        BIND_TEXT(key_store_suffix(key)),
         BIND_TEXT(key_id),
         BIND_TEXT(key),
     };
@@ -133,7 +133,7 @@ static enum outcome set_primary_within(struct context *context, void *argument)
 
 enum outcome key_store_set_primary(struct context *context, struct text user_id, struct text key)
 {
-    struct primary_key primary = {token_new_uuid(context->arena), user_id, hash_of(context, key), suffix_of(key)};
+    struct primary_key primary = {token_new_uuid(context->arena), user_id, key_store_hash(context, key), key_store_suffix(key)};
 
     return database_transaction(context, set_primary_within, &primary);
 }
@@ -180,8 +180,8 @@ enum outcome key_store_add(struct context *context, struct text user_id, struct 
     const struct parameter parameters[] = {
         BIND_TEXT(id),
         BIND_TEXT(user_id),
-        BIND_TEXT(hash_of(context, key)),
-        BIND_TEXT(suffix_of(key)),
+        BIND_TEXT(key_store_hash(context, key)),
+        BIND_TEXT(key_store_suffix(key)),
         BIND_TEXT(change->name),
         expiry_of(change),
         change->set_routes ? BIND_TEXT(change->routes) : BIND_NULL,

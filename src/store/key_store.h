@@ -17,6 +17,10 @@ struct key_owner {
 
 enum named_key_column { KEY_id, KEY_name, KEY_suffix, KEY_expires_at, KEY_last_used_at, KEY_routes, KEY_created_at, KEY_updated_at, KEY_COLUMNS };
 
+/* What is stored of a key: `sha256:` and its digest, and its last four characters, to show. */
+struct text key_store_hash(struct context *context, struct text key);
+struct text key_store_suffix(struct text key);
+
 /* Whose key this is. */
 enum outcome key_store_find(struct context *context, struct text key, struct key_owner *owner_r);
 

@@ -52,9 +52,10 @@ static int number_of(const char *name)
     return name[4] == '_' && length > 9 && strcmp(name + length - 4, ".sql") == 0 ? number : 0;
 }
 
-/* Names of the files by number, from names[1] on, malloc'ed. *newest_r is the last; *missing_r and *double_r are a number that no file, or more
- * than one, has, else 0. False with errno where the directory can't be read. */
-static bool list_files(const char *directory, char *names[MIGRATIONS_MOST + 1], int *newest_r, int *missing_r, int *double_r)
+/* Names of the files by number, from names[1] on, malloc'ed. *newest_r is the last; *missing_r and *double_r are a
+ * number that no file, or more than one, has, else 0. False with errno where the directory can't be read. */
+static bool list_files(const char *directory, char *names[MIGRATIONS_MOST + 1], int *newest_r, int *missing_r,
+                       int *double_r)
 {
     *newest_r = *missing_r = *double_r = 0;
     DIR *dir = opendir(directory);
@@ -170,9 +171,12 @@ static const char *apply(struct context *context, int number, const char *name, 
         return text_format(context->arena, "%s: %s", name, error).data;
     }
     const struct parameter parameters[] = {BIND_INTEGER(number), BIND_TEXT(text_of(name)), BIND_TEXT(checksum)};
-    if (database_execute(context, "INSERT INTO `schema_migration` (`number`, `name`, `checksum`, `applied_at`) VALUES (?, ?, ?, UNIX_TIMESTAMP())",
+    if (database_execute(context,
+                         "INSERT INTO `schema_migration` (`number`, `name`, `checksum`, `applied_at`) VALUES (?, ?, ?, "
+                         "UNIX_TIMESTAMP())",
                          parameters, 3, NULL, ERROR_NONE) != OK) {
-        return text_format(context->arena, "%s: it was applied, but could not be recorded; the log says why", name).data;
+        return text_format(context->arena, "%s: it was applied, but could not be recorded; the log says why", name)
+            .data;
     }
     return NULL;
 }
@@ -186,13 +190,15 @@ static const char *run_locked(struct context *context, const char *directory, ch
         return error;
     }
     struct result applied;
-    if (database_execute(context, "SELECT `number`, `name`, `checksum` FROM `schema_migration` ORDER BY `number`", NULL, 0, &applied,
-                         ERROR_NONE) != OK) {
+    if (database_execute(context, "SELECT `number`, `name`, `checksum` FROM `schema_migration` ORDER BY `number`", NULL,
+                         0, &applied, ERROR_NONE) != OK) {
         return "the applied migrations can't be read; the log says why";
     }
     if (applied.row_count > 0 && result_row(&applied, applied.row_count - 1)[0].integer > newest) {
-        return text_format(context->arena, "the database has migration %s, the newest file is %04d: these files are too old for it",
-                           result_row(&applied, applied.row_count - 1)[1].text.data, newest).data;
+        return text_format(context->arena,
+                           "the database has migration %s, the newest file is %04d: these files are too old for it",
+                           result_row(&applied, applied.row_count - 1)[1].text.data, newest)
+            .data;
     }
     unsigned done = 0;
     size_t row = 0;
@@ -206,15 +212,19 @@ static const char *run_locked(struct context *context, const char *directory, ch
         const struct text checksum = checksum_of(context, sql, length);
         if (row < applied.row_count && result_row(&applied, row)[0].integer == number) {
             if (!text_equal(result_row(&applied, row)[2].text, checksum)) {
-                return text_format(context->arena, "%s has changed since it was applied: restore it, and put the change into a new file",
-                                   names[number]).data;
+                return text_format(
+                           context->arena,
+                           "%s has changed since it was applied: restore it, and put the change into a new file",
+                           names[number])
+                    .data;
             }
             row++;
             continue;
         }
         if (row < applied.row_count) {
-            return text_format(context->arena, "the database has %s, but not %s before it", result_row(&applied, row)[1].text.data,
-                               names[number]).data;
+            return text_format(context->arena, "the database has %s, but not %s before it",
+                               result_row(&applied, row)[1].text.data, names[number])
+                .data;
         }
         report(text_format(context->arena, "applying %s", names[number]).data, argument);
         error = apply(context, number, names[number], sql, checksum);
@@ -223,12 +233,15 @@ static const char *run_locked(struct context *context, const char *directory, ch
         }
         done++;
     }
-    report(text_format(context->arena, done == 0 ? "nothing to do: the schema is at %04d" : "the schema is at %04d", newest).data, argument);
+    report(text_format(context->arena, done == 0 ? "nothing to do: the schema is at %04d" : "the schema is at %04d",
+                       newest)
+               .data,
+           argument);
     return NULL;
 }
 
-static bool run_with_connection(struct context *context, const char *directory, void (*report)(const char *, void *), void *argument,
-                                const char **error_r)
+static bool run_with_connection(struct context *context, const char *directory, void (*report)(const char *, void *),
+                                void *argument, const char **error_r)
 {
     char **names = new_names();
     arena_cleanup(context->arena, free_names, names);
@@ -238,8 +251,11 @@ static bool run_with_connection(struct context *context, const char *directory, 
         return false;
     }
     if (missing > 0 || twice > 0) {
-        *error_r = text_format(context->arena, missing > 0 ? "%s: there is no file with number %04d" : "%s: there are two files with number %04d",
-                               directory, missing > 0 ? missing : twice).data;
+        *error_r = text_format(context->arena,
+                               missing > 0 ? "%s: there is no file with number %04d"
+                                           : "%s: there are two files with number %04d",
+                               directory, missing > 0 ? missing : twice)
+                       .data;
         return false;
     }
     if (!database_connect(context, error_r)) {
@@ -254,8 +270,8 @@ static bool run_with_connection(struct context *context, const char *directory, 
     return error == NULL;
 }
 
-bool migration_run(struct context *context, const char *directory, void (*report)(const char *line, void *argument), void *argument,
-                   const char **error_r)
+bool migration_run(struct context *context, const char *directory, void (*report)(const char *line, void *argument),
+                   void *argument, const char **error_r)
 {
     struct config patient = *context->config;
     patient.database_read_timeout = STATEMENT_SECONDS;
@@ -272,12 +288,16 @@ int migration_schema_version(struct context *context)
     const struct problem problem = context->problem;
     struct result result;
     int version = -1;
-    if (database_execute(context, "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = "
-                                  "'schema_migration'", NULL, 0, &result, ERROR_NONE) == OK) {
+    if (database_execute(
+            context,
+            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = "
+            "'schema_migration'",
+            NULL, 0, &result, ERROR_NONE) == OK) {
         version = 0;
         if (result_row(&result, 0)->integer == 1) {
             version = -1;
-            if (database_execute(context, "SELECT COALESCE(MAX(`number`), 0) FROM `schema_migration`", NULL, 0, &result, ERROR_NONE) == OK) {
+            if (database_execute(context, "SELECT COALESCE(MAX(`number`), 0) FROM `schema_migration`", NULL, 0, &result,
+                                 ERROR_NONE) == OK) {
                 version = (int)result_row(&result, 0)->integer;
             }
         }

@@ -8,7 +8,7 @@
 static const char address_prefix[] = "/pictures/";
 enum { HASH_LENGTH = 64, PREFIX_LENGTH = sizeof address_prefix - 1 };
 
-static struct text address_of(struct arena *arena, const struct picture *picture)
+struct text picture_store_address(struct arena *arena, const struct picture *picture)
 {
     return text_format(arena, "%s%.*s.%s", address_prefix, (int)picture->hash.length, picture->hash.data,
                        picture_extension(picture->type));
@@ -56,7 +56,7 @@ enum outcome picture_store_take(struct context *context, struct text sent, struc
                                               (long long)config->picture_side_limit)
                                       .data);
     }
-    *address_r = address_of(context->arena, picture);
+    *address_r = picture_store_address(context->arena, picture);
     *picture_r = picture;
     return OK;
 }
@@ -133,7 +133,7 @@ static enum outcome adopt(struct context *context, struct text user_id, struct t
                  (int)user_id.length, user_id.data);
         return OK;
     }
-    struct adoption adoption = {user_id, uri, &picture, address_of(context->arena, &picture)};
+    struct adoption adoption = {user_id, uri, &picture, picture_store_address(context->arena, &picture)};
     enum outcome outcome = database_transaction(context, adopt_one, &adoption);
     if (outcome == OK) {
         *address_r = adoption.address;

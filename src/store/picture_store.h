@@ -19,6 +19,9 @@ enum outcome picture_store_drop_unused(struct context *context, struct text addr
  * memory only) whose picture does not decode. `column` is where the picture stands in the rows, `id_column` where the id. */
 enum outcome picture_store_adopt(struct context *context, struct result *rows, unsigned id_column, unsigned column);
 
+/* `/pictures/HASH.EXT` of a picture. */
+struct text picture_store_address(struct arena *arena, const struct picture *picture);
+
 /* The bytes of HASH.EXT; NOT_FOUND. */
 enum outcome picture_store_read(struct context *context, struct text hash, enum picture_type *type_r, struct text *bytes_r);
 

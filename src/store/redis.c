@@ -1,6 +1,7 @@
 /* redis.c: see redis.h.
  *
- * hiredis' own reconnection is not used: after it there is no timeout for commands, and AUTH and SELECT are not repeated. */
+ * hiredis' own reconnection is not used: after it there is no timeout for commands, and AUTH and SELECT are not
+ * repeated. */
 #include "store/redis.h"
 
 #include <errno.h>
@@ -16,11 +17,7 @@
 #include "config/config.h"
 #include "store/hiredis.h"
 
-enum {
-    DEFAULT_PORT = 6379,
-    AWAY_LEAST_MICROSECONDS = 1000000,
-    LOG_SECONDS = 60
-};
+enum { DEFAULT_PORT = 6379, AWAY_LEAST_MICROSECONDS = 1000000, LOG_SECONDS = 60 };
 
 /* The only state of this file: one connection per process. */
 static struct {
@@ -29,7 +26,7 @@ static struct {
     unsigned pending;         /* appended, not yet read */
     bool round_failed;        /* nothing more comes in this round */
 
-    int64_t away_until;       /* monotonic microseconds */
+    int64_t away_until; /* monotonic microseconds */
     bool is_away;
 } redis;
 
@@ -57,8 +54,9 @@ static void go_away(const struct context *context, const char *reason)
                        (twice_microseconds > AWAY_LEAST_MICROSECONDS ? twice_microseconds : AWAY_LEAST_MICROSECONDS);
     if (log_topic_due(LOG_TOPIC_REDIS, LOG_SECONDS)) {
         log_error(context, "Redis is away: %s; %s", reason,
-                  context != NULL && context->config->redis_required ? "requests with a token are refused until it is back"
-                                                                     : "tokens are judged by signature, expiry and MariaDB alone");
+                  context != NULL && context->config->redis_required
+                      ? "requests with a token are refused until it is back"
+                      : "tokens are judged by signature, expiry and MariaDB alone");
     }
     close_connection(); /* last: `reason` may lie in it */
 }
@@ -71,7 +69,8 @@ static const char *reason_of(const redisContext *connection, int error_number)
     if (connection == NULL) {
         return "no memory";
     }
-    if (connection->err == REDIS_ERR_IO && (error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == ETIMEDOUT)) {
+    if (connection->err == REDIS_ERR_IO &&
+        (error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == ETIMEDOUT)) {
         return "no answer within redis_timeout";
     }
     if (connection->err == 0) {
@@ -108,7 +107,8 @@ static const char *split_host(struct arena *arena, const char *text, int *port_r
 static const char *code_of(struct arena *arena, const redisReply *reply)
 {
     size_t length = 0;
-    while (length < reply->len && length < 32 && ((reply->str[length] >= 'A' && reply->str[length] <= 'Z') || reply->str[length] == '_')) {
+    while (length < reply->len && length < 32 &&
+           ((reply->str[length] >= 'A' && reply->str[length] <= 'Z') || reply->str[length] == '_')) {
         length++;
     }
     return length > 0 ? text_to_string(arena, (struct text){reply->str, length}) : "an error";
@@ -134,7 +134,8 @@ static const char *greet(struct context *context, redisContext *connection)
         const redisReply *answer = reply;
         if (answer->type == REDIS_REPLY_ERROR && error == NULL) {
             const char *command = i == 2 || config->redis_database == 0 ? "AUTH" : "SELECT";
-            error = text_format(context->arena, "%s is answered with %s", command, code_of(context->arena, answer)).data;
+            error =
+                text_format(context->arena, "%s is answered with %s", command, code_of(context->arena, answer)).data;
         }
         freeReplyObject(reply);
     }

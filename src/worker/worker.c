@@ -210,8 +210,8 @@ static void write_logs(const struct request *request, int64_t microseconds)
     };
     log_access(fields, sizeof fields / sizeof fields[0]);
     if (context->config->slow_request > 0 && microseconds > context->config->slow_request * 1000) {
-        log_warning(context, "slow request: %lld ms, %u statements%s%s", (long long)(microseconds / 1000), context->statement_count,
-                    context->last_statement != NULL ? ", the last: " : "", context->last_statement != NULL ? context->last_statement : "");
+        log_warning(context, "slow request: %s, %lld ms; %s", request->route != NULL ? request->route->name : "no route",
+                    (long long)(microseconds / 1000), context_describe_statements(context).data);
     }
 }
 

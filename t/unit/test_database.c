@@ -190,7 +190,16 @@ static void test_kinds(void **state)
                      OK);
     assert_int_equal(result.row_count, 0);
     assert_int_equal(database_execute(&context, "SELECT `id` FROM `t`", NULL, 0, NULL, ERROR_NONE), OK);
-    assert_string_equal(context.last_statement, "SELECT `id` FROM `t`");
+
+    /* What ran is kept for the log, each text once. */
+    context_forget_statements(&context);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(database_execute(&context, "SELECT `id` FROM `t`", NULL, 0, NULL, ERROR_NONE), OK);
+    assert_int_equal(context.statements_kept, 1);
+    assert_string_equal(context.statements[0].sql, "SELECT `id` FROM `t`");
+    assert_int_equal(context.statements[0].count, 3);
+    assert_true(context.statements[0].microseconds > 0);
+    assert_true(context.statement_microseconds == context.statements[0].microseconds);
 }
 
 /* Texts of every length around the one up to which they are read in one go; many rows; bytes that are no UTF-8. */

@@ -430,7 +430,7 @@ static void test_processes_share_a_file(void **state)
         assert_int_equal(seen[process], LINES);
 }
 
-static int bind_journal(const char *path)
+static int bind_datagrams(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -450,7 +450,7 @@ static void test_journal_socket(void **state)
 
     (void)state;
     snprintf(path, sizeof path, "%s/journal", directory);
-    fd = bind_journal(path);
+    fd = bind_datagrams(path);
     journal_socket = path;
     assert_true(log_open("journal", "journal", LOG_SEVERITY_INFO, LOG_FORMAT_TEXT, &error));
     log_error(&context, "a\nb");
@@ -460,7 +460,7 @@ static void test_journal_socket(void **state)
     snprintf(expected, sizeof expected,
              "PRIORITY=3\nSYSLOG_IDENTIFIER=roster\nMESSAGE=[error] %ld#api: a\\x0Ab while handle, client: "
              "192.0.2.1, request: "
-             "abc\nROSTER_PROCESS=api\nROSTER_STAGE=handle\nROSTER_CLIENT=192.0.2.1\nROSTER_REQUEST_ID=abc\n",
+             "abc\nROSTER_PROCESS=api\nROSTER_STAGE=handle\nROSTER_CLIENT=192.0.2.1\nROSTER_REQUEST=abc\n",
              (long)getpid());
     assert_string_equal(got, expected);
 
@@ -502,13 +502,112 @@ static void test_journal_stream(void **state)
     journal_socket = saved;
 }
 
-static void test_syslog(void **state)
+/* Standard error that systemd has made the journal takes fields, as the journal itself does. */
+static void test_stderr_that_is_the_journal(void **state)
 {
-    const char *error;
+    const char *saved = journal_socket, *error;
+    int saved_stderr = dup(STDERR_FILENO), ends[2], fd;
+    char path[100], stream[64], got[1024];
+    struct stat status;
+    ssize_t length;
 
     (void)state;
-    assert_true(log_open("syslog", "off", LOG_SEVERITY_INFO, LOG_FORMAT_TEXT, &error));
-    log_error(NULL, "this goes to syslog, if there is one");
+    snprintf(path, sizeof path, "%s/journal", directory);
+    fd = bind_datagrams(path);
+    journal_socket = path;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fstat(ends[1], &status), 0);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    dup2(ends[1], STDERR_FILENO);
+    assert_true(log_open("stderr", "off", LOG_SEVERITY_INFO, LOG_FORMAT_TEXT, &error));
+    dup2(saved_stderr, STDERR_FILENO);
+    log_error(NULL, "text");
+    length = recv(fd, got, sizeof got - 1, MSG_DONTWAIT);
+    assert_true(length > 0);
+    got[length] = '\0';
+    assert_non_null(strstr(got, "#api: text\nROSTER_PROCESS=api\n"));
+
+    /* Another file than systemd's: as before. */
+    assert_true(log_open("stderr", "off", LOG_SEVERITY_INFO, LOG_FORMAT_TEXT, &error));
+    assert_int_equal(error_sink.kind, SINK_STDERR);
+    unsetenv("JOURNAL_STREAM");
+    close(saved_stderr);
+    close(ends[0]);
+    close(ends[1]);
+    close(fd);
+    unlink(path);
+    journal_socket = saved;
+}
+
+static const char *receive(int fd)
+{
+    static char got[LINE_SIZE + 100];
+    ssize_t length = recv(fd, got, sizeof got - 1, MSG_DONTWAIT);
+
+    assert_true(length > 0);
+    got[length] = '\0';
+    return got;
+}
+
+static void test_syslog(void **state)
+{
+    const char *saved = syslog_socket, *error = NULL, *got, *colon;
+    char path[100], expected[256], month[4];
+    int fd, priority, day, hour, minute, second;
+    long pid;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/syslog", directory);
+    syslog_socket = path;
+    assert_false(log_open("syslog", "off", LOG_SEVERITY_INFO, LOG_FORMAT_TEXT, &error));
+    snprintf(expected, sizeof expected, "error_log: %s can't be opened for writing: No such file or directory", path);
+    assert_string_equal(error, expected);
+
+    fd = bind_datagrams(path);
+    assert_true(log_open("syslog", "syslog", LOG_SEVERITY_INFO, LOG_FORMAT_TEXT, &error));
+    log_error(NULL, "a\nb");
+    got = receive(fd);
+    assert_int_equal(sscanf(got, "<%d>%3s %d %d:%d:%d roster[%ld]: ", &priority, month, &day, &hour, &minute, &second, &pid), 7);
+    assert_int_equal(priority, LOG_DAEMON | LOG_ERR);
+    assert_int_equal(pid, getpid());
+    colon = strstr(got, "]: ");
+    assert_non_null(colon);
+    snprintf(expected, sizeof expected, "]: [error] %ld#api: a\\x0Ab", (long)getpid());
+    assert_string_equal(colon, expected);
+    log_access(access_fields, 2);
+    got = receive(fd);
+    assert_memory_equal(got, "<30>", 4);
+    assert_non_null(strstr(got, "]: route=users_list status=200"));
+
+    /* It is restarted: lines meanwhile are lost and counted, and the new one is found. */
+    close(fd);
+    log_error(NULL, "while nobody is there");
+    assert_int_equal(error_sink.lost, 1);
+    unlink(path);
+    log_error(NULL, "while there is no socket");
+    assert_int_equal(error_sink.lost, 2);
+    fd = bind_datagrams(path);
+    log_error(NULL, "again");
+    assert_non_null(strstr(receive(fd), "#api: again"));
+    assert_non_null(strstr(receive(fd), "[warning]"));
+    assert_int_equal(error_sink.lost, 0);
+
+    /* It is there and does not read: that costs time once. */
+    int64_t started = clock_monotonic_microseconds();
+    for (int i = 0; i < 5000; i++)
+        log_error(NULL, "nobody reads this");
+    assert_in_range(clock_monotonic_microseconds() - started, PATIENCE_MICROSECONDS, 20 * PATIENCE_MICROSECONDS);
+    assert_in_range(error_sink.lost, 1000, 5000);
+    while (recv(fd, expected, sizeof expected, MSG_DONTWAIT) > 0)
+        ;
+    log_error(NULL, "it reads");
+    assert_non_null(strstr(receive(fd), "it reads"));
+    assert_int_equal(error_sink.lost, 0);
+    assert_false(error_sink.is_stalled);
+    close(fd);
+    unlink(path);
+    syslog_socket = saved;
 }
 
 static void test_due(void **state)
@@ -574,6 +673,7 @@ int main(void)
         TEST(test_processes_share_a_file),
         TEST(test_journal_socket),
         TEST(test_journal_stream),
+        TEST(test_stderr_that_is_the_journal),
         TEST(test_syslog),
         TEST(test_due),
         TEST(test_invariant),
