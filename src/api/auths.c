@@ -251,14 +251,9 @@ static enum outcome check_sign_up(struct request *request)
 {
     struct context *context = &request->context;
     json_object *document;
-    struct text primary;
     enum outcome outcome = config_store_read(context, &document);
     if (outcome == OK && !config_store_is_on(context, document, SETTING_ENABLE_SIGNUP)) {
-        outcome = user_store_primary(context, &primary);
-        if (outcome == OK && primary.data != NULL) {
-            return problem_set_detail(context, ERROR_ACCESS_PROHIBITED, 403,
-                                      "Sign-up is switched off; ask an administrator for an account.");
-        }
+        return problem_set_detail(context, ERROR_ACCESS_PROHIBITED, 403, "Sign-up is switched off; ask an administrator for an account.");
     }
     return outcome;
 }

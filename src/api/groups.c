@@ -126,7 +126,6 @@ enum outcome handle_group_update(struct request *request)
         .description = input[INPUT_group_update_description].text,
         .permissions = stored_object(request, &input[INPUT_group_update_permissions]),
         .data = stored_object(request, &input[INPUT_group_update_data]),
-        .meta = stored_object(request, &input[INPUT_group_update_meta]),
     };
 
     enum outcome outcome = group_store_change(&request->context, request->parameters[0], &change);

@@ -89,17 +89,24 @@ static json_object *value_of_input(const struct input *input, enum setting_type 
                                           : json_object_new_string_len(input->text.data, (int)input->text.length);
 }
 
+/* What is left out is not kept: it becomes null where that is a value, but for the ciphers, and else what a fresh install has. */
+static json_object *value_where_absent(struct context *context, enum setting setting)
+{
+    const struct setting_row *row = &setting_rows[setting];
+    bool is_null = setting != SETTING_LDAP_ciphers && (row->type == SETTING_TYPE_NULLABLE || row->type == SETTING_TYPE_INTEGER);
+    return is_null ? NULL : json_object_get(json_parse(context->arena, text_of(row->default_json)));
+}
+
 static void put_settings(struct context *context, json_object *document, void *argument)
 {
     struct settings_change *change = argument;
-    (void)context;
     for (size_t i = 0; i < change->count; i++) {
-        const struct setting_row *row = &setting_rows[change->first + i];
+        enum setting setting = change->first + (enum setting)i;
+        const struct setting_row *row = &setting_rows[setting];
         const struct input *input = &change->request->input[i];
-        bool kept = (!input->present && !input->is_null && row->type != SETTING_TYPE_NULLABLE) ||
-                    (row->type == SETTING_TYPE_MASKED && text_is(input->text, mask));
-        if (!kept) {
-            config_store_put(document, row->path, value_of_input(input, row->type));
+        bool absent = !input->present && !input->is_null;
+        if (row->type != SETTING_TYPE_MASKED || !text_is(input->text, mask)) {
+            config_store_put(document, row->path, absent ? value_where_absent(context, setting) : value_of_input(input, row->type));
         }
     }
     change->document = document;

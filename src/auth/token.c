@@ -196,10 +196,10 @@ static const char *parse_segment(struct arena *arena, struct text segment, struc
     if (scan.bad_strings != NULL) /* json-c would put another character in its place */
         return "a segment of the token holds half of a surrogate pair";
 
+    /* Not JSON_TOKENER_STRICT: the scan was, and json-c 0.18 then refuses good texts (see validate.c). */
     if (tokener == NULL) {
         tokener = json_tokener_new_ex(JSON_DEPTH_MOST);
         invariant(tokener != NULL);
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     }
     json_tokener_reset(tokener);
     struct json_object *object = json_tokener_parse_ex(tokener, scan.document.data, (int)scan.document.length);

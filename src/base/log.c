@@ -722,11 +722,6 @@ bool log_topic_due(enum log_topic topic, int64_t seconds)
     return (last == 0 || now - last >= seconds) && atomic_compare_exchange_strong(&topics[topic], &last, now);
 }
 
-bool log_topic_is_on(enum log_topic topic)
-{
-    return atomic_load(&topics[topic]) != 0;
-}
-
 bool log_topic_end(enum log_topic topic)
 {
     return atomic_load(&topics[topic]) != 0 && atomic_exchange(&topics[topic], 0) != 0;

@@ -45,9 +45,6 @@ enum log_topic { LOG_TOPIC_MARIADB, LOG_TOPIC_REDIS, LOG_TOPIC_REDIS_ERROR, LOG_
 /* As log_due, counted for all processes that were forked after the first log_open together. */
 bool log_topic_due(enum log_topic topic, int64_t seconds);
 
-/* True from when a line was due until log_topic_end. */
-bool log_topic_is_on(enum log_topic topic);
-
 /* The state is over: true for the first process that says so after a line was due. The next line is due at once. */
 bool log_topic_end(enum log_topic topic);
 

@@ -48,15 +48,11 @@ static void print_pools(json_object *status)
            "LONGEST ms", "MARIADB", "REDIS");
     json_object_object_foreach(json_object_object_get(status, "pools"), name, pool)
     {
-        int64_t waiting = number(pool, "waiting");
+        json_object *waiting = json_object_object_get(pool, "waiting");
         printf("%-10s %8" PRId64 " %6" PRId64 " %6" PRId64 " %8" PRId64, name,
                number(pool, "starting") + number(pool, "idle") + number(pool, "busy") + number(pool, "leaving"),
                number(pool, "idle"), number(pool, "busy"), number(pool, "leaving"));
-        if (waiting < 0) {
-            printf(" %8s", "?");
-        } else {
-            printf(" %8" PRId64, waiting);
-        }
+        printf(" %8s", waiting != NULL ? json_object_get_string(waiting) : "?");
         printf(" %12" PRId64 " %8" PRId64 " %6" PRId64 "\n", number(pool, "longest_microseconds") / 1000,
                number(pool, "with_database"), number(pool, "with_redis"));
     }
@@ -122,12 +118,13 @@ static void print_routes(struct arena *arena, json_object *now, json_object *bef
     {
         json_object *old = old_routes != NULL ? json_object_object_get(old_routes, name) : NULL;
         struct route_row row = {.name = name};
-        static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
-        for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-            int64_t more = number(route, classes[i]) - (old != NULL ? number(old, classes[i]) : 0);
+        json_object *old_statuses = old != NULL ? json_object_object_get(old, "statuses") : NULL;
+        json_object_object_foreach(json_object_object_get(route, "statuses"), status, count_now)
+        {
+            int64_t more = json_object_get_int64(count_now) - (old_statuses != NULL ? number(old_statuses, status) : 0);
             row.requests += more;
-            row.client_errors += i == 3 ? more : 0;
-            row.server_errors += i == 4 ? more : 0;
+            row.client_errors += status[0] == '4' ? more : 0;
+            row.server_errors += status[0] == '5' ? more : 0;
         }
         row.microseconds = number(route, "microseconds") - (old != NULL ? number(old, "microseconds") : 0);
         if (row.requests > 0) {

@@ -220,46 +220,18 @@ void children_fill(int64_t now)
     }
 }
 
-/* What a slot says, with distrust: a worker that overwrote its memory may have written anything there. */
-
-/* A name of a stage is a literal of this program, so the pointer must lie within it. */
-static void copy_stage(const struct scoreboard_slot *slot, char stage_r[static 41])
-{
-    extern const char __executable_start[], end[];
-    const char *stage = atomic_load(&slot->stage);
-    size_t length = 0;
-    if ((uintptr_t)stage >= (uintptr_t)__executable_start && (uintptr_t)stage < (uintptr_t)end)
-        while (length < 40 && stage + length < end && stage[length] >= ' ' && stage[length] <= '~') {
-            stage_r[length] = stage[length];
-            length++;
-        }
-    stage_r[length] = '\0';
-}
-
-static void copy_request_id(const struct scoreboard_slot *slot, char id_r[static sizeof slot->request_id + 1])
-{
-    size_t length = 0;
-    while (length < sizeof slot->request_id && slot->request_id[length] > ' ' && slot->request_id[length] <= '~') {
-        id_r[length] = slot->request_id[length];
-        length++;
-    }
-    id_r[length] = '\0';
-}
-
 /* " while STAGE, route: NAME, request: ID", or "" where no request runs. */
 static void describe_request(const struct scoreboard_slot *slot, char text_r[static 256])
 {
-    char stage[41], id[sizeof slot->request_id + 1];
+    struct scoreboard_worker worker;
     text_r[0] = '\0';
-    if (atomic_load(&slot->request_started) == 0)
+    if (!scoreboard_read(slot, &worker) || worker.request_started == 0)
         return;
-    copy_stage(slot, stage);
-    copy_request_id(slot, id);
-    int32_t route = atomic_load(&slot->route);
+    int32_t route = worker.route;
     const char *name =
         route >= 0 && route < SCOREBOARD_ROUTES && options.route_name != NULL ? options.route_name(route) : NULL;
-    snprintf(text_r, 256, " while %s, route: %s, request: %s", *stage != '\0' ? stage : "between stages",
-             name != NULL ? name : "none yet", *id != '\0' ? id : "none yet");
+    snprintf(text_r, 256, " while %s, route: %s, request: %s", *worker.stage != '\0' ? worker.stage : "between stages",
+             name != NULL ? name : "none yet", *worker.request_id != '\0' ? worker.request_id : "none yet");
 }
 
 /* Reaping. */

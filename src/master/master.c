@@ -218,6 +218,9 @@ static bool open_listeners(const char **error_r)
         if (!resolve_listener(&master.config->pools[i], &options, error_r) ||
             !sockets_open(&options, &master.listeners[i], error_r))
             return false;
+        struct stat status;
+        if (fstat(master.listeners[i].descriptor, &status) == 0)
+            scoreboard_get()->pools[i].listener_inode = (int64_t)status.st_ino;
         log_info(NULL, "pool %s listens on %s%s", pool_names[i], options.path,
                  master.listeners[i].inherited ? ", a socket of systemd's" : "");
     }
@@ -397,6 +400,7 @@ static void begin_reload(int64_t now)
     struct config *config = master_read_config(master.path, &error);
     if (config == NULL || !start_modules(config, master.config, &error)) {
         log_error(NULL, "reload: %s; the old configuration stays", error);
+        atomic_fetch_add(&scoreboard_get()->reload_failures, 1);
         char status[400];
         snprintf(status, sizeof status, "the last reload failed, the old configuration stays: %s", error);
         end_reload(status);
@@ -429,6 +433,7 @@ static void take_reload_back(int64_t now, const char *why)
 {
     const char *error = NULL;
     log_error(NULL, "reload: %s; the old configuration stays", why);
+    atomic_fetch_add(&scoreboard_get()->reload_failures, 1);
     if (!start_modules(master.old_config, NULL, &error))
         log_error(NULL, "reload: %s", error);
     struct config *failed = master.config;

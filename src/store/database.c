@@ -277,6 +277,13 @@ bool database_is_connected(void)
     return database.mysql != NULL;
 }
 
+bool database_is_present(struct context *context)
+{
+    struct failure failure;
+    failure.code = 0;
+    return database_ensure_connection(context, &failure);
+}
+
 bool database_is_ready(struct context *context)
 {
     const struct problem problem = context->problem;

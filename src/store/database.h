@@ -59,13 +59,16 @@ static inline const struct value *result_row(const struct result *result, size_t
 enum outcome database_execute(struct context *context, const char *sql, const struct parameter *parameters, size_t parameter_count,
                               struct result *result_r, enum error_code on_duplicate);
 
-/* Runs `body(context, argument)` inside a transaction and commits where it answers OK, else rolls back and answers the same. Retried as a whole, up to 10 times with a
+/* Runs `body(context, argument)` inside a transaction and commits where it answers OK, else rolls back and answers the same. Retried as a whole, up to 20 times with a
  * short random wait, on 1213, 1205 and 1020 from any statement or from COMMIT. So body must start anew each time (it may leave garbage in the arena), and must
  * not do anything outside MariaDB. Not nested. */
 enum outcome database_transaction(struct context *context, enum outcome (*body)(struct context *, void *), void *argument);
 
 /* True while a connection stands (no round trip). */
 bool database_is_connected(void);
+
+/* Makes sure of a connection, as a statement does, without asking anything over it: false where MariaDB is away. */
+bool database_is_present(struct context *context);
 
 /* A round trip that reads a table: false where MariaDB can't answer real questions (also Galera without quorum). */
 bool database_is_ready(struct context *context);
@@ -81,6 +84,9 @@ const char *database_run_script(struct context *context, const char *sql);
 
 /* Connects with the configuration of `context`; done by itself where needed. False with the reason in *error_r (in the arena). */
 bool database_connect(struct context *context, const char **error_r);
+
+/* Between requests, after a large one: gives back what the connection holds on to. */
+void database_trim(struct context *context);
 
 /* Closes statements and connection (end of process, or a reload with other settings). */
 void database_close(void);

@@ -257,6 +257,17 @@ bool database_ensure_connection(struct context *context, struct failure *failure
     return true;
 }
 
+/* Connector/C never makes its buffer smaller again. */
+void database_trim(struct context *context)
+{
+    if (database.mysql != NULL && !database.in_transaction && database.mysql->net.max_packet > PACKET_KEPT_BYTES) {
+        struct failure failure;
+        failure.code = 0;
+        database_close_connection();
+        database_ensure_connection(context, &failure);
+    }
+}
+
 /* After an error that the connection does not survive. */
 void database_lose_connection(unsigned code)
 {

@@ -16,7 +16,8 @@ enum {
     STATEMENT_BUCKETS = 256,
     SCRATCH_BYTES = 256,          /* texts up to this length are read in one go */
     SCRATCH_ROWS_BYTES = 1 << 20, /* more than this is given back after a large result */
-    ATTEMPTS_MOST = 10,           /* of a transaction, or of a statement outside one */
+    ATTEMPTS_MOST = 20,           /* of a transaction, or of a statement outside one */
+    PACKET_KEPT_BYTES = 512 << 10, /* a connection whose buffer has grown beyond is made anew */
     AWAY_MICROSECONDS = 1000000,  /* between two attempts to connect */
     AWAY_LOG_SECONDS = 60,
     LOCK_WAIT_SECONDS = 5, /* well below the read timeout, so that a lock shows as 1205 and not as a lost connection */

@@ -282,6 +282,10 @@ enum outcome group_store_remove_members(struct context *context, struct text gro
 {
     struct member_change change = {group_id, {NULL, 0}};
 
+    if (count == 0) { /* no change, so updated_at stays */
+        const struct value *group;
+        return group_store_get(context, group_id, &group);
+    }
     user_ids = leave_out_long(context, user_ids, count, &count);
     if (count > 0)
         change.members = json_list_of_texts(context->arena, user_ids, count);
@@ -348,9 +352,19 @@ static enum outcome synchronise_within(struct context *context, void *argument)
         BIND_TEXT(synchronisation->joined),
         BIND_TEXT(synchronisation->user_id),
     };
-    enum outcome outcome = OK;
+    const struct parameter touched[] = {
+        BIND_TEXT(synchronisation->ended),
+        BIND_TEXT(synchronisation->joined),
+        BIND_INTEGER(context->now_seconds),
+    };
 
-    if (synchronisation->ended.data != NULL)
+    /* Members that come or go are a change of the group. */
+    enum outcome outcome = database_execute(
+        context,
+        "UPDATE (SELECT m.group_id AS id FROM " ID_TABLE " AS j STRAIGHT_JOIN group_member AS m ON m.id = j.id WHERE m.source = 'header' "
+        "UNION SELECT j.other_id FROM " PAIR_TABLE " AS j) AS t STRAIGHT_JOIN `group` AS g ON g.id = t.id SET g.updated_at = ?",
+        touched, COUNT(touched), NULL, ERROR_NONE);
+    if (outcome == OK && synchronisation->ended.data != NULL)
         outcome = database_execute(context,
                                    "DELETE m FROM " ID_TABLE " AS j STRAIGHT_JOIN group_member AS m ON m.id = j.id "
                                    "WHERE m.source = 'header'",

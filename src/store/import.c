@@ -12,7 +12,12 @@
 #include "store/import_internal.h"
 #include "store/picture_store.h"
 
-enum { BATCH_ROWS = 256, BATCH_BYTES = 4 * 1024 * 1024, PACKET_RESERVE = 65536 };
+enum {
+    BATCH_ROWS = 256,
+    BATCH_BYTES = 4 * 1024 * 1024,
+    PACKET_RESERVE = 65536,
+    STATEMENT_SECONDS = 3600, /* counting the rows of a large table takes its time */
+};
 
 /* How many rows one statement writes: a text is prepared for each. */
 static const size_t sizes[] = {64, 8, 1};
@@ -462,13 +467,17 @@ enum outcome import_run(struct context *context, struct import_source *source, b
     *report = (struct import_report){.arena = arena_new(0)};
     import.index_arena = arena_new(0);
     import.table_arena = arena_new(0);
-    int64_t packet_bytes = database_server_variable(context, "max_allowed_packet");
-    import.packet_bytes = packet_bytes > 2 * PACKET_RESERVE ? (size_t)packet_bytes : 1024 * 1024;
 
-    unlimited.request_memory_limit = 0; /* this is no request, and a batch has its own measure */
+    /* This is no request: a batch has its own measure, and a connection of its own is patient. */
+    unlimited.request_memory_limit = 0;
+    unlimited.database_read_timeout = STATEMENT_SECONDS;
     context->arena = arena_new(0);
     context->config = &unlimited;
+    database_close();
+    int64_t packet_bytes = database_server_variable(context, "max_allowed_packet");
+    import.packet_bytes = packet_bytes > 2 * PACKET_RESERVE ? (size_t)packet_bytes : 1024 * 1024;
     enum outcome outcome = database_transaction(context, import_within, &import);
+    database_close();
     arena_free(context->arena);
     context->arena = arena;
     context->config = config;

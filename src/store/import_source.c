@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -28,6 +29,7 @@ const enum import_column import_first_columns[IMPORT_TABLE_COUNT + 1] = {
 
 struct import_source {
     struct arena *arena;
+    const char *file;
     sqlite3 *database;
 };
 
@@ -71,6 +73,26 @@ static bool has_column(struct import_source *source, const char *table, const ch
     }
     sqlite3_finalize(statement);
     return found;
+}
+
+/* A file that is no database of the kind that is meant: *fault_r says what it lacks. */
+static bool is_known(struct import_source *source, const char **fault_r)
+{
+    static const struct {
+        const char *table, *column;
+    } needed[] = {{"user", "id"},   {"user", "email"}, {"user", "name"},
+                  {"user", "role"}, {"auth", "id"},    {"auth", "password"}};
+    bool known = true;
+    for (size_t i = 0; known && i < sizeof needed / sizeof needed[0]; i++) {
+        if (!has_column(source, needed[i].table, needed[i].column, &known) && known) {
+            *fault_r = text_format(source->arena,
+                                   "no database of Open WebUI, or of a release too old to be read: it has no %s.%s",
+                                   needed[i].table, needed[i].column)
+                           .data;
+            return false;
+        }
+    }
+    return known;
 }
 
 /* ---- copying ---- */
@@ -168,28 +190,77 @@ static bool copy_config(struct import_source *source, bool is_there)
     return known && run(source, buffer_text(&sql).data);
 }
 
-/* A file that is no database of the kind that is meant. *missing_r says what it lacks. */
-static bool is_known(struct import_source *source, const char **missing_r)
+/* ---- damage ---- */
+
+static bool get_number(struct import_source *source, const char *sql, int64_t *number_r)
 {
-    static const struct {
-        const char *table, *column;
-    } needed[] = {{"user", "id"},   {"user", "email"}, {"user", "name"},
-                  {"user", "role"}, {"auth", "id"},    {"auth", "password"}};
-    bool known = true;
-    *missing_r = NULL;
-    for (size_t i = 0; known && i < sizeof needed / sizeof needed[0]; i++) {
-        if (!has_column(source, needed[i].table, needed[i].column, &known) && known) {
-            *missing_r = text_format(source->arena, "%s.%s", needed[i].table, needed[i].column).data;
-            return false;
-        }
-    }
-    return known;
+    sqlite3_stmt *statement = prepare(source, sql);
+    bool got = statement != NULL && sqlite3_step(statement) == SQLITE_ROW;
+    *number_r = got ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    return got;
 }
 
-/* Within a read transaction: all that is wanted. */
-static bool copy(struct import_source *source, const char **missing_r)
+/* What is missing from the last page of a file that was cut off would read as zeros. */
+static bool is_whole(struct import_source *source, const char **fault_r)
 {
-    bool good = is_known(source, missing_r);
+    struct stat status;
+    int64_t page_bytes;
+    if (!get_number(source, "PRAGMA main.page_size", &page_bytes)) {
+        return false;
+    }
+    if (stat(source->file, &status) == 0 && page_bytes > 0 && status.st_size % page_bytes != 0) {
+        *fault_r = "damaged: it ends within a page";
+        return false;
+    }
+    return true;
+}
+
+/* Reading alone does not notice everything. Values that a column should not hold are no damage: they are judged one by
+ * one. */
+static bool check_table(struct import_source *source, enum import_table table, const char **fault_r)
+{
+    static const char *const harmless[] = {"ok", "NULL value in ", "CHECK constraint failed in ", "NUMERIC value in ",
+                                           "TEXT value in "};
+    const char *sql = text_format(source->arena, "PRAGMA main.quick_check(\"%s\")", import_table_names[table]).data;
+    sqlite3_stmt *statement = prepare(source, sql);
+    int step = SQLITE_ERROR;
+    while (statement != NULL && *fault_r == NULL && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *line = (const char *)sqlite3_column_text(statement, 0);
+        bool is_harmless = false;
+        for (size_t i = 0; line != NULL && i < sizeof harmless / sizeof harmless[0]; i++) {
+            is_harmless = is_harmless || strncmp(line, harmless[i], strlen(harmless[i])) == 0;
+        }
+        if (!is_harmless) {
+            *fault_r = text_format(source->arena, "damaged: the table %s does not pass SQLite's quick_check",
+                                   import_table_names[table])
+                           .data;
+        }
+    }
+    sqlite3_finalize(statement);
+    return *fault_r == NULL && step == SQLITE_DONE;
+}
+
+/* Chats are left out of it: they are nearly all of a file, and what is taken of them is little. */
+static bool check(struct import_source *source, const char **fault_r)
+{
+    bool good = is_known(source, fault_r) && is_whole(source, fault_r);
+    for (int i = 0; good && i < IMPORT_TABLE_COUNT; i++) {
+        enum import_table table = (enum import_table)i;
+        bool known;
+        if (table != IMPORT_chat && has_column(source, import_table_names[table], "id", &known)) {
+            good = check_table(source, table, fault_r);
+        }
+    }
+    return good;
+}
+
+/* ---- opening ---- */
+
+/* Within a read transaction: all that is wanted. */
+static bool copy(struct import_source *source)
+{
+    bool good = true;
     bool has_older_members = false;
     for (int i = 0; good && i < IMPORT_TABLE_COUNT; i++) {
         enum import_table table = (enum import_table)i;
@@ -220,9 +291,13 @@ static bool prepare_reading(struct import_source *source)
                        "u.last_active_at DESC, u.created_at, u.id");
 }
 
-static const char *explain(struct import_source *source, const char *file)
+static const char *explain(struct import_source *source, const char *fault)
 {
     struct arena *arena = source->arena;
+    const char *file = source->file;
+    if (fault != NULL) {
+        return text_format(arena, "%s is %s", file, fault).data;
+    }
     switch (sqlite3_errcode(source->database)) {
     case SQLITE_NOTADB:
         return text_format(arena, "%s is no SQLite database", file).data;
@@ -255,6 +330,9 @@ static const char *look_at(struct arena *arena, const char *file)
     if (!S_ISREG(status.st_mode)) {
         return text_format(arena, "%s is no file", file).data;
     }
+    if (access(file, R_OK) != 0) {
+        return text_format(arena, "%s: %s", file, strerror(errno)).data;
+    }
     return NULL;
 }
 
@@ -265,8 +343,9 @@ struct import_source *import_source_open(struct arena *arena, const char *file, 
         return NULL;
     }
     struct import_source *source = arena_zero(arena, 1, sizeof *source);
-    const char *missing = NULL;
+    const char *fault = NULL;
     source->arena = arena;
+    source->file = file;
     int opened = sqlite3_open_v2(file, &source->database, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     invariant(source->database != NULL);
     /* The schema of the file is not ours: what it defines may call no function that does something. */
@@ -275,16 +354,11 @@ struct import_source *import_source_open(struct arena *arena, const char *file, 
     sqlite3_busy_timeout(source->database, BUSY_MILLISECONDS);
     if (opened == SQLITE_OK && run(source, "PRAGMA temp_store = FILE") &&
         run(source, "PRAGMA temp.journal_mode = OFF") && run(source, "PRAGMA temp.cache_size = -65536") &&
-        run(source, "BEGIN") && copy(source, &missing) && run(source, "COMMIT") && prepare_reading(source)) {
+        check(source, &fault) && run(source, "BEGIN") && copy(source) && run(source, "COMMIT") &&
+        prepare_reading(source)) {
         return source;
     }
-    *error_r = missing != NULL
-                   ? text_format(arena,
-                                 "%s is no database of Open WebUI, or of a release too old to be read: it has "
-                                 "no %s",
-                                 file, missing)
-                         .data
-                   : explain(source, file);
+    *error_r = explain(source, fault);
     import_source_close(source);
     return NULL;
 }
@@ -321,14 +395,18 @@ sqlite3_stmt *import_source_read(struct import_source *source, enum import_table
         buffer_add_literal(&sql, ", t.id IN (SELECT b.id FROM i_bad_members AS b) FROM i_group AS t");
         break;
     case IMPORT_chat:
-        buffer_add_literal(&sql, ", CASE WHEN t.user_id LIKE 'shared-%' THEN (SELECT o.user_id FROM i_chat AS o "
-                                 "WHERE o.id = substr(t.user_id, 8)) ELSE t.user_id END FROM i_chat AS t");
+        buffer_add_literal(&sql,
+                           ", CASE WHEN t.user_id LIKE 'shared-%' THEN (SELECT o.user_id FROM i_chat AS o "
+                           "WHERE o.id = substr(t.user_id, 8)) ELSE t.user_id END FROM i_chat AS t ORDER BY t.id");
         break;
     case IMPORT_config:
         buffer_add_literal(&sql, "t.data, t.changed FROM i_config AS t");
         break;
+    case IMPORT_group_member: /* in an order in which MariaDB's indexes grow at few places */
+        buffer_add_literal(&sql, " FROM i_group_member AS t ORDER BY t.user_id, t.group_id, t.id");
+        break;
     default:
-        buffer_add_format(&sql, " FROM \"i_%s\" AS t", import_table_names[table]);
+        buffer_add_format(&sql, " FROM \"i_%s\" AS t ORDER BY t.id", import_table_names[table]);
     }
     return prepare(source, buffer_text(&sql).data);
 }

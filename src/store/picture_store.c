@@ -160,8 +160,8 @@ enum outcome picture_store_adopt(struct context *context, struct result *rows, u
     struct result found;
     enum outcome outcome =
         database_execute(context,
-                         "SELECT u.id, u.profile_image_url FROM user u JOIN JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$')) wanted "
-                         "ON u.id = wanted.id WHERE LOWER(LEFT(u.profile_image_url, 5)) = 'data:'",
+                         "SELECT u.id, u.profile_image_url FROM user u JOIN JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET "
+                         "utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$')) wanted ON u.id = wanted.id",
                          (struct parameter[]){BIND_TEXT(json_list_of_texts(context->arena, ids, count))}, 1, &found, ERROR_NONE);
     for (size_t i = 0; outcome == OK && i < rows->row_count; i++) {
         struct value *row = rows->values + i * rows->column_count;
@@ -171,7 +171,12 @@ enum outcome picture_store_adopt(struct context *context, struct result *rows, u
         row[column].text = TEXT("/user.png");
         for (size_t j = 0; outcome == OK && j < found.row_count; j++) {
             const struct value *source = result_row(&found, j);
-            if (text_equal(source[0].text, row[id_column].text)) {
+            if (!text_equal(source[0].text, row[id_column].text)) {
+                continue;
+            }
+            if (!picture_is_data_uri(source[1].text)) { /* another request has brought it over in the meantime */
+                row[column].text = source[1].text;
+            } else {
                 outcome = adopt(context, source[0].text, source[1].text, &row[column].text);
             }
         }

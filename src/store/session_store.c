@@ -12,9 +12,13 @@
 #define TOKEN_KEY "%s:auth:token:%b:revoked"
 #define USER_KEY "%s:auth:user:%b:revoked_at"
 
+/* Ours: gone when Redis has come back empty, so that the revocations that MariaDB knows have to be loaded again. */
+#define MARKER_KEY "%s:roster:loaded"
+
 /* What session_store_ask has appended and session_store_is_revoked has to read. */
 static struct {
     bool asked, with_jti;
+    bool came_back_empty;
 } question;
 
 void session_store_ask(struct context *context, struct text user_id, struct text jti)
@@ -22,7 +26,8 @@ void session_store_ask(struct context *context, struct text user_id, struct text
     const char *prefix = context->config->redis_prefix;
     question.with_jti = jti.data != NULL;
     question.asked = (!question.with_jti || redis_append(context, "EXISTS " TOKEN_KEY, prefix, jti.data, jti.length)) &&
-                     redis_append(context, "GET " USER_KEY, prefix, user_id.data, user_id.length) && redis_flush(context);
+                     redis_append(context, "GET " USER_KEY, prefix, user_id.data, user_id.length) &&
+                     redis_append(context, "EXISTS " MARKER_KEY, prefix) && redis_flush(context);
 }
 
 bool session_store_is_revoked(struct context *context, int64_t issued_at, bool *known_r)
@@ -34,6 +39,8 @@ bool session_store_is_revoked(struct context *context, int64_t issued_at, bool *
     }
     const redisReply *token = question.with_jti ? redis_read(context) : NULL;
     const redisReply *user = redis_read(context);
+    const redisReply *marker = redis_read(context);
+    question.came_back_empty = marker != NULL && marker->type == REDIS_REPLY_INTEGER && marker->integer == 0;
     *known_r = user != NULL && (token != NULL || !question.with_jti);
     if (token != NULL && token->type == REDIS_REPLY_INTEGER && token->integer > 0) {
         revoked = true;
@@ -219,6 +226,23 @@ void session_store_publish(struct context *context, struct text user_id)
                          (struct parameter[]){BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds)}, 3,
                          &sessions, ERROR_NONE) == OK) {
         session_store_publish_rows(context, &sessions);
+    }
+}
+
+void session_store_restore(struct context *context)
+{
+    struct result sessions;
+    if (!question.came_back_empty) {
+        return;
+    }
+    question.came_back_empty = false;
+    if (database_execute(context, "SELECT jti, expires_at FROM session WHERE revoked_at IS NOT NULL AND (expires_at IS NULL OR expires_at > ?)",
+                         (struct parameter[]){BIND_INTEGER(context->now_seconds)}, 1, &sessions, ERROR_NONE) != OK) {
+        return;
+    }
+    session_store_publish_rows(context, &sessions);
+    if (redis_append(context, "SET " MARKER_KEY " 1", context->config->redis_prefix) && redis_read(context) != NULL) {
+        log_notice(context, "Redis came back empty: %zu revocations were loaded again", sessions.row_count);
     }
 }
 

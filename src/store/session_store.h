@@ -49,6 +49,10 @@ void session_store_publish(struct context *context, struct text user_id);
 enum outcome session_store_living(struct context *context, struct text user_id, struct result *sessions_r);
 void session_store_publish_rows(struct context *context, const struct result *sessions);
 
+/* After a request: where session_store_is_revoked has seen that Redis came back empty, tells it all unexpired revocations again, for other programs. Ours need not wait for
+ * it: the row decides. Never fails. */
+void session_store_restore(struct context *context);
+
 /* Both, in a transaction of its own: 'sign out everywhere'. */
 enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct text kept_jti, int64_t kept_expires_at);
 

@@ -477,10 +477,6 @@ static enum outcome decide_first(struct context *context, struct addition *addit
     const struct value *oldest = result_row(&result, 0);
     user->became_first = oldest->is_null;
     addition->created_at = oldest->is_null || context->now_seconds > oldest->integer ? context->now_seconds : oldest->integer + 1;
-    if (user->became_first) {
-        user->role = TEXT("admin");
-        return config_store_change_within(context, close_sign_up, NULL);
-    }
     if (addition->sign_up) {
         json_object *document;
         outcome = config_store_read(context, &document);
@@ -491,6 +487,10 @@ static enum outcome decide_first(struct context *context, struct addition *addit
             user->role = config_store_text(context, document, SETTING_DEFAULT_USER_ROLE);
             user->group_id = config_store_text(context, document, SETTING_DEFAULT_GROUP_ID);
         }
+    }
+    if (outcome == OK && user->became_first) {
+        user->role = TEXT("admin");
+        outcome = config_store_change_within(context, close_sign_up, NULL);
     }
     return outcome;
 }
@@ -527,6 +527,10 @@ static enum outcome add_within(struct context *context, void *argument)
                                    "INSERT INTO group_member (id, group_id, user_id, created_at, updated_at) "
                                    "SELECT ?, g.id, ?, ?, ? FROM `group` g WHERE g.id = ?",
                                    parameters, COUNT(parameters), NULL, ERROR_NONE);
+        if (outcome == OK) {
+            outcome = database_execute(context, "UPDATE `group` SET updated_at = ? WHERE id = ?",
+                                       (struct parameter[]){BIND_INTEGER(context->now_seconds), BIND_TEXT(user->group_id)}, 2, NULL, ERROR_NONE);
+        }
     }
     return outcome;
 }
@@ -558,6 +562,10 @@ static enum outcome delete_within(struct context *context, void *argument)
                                    "DELETE copy FROM chat original JOIN chat copy ON copy.user_id = CONCAT('shared-', original.id) "
                                    "WHERE original.owner_id = ?",
                                    (struct parameter[]){BIND_TEXT(*user_id)}, 1, NULL, ERROR_NONE);
+    }
+    if (outcome == OK) { /* a group that loses a member has changed */
+        outcome = database_execute(context, "UPDATE group_member m JOIN `group` g ON g.id = m.group_id SET g.updated_at = ? WHERE m.user_id = ?",
+                                   (struct parameter[]){BIND_INTEGER(context->now_seconds), BIND_TEXT(*user_id)}, 2, NULL, ERROR_NONE);
     }
     if (outcome == OK) { /* foreign keys take credentials, memberships, chats, keys, sessions along */
         outcome = change_user(context, "DELETE FROM user WHERE id = ?", (struct parameter[]){BIND_TEXT(*user_id)}, 1);

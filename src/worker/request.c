@@ -135,8 +135,6 @@ enum outcome request_parse(struct request *request)
             }
         } else if (length == 11 && strncmp(name, "REMOTE_ADDR", length) == 0) {
             request->context.client_address = value.data;
-        } else if (length == 10 && strncmp(name, "REQUEST_ID", length) == 0) {
-            request->context.request_id = value.length > 0 ? value.data : NULL;
         } else if (length == 5 && strncmp(name, "HTTPS", length) == 0) {
             request->https = text_is_ignoring_case(value, "on");
         } else {

@@ -73,7 +73,7 @@ struct request {
     const char *rate_policy;
 };
 
-/* Reads FastCGI's parameters into a request that is all zero but for context and fcgi. PROBLEM: too many header fields. */
+/* Reads FastCGI's parameters into a request that is all zero but for context (with its request_id) and fcgi. PROBLEM: too many header fields. */
 enum outcome request_parse(struct request *request);
 
 /* Reads the body to its end. CONTENT_TOO_LARGE, BODY_INCOMPLETE. */

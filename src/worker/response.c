@@ -195,9 +195,8 @@ bool response_send(struct request *request)
     if (FCGX_PutStr(head.data, (int)head.length, request->fcgi->out) < 0) {
         return false;
     }
-    if (!no_body && !request->head && response->body.length > 0 &&
-        FCGX_PutStr(response->body.data, (int)response->body.length, request->fcgi->out) < 0) {
-        return false;
-    }
-    return FCGX_FFlush(request->fcgi->out) == 0;
+    /* What is in libfcgi's buffer leaves with the end of the stream, in one piece: nginx hangs up after an X-Accel-Redirect, and that must not look like a client
+     * that is gone. */
+    return no_body || request->head || response->body.length == 0 ||
+           FCGX_PutStr(response->body.data, (int)response->body.length, request->fcgi->out) >= 0;
 }

@@ -19,7 +19,7 @@ void response_internal_redirect(struct request *request, struct text location);
 /* Turns context->problem into the answer, discarding what was built so far. */
 void response_render_problem(struct request *request);
 
-/* Writes status, header fields and body. False where the client is gone. */
+/* Writes status, header fields and body; what is short leaves only when the stream is closed. False where the client is known to be gone. */
 bool response_send(struct request *request);
 
 /* "Not Found", … of an HTTP status. */

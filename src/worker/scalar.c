@@ -163,17 +163,19 @@ static int time_behind_date(struct text text)
 
 const char *scalar_read_date(struct arena *arena, struct text text, struct text *date_r)
 {
-    text = text_trim(text);
     int year = digits_at(text, 0, 4);
     int month = digits_at(text, 5, 2);
     int day = digits_at(text, 8, 2);
     if (text.length >= 10 && year >= 0 && text.data[4] == '-' && month >= 0 && text.data[7] == '-' && day >= 0) {
-        if (year == 0 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
+        if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
             return "date_from_datetime_parsing";
         }
         int time = time_behind_date(text);
         if (time < 0) {
             return "date_from_datetime_parsing";
+        }
+        if (year == 0) {
+            return "date_parsing";
         }
         if (time == 2) {
             return "date_from_datetime_inexact";

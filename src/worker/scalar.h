@@ -17,7 +17,7 @@ const char *scalar_read_integer(struct text text, int64_t *integer_r);
 /* true, yes, on, t, y, 1 and their opposites, in any case. bool_parsing. */
 const char *scalar_read_boolean(struct text text, bool *boolean_r);
 
-/* "1999-12-31", the same with a time of midnight, or epoch numbers of whole days; in the arena as YYYY-MM-DD. date_from_datetime_parsing, date_from_datetime_inexact. */
+/* "1999-12-31", the same with a time of midnight, or epoch numbers of whole days; in the arena as YYYY-MM-DD. date_parsing (the year 0), date_from_datetime_parsing, date_from_datetime_inexact. */
 const char *scalar_read_date(struct arena *arena, struct text text, struct text *date_r);
 
 /* The date of an epoch number (seconds; beyond 2e10 milliseconds). */

@@ -60,6 +60,7 @@ static const char *message_of(const char *type)
         {"bool_type", "This must be true or false."},
         {"bool_parsing", "This must be true or false; what was sent can't be read as either."},
         {"date_type", "This must be a date, as 1999-12-31."},
+        {"date_parsing", "This must be a date, as 1999-12-31; there is no year 0."},
         {"date_from_datetime_parsing", "This must be a date, as 1999-12-31."},
         {"date_from_datetime_inexact", "This must be a date, without a time of day."},
         {"list_type", "This must be a list."},
@@ -114,7 +115,8 @@ static const char *check_integer(json_object *json, bool saturated, struct input
     }
 }
 
-static const char *check_boolean(json_object *json, struct input *input)
+/* A number that is neither 0 nor 1 can't be read as a boolean, and one that is no integer of 64 bits can't even be tried. */
+static const char *check_boolean(json_object *json, bool saturated, struct input *input)
 {
     bool boolean = false;
     const char *type = NULL;
@@ -124,9 +126,11 @@ static const char *check_boolean(json_object *json, struct input *input)
         break;
     case json_type_int:
     case json_type_double: {
-        double number = json_object_get_double(json);
-        boolean = number == 1;
-        type = number == 0 || number == 1 ? NULL : number == trunc(number) ? "bool_parsing" : "bool_type";
+        struct input integer = {.integer = 0};
+        type = check_integer(json, saturated, &integer) != NULL ? "bool_type"
+               : integer.integer != 0 && integer.integer != 1   ? "bool_parsing"
+                                                                : NULL;
+        boolean = integer.integer == 1;
         break;
     }
     case json_type_string:
@@ -164,7 +168,7 @@ static const char *check_length(const struct field_row *field, struct text text)
 static const char *check_text(const struct field_row *field, json_object *json, struct input *input)
 {
     if (json_object_get_type(json) != json_type_string) {
-        return field->type == FIELD_ROLE ? "enum" : "string_type";
+        return "string_type";
     }
     input->text = json_text(json);
     if (field->type == FIELD_ROLE) {
@@ -195,7 +199,7 @@ static enum outcome check_texts(struct context *context, struct spot spot, json_
 }
 
 /* A section of the defaults: each known key is a boolean; absent ones are filled, unknown ones dropped. Gives a new object. */
-static enum outcome check_section(struct context *context, struct spot spot, const char *section, json_object *json, struct input *input)
+static enum outcome check_section(struct context *context, struct spot spot, const char *section, json_object *json, bool saturated, struct input *input)
 {
     if (json_object_get_type(json) != json_type_object) {
         return fault(context, &spot, "model_attributes_type");
@@ -210,7 +214,7 @@ static enum outcome check_section(struct context *context, struct spot spot, con
         }
         struct input boolean = {.integer = row->absent};
         if (json_object_object_get_ex(json, row->key, &value)) {
-            const char *type = check_boolean(value, &boolean);
+            const char *type = check_boolean(value, saturated, &boolean);
             if (type != NULL) {
                 spot.path[1] = text_of(row->key);
                 spot.depth = 2;
@@ -299,7 +303,7 @@ static enum outcome check_field(struct request *request, const struct field_row 
         type = check_integer(json, saturated, input);
         break;
     case FIELD_BOOLEAN:
-        type = check_boolean(json, input);
+        type = check_boolean(json, saturated, input);
         break;
     case FIELD_DATE:
         type = check_date(context->arena, json, input);
@@ -307,7 +311,7 @@ static enum outcome check_field(struct request *request, const struct field_row 
     case FIELD_TEXTS:
         return check_texts(context, spot, json, input);
     case FIELD_SECTION:
-        return check_section(context, spot, field->name, json, input);
+        return check_section(context, spot, field->name, json, saturated, input);
     case FIELD_OBJECT:
     case FIELD_OVERLAY:
         if (json_object_get_type(json) != json_type_object) {
@@ -334,6 +338,30 @@ static const struct json_bad_string *bad_string_of(const struct json_scan *scan,
     return bad;
 }
 
+/* Whether a bad string in a field's value is its fault: only where what holds it is what the field takes, else its type is. A number, boolean or date
+ * may come as a text, and one with a NUL is none of them; sections keep no text. */
+static bool bad_string_counts(const struct field_row *field, json_object *json)
+{
+    switch (field->type) {
+    case FIELD_TEXT:
+    case FIELD_ROLE:
+        return json_object_get_type(json) == json_type_string;
+    case FIELD_TEXTS:
+        return json_object_get_type(json) == json_type_array;
+    case FIELD_OBJECT:
+    case FIELD_OVERLAY:
+        return json_object_get_type(json) == json_type_object;
+    case FIELD_INTEGER:
+    case FIELD_BOOLEAN:
+    case FIELD_DATE:
+        return json_object_get_type(json) == json_type_string &&
+               memchr(json_object_get_string(json), '\0', (size_t)json_object_get_string_len(json)) == NULL;
+    case FIELD_SECTION:
+        break;
+    }
+    return false;
+}
+
 static enum outcome check_fields(struct request *request, const struct schema_row *schema, const struct json_scan *scan)
 {
     struct context *context = &request->context;
@@ -350,7 +378,7 @@ static enum outcome check_fields(struct request *request, const struct schema_ro
             if (field->needed == FIELD_REQUIRED) {
                 outcome = fault(context, &spot, "missing");
             }
-        } else if (bad != NULL) {
+        } else if (bad != NULL && bad_string_counts(field, json)) {
             spot.element = bad->element;
             outcome = fault(context, &spot, "string_unicode");
         } else {
@@ -407,7 +435,7 @@ static bool content_is_json(struct text content_type)
     }
     static const char application[] = "application/";
     static const char json[] = "+json";
-    return type.length > sizeof application + sizeof json - 2 &&
+    return type.length >= sizeof application + sizeof json - 2 &&
            text_is_ignoring_case((struct text){type.data, sizeof application - 1}, application) &&
            text_is_ignoring_case((struct text){type.data + type.length - (sizeof json - 1), sizeof json - 1}, json);
 }
@@ -443,7 +471,9 @@ static enum outcome parse_body(struct request *request, struct json_scan *scan)
     }
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MOST + 2);
     invariant(tokener != NULL);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    /* Not JSON_TOKENER_STRICT: the scan was. json-c 0.18 then refuses what is good JSON: a byte over 127 right behind an
+     * escape, and integers beyond 64 bits. */
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     request->json = json_tokener_parse_ex(tokener, scan->document.data, (int)scan->document.length);
     enum json_tokener_error error = json_tokener_get_error(tokener);
     if (error == json_tokener_continue) { /* a bare number ends only with the text */
@@ -525,13 +555,13 @@ static enum outcome validate_query(struct request *request)
         if (!input->present) {
             continue;
         }
-        if (!text_is_utf8(input->text) || memchr(input->text.data, '\0', input->text.length) != NULL) {
-            type = "string_unicode";
-        } else if (field->type == FIELD_INTEGER) {
+        if (field->type == FIELD_INTEGER) {
             type = scalar_read_integer(input->text, &input->integer);
         } else if (field->type == FIELD_BOOLEAN) {
             type = scalar_read_boolean(input->text, &boolean);
             input->integer = boolean;
+        } else if (!text_is_utf8(input->text) || memchr(input->text.data, '\0', input->text.length) != NULL) {
+            type = "string_unicode";
         } else {
             type = check_length(field, input->text);
         }

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "auth/password.h"
 #include "auth/permission.h"
 #include "auth/ratelimit.h"
+#include "auth/token.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/database.h"
@@ -23,6 +25,14 @@
 
 /* How often, in requests of a worker, a few expired sessions are removed. */
 enum { CLEAN_EVERY = 5000 };
+
+/* After a request that took more than this, what malloc holds back goes to the system: it may be long until the next one of that size. */
+enum { LARGE_BYTES = 512 * 1024 };
+
+static void add(_Atomic int64_t *counter, int64_t number)
+{
+    atomic_fetch_add_explicit(counter, number, memory_order_relaxed);
+}
 
 /* ---- the stages ---- */
 
@@ -112,7 +122,7 @@ static enum outcome limit(struct request *request)
     request->rate_remaining = state.remaining;
     request->rate_reset_seconds = state.reset_seconds;
     if (outcome == PROBLEM) {
-        atomic_fetch_add_explicit(&scoreboard_get()->rate_limited, 1, memory_order_relaxed);
+        add(&scoreboard_get()->rate_limited, 1);
     }
     return outcome;
 }
@@ -172,22 +182,27 @@ static void finish(struct request *request)
     }
 }
 
+static int logged_status(const struct request *request)
+{
+    return request->client_gone ? 499 : request->response.status; /* as nginx counts those that did not wait */
+}
+
 static void count(const struct request *request, int64_t microseconds)
 {
     struct scoreboard *board = scoreboard_get();
+    struct scoreboard_pool *pool = &board->pools[request->pool];
     unsigned bucket = 0;
     while (bucket < SCOREBOARD_BUCKETS - 1 && microseconds > scoreboard_bucket_microseconds[bucket]) {
         bucket++;
     }
-    atomic_fetch_add_explicit(&board->histogram[bucket], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&board->statements, request->context.statement_count, memory_order_relaxed);
+    add(&pool->histogram[bucket], 1);
+    add(&pool->microseconds, microseconds);
+    add(&board->statements, request->context.statement_count);
+    add(&board->statement_microseconds, request->context.statement_microseconds);
     /* what no route was found for is counted behind the last route */
     struct scoreboard_route *route = &board->routes[request->route != NULL ? request->route - routes : ROUTE_COUNT];
-    int class = request->response.status / 100;
-    if (class >= 1 && class <= SCOREBOARD_STATUS_CLASSES) {
-        atomic_fetch_add_explicit(&route->by_status[class - 1], 1, memory_order_relaxed);
-    }
-    atomic_fetch_add_explicit(&route->microseconds, microseconds, memory_order_relaxed);
+    add(&route->by_status[scoreboard_status_place(logged_status(request))], 1);
+    add(&route->microseconds, microseconds);
 }
 
 _Static_assert((int)ROUTE_COUNT < (int)SCOREBOARD_ROUTES, "the scoreboard has a place for each route, and one for none");
@@ -196,12 +211,12 @@ static void write_logs(const struct request *request, int64_t microseconds)
 {
     const struct context *context = &request->context;
     const struct log_field fields[] = {
-        {"request", text_of(context->request_id != NULL ? context->request_id : "-"), 0},
+        {"request", text_of(context->request_id), 0},
         {"client", text_of(context->client_address != NULL ? context->client_address : "-"), 0},
         {"method", text_of(request->method_text), 0},
         {"path", request->path, 0},
         {"route", text_of(request->route != NULL ? request->route->name : "-"), 0},
-        {"status", {NULL, 0}, request->client_gone ? 499 : request->response.status},
+        {"status", {NULL, 0}, logged_status(request)},
         {"code", text_of(context->problem.code != ERROR_NONE ? error_name(context->problem.code) : "-"), 0},
         {"caller", request->authenticated ? request->identity.user_id : TEXT("-"), 0},
         {"microseconds", {NULL, 0}, microseconds},
@@ -222,6 +237,7 @@ static void after(struct request *request, int64_t served)
     if (request->authenticated) {
         identity_touch(&request->context, &request->identity);
     }
+    session_store_restore(&request->context);
     if (served % CLEAN_EVERY == 0) {
         session_store_clean(&request->context);
     }
@@ -243,6 +259,18 @@ static void mark_idle(struct scoreboard_slot *slot)
     atomic_store_explicit(&slot->state, WORKER_IDLE, memory_order_relaxed);
 }
 
+/* nginx's, which stands in its log too; another server may send none. */
+static const char *request_id(FCGX_Request *fcgi, struct arena *arena)
+{
+    const char *id = FCGX_GetParam("REQUEST_ID", fcgi->envp);
+    if (id != NULL && id[0] != '\0') {
+        return id;
+    }
+    unsigned char bytes[16];
+    token_random_bytes(bytes, sizeof bytes);
+    return text_hex(arena, bytes, sizeof bytes).data;
+}
+
 static void serve(const struct config *config, enum pool pool, FCGX_Request *fcgi, struct arena *arena, struct scoreboard_slot *slot)
 {
     int64_t started = clock_monotonic_microseconds();
@@ -253,8 +281,8 @@ static void serve(const struct config *config, enum pool pool, FCGX_Request *fcg
     };
     buffer_init(&request.response.body, arena);
     buffer_init(&request.response.headers, arena);
-    const char *id = FCGX_GetParam("REQUEST_ID", fcgi->envp);
-    strncpy(slot->request_id, id != NULL ? id : "-", sizeof slot->request_id - 1);
+    request.context.request_id = request_id(fcgi, arena);
+    strncpy(slot->request_id, request.context.request_id, sizeof slot->request_id - 1);
 
     if (run_stages(&request, slot) == OK) {
         request.response.status = request.response.status != 0 ? request.response.status : 200;
@@ -320,7 +348,11 @@ static void connect_early(const struct config *config, struct arena *arena, stru
 {
     struct context context = {.arena = arena, .config = config, .now_seconds = clock_wall_seconds()};
     const char *error;
-    if (!database_connect(&context, &error) && log_topic_due(LOG_TOPIC_MARIADB, 60)) {
+    if (database_connect(&context, &error)) {
+        if (log_topic_end(LOG_TOPIC_MARIADB)) {
+            log_notice(&context, "MariaDB is back: %s", database_server_version());
+        }
+    } else if (log_topic_due(LOG_TOPIC_MARIADB, 60)) {
         log_warning(&context, "MariaDB is away: %s", error);
     }
     if (config->pools[atomic_load(&slot->pool)].workers > 0 && redis_append(&context, "PING")) {
@@ -329,6 +361,14 @@ static void connect_early(const struct config *config, struct arena *arena, stru
     atomic_store(&slot->database_present, database_is_connected());
     atomic_store(&slot->redis_present, redis_is_present());
     arena_reset(arena);
+}
+
+static void give_back(const struct config *config, struct arena *arena)
+{
+    struct context context = {.arena = arena, .config = config, .now_seconds = clock_wall_seconds()};
+    database_trim(&context);
+    arena_reset(arena);
+    malloc_trim(0);
 }
 
 int worker_run(const struct config *config, enum pool pool, int listener, struct scoreboard_slot *slot)
@@ -373,7 +413,11 @@ int worker_run(const struct config *config, enum pool pool, int listener, struct
         serve(config, pool, &fcgi, arena, slot);
         FCGX_Detach(&fcgi);
         FCGX_Finish_r(&fcgi);
+        bool was_large = arena_used(arena) > LARGE_BYTES;
         arena_reset(arena);
+        if (was_large) {
+            give_back(config, arena);
+        }
         mark_idle(slot);
     }
     atomic_store(&slot->state, WORKER_LEAVING);

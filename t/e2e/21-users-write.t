@@ -420,7 +420,13 @@ sub places ($text) {
     is $roster->sql('SELECT COUNT(*) FROM chat WHERE id LIKE ?', 'Gone%'), 3, 'not even chats';
     is get('/users/user/status', $gone)->{status}, 200, 'and the session goes on';
 
+    my $other_group = post('/groups/create', $admin, {name => 'Of one', description => ''})->{json}{id};
+    post("/groups/id/$other_group/users/add", $admin, {user_ids => [$stays->{id}]});
+    $roster->sql('UPDATE `group` SET updated_at = 1000');
+    $before = places($stays->{id});
     is_json remove("/users/$gone->{id}", $admin), $true, 'a deletion is true';
+    is $roster->sql('SELECT updated_at FROM `group` WHERE id = ?', $other_group), 1000, 'a group without them has not changed';
+    cmp_ok $roster->sql('SELECT updated_at FROM `group` WHERE id = ?', $group), '>', 1000, 'one that has lost them has';
     is places($gone->{id}), '', 'nothing of the user stays in any table';
     is places('Gone'), '', 'not even the copies of shared chats';
     is places($hash), '', 'nor the picture that nobody else has';

@@ -65,48 +65,55 @@ sub faults_of ($schema, $field) {
     my @faults;
     my $with = sub ($fault, @values) { push @faults, map { [$_, $fault] } @values };
     if ($type eq 'TEXT') {
-        $with->('string_type', @no_text);
+        $with->('string_type', @no_text, "[$bad_text]");
         $with->('string_unicode', $bad_text, qq("$mark{text}\\ud83d"), '"\udc00x"', '"\ud83d\u0041"', '"a\u0000b"', '"\u0000"');
         $with->('string_too_long', '"' . 'x' x ($most + 1) . '"', '"' . 'ü' x ($most + 1) . '"', '"' . '\ud83d\ude00' x ($most + 1) . '"') if $most;
         $with->('string_too_short', map {qq("$_")} $least > 1 ? ('', 'x' x ($least - 1)) : '') if $least;
     }
     elsif ($type eq 'ROLE') {
-        $with->('enum', @no_text, '""', '"root"', '"Admin"', '"admin "', '"administrator"', qq("$mark{text}"));
+        $with->('string_type', @no_text);
+        $with->('string_unicode', $bad_text);
+        $with->('enum', '""', '"root"', '"Admin"', '"admin "', '"administrator"', qq("$mark{text}"));
     }
     elsif ($type eq 'INTEGER') {
-        $with->('int_type', '[]', '{}', '[1]');
-        $with->('int_parsing', '""', '" "', '"x"', '"1.5"', '"1e3"', '"--1"', '"1 2"', '"0x1"', '"true"', '"٣"', '"+"', '"1."', '"1.x"', qq("$mark{text}"));
+        $with->('int_type', '[]', '{}', '[1]', "[$bad_text]");
+        $with->('string_unicode', $bad_text);
+        $with->('int_parsing', '""', '" "', '"x"', '"1.5"', '"1e3"', '"--1"', '"1 2"', '"0x1"', '"true"', '"٣"', '"+"', '"1."', '"1.x"', '"\u0000"', '"1\u0000"', qq("$mark{text}"));
         $with->('int_from_float', '1.5', '-0.5', '1e-3', '0.1');
         $with->('int_parsing_size', '9223372036854775808', '18446744073709551616', '-9223372036854775809', '"9223372036854775808"', '"-9223372036854775809"', '1' x 300, '"' . '1' x 300 . '"');
     }
     elsif ($type eq 'BOOLEAN') {
-        $with->('bool_type', '0.5', '1.5', '[]', '{}', '[true]');
-        $with->('bool_parsing', '2', '-1', '2.0', '10', '""', '" true"', '"maybe"', '"truee"', '"2"', '"1.0"', qq("$mark{text}"));
+        $with->('bool_type', '0.5', '1.5', '[]', '{}', '[true]', '1e30', '9223372036854775808', '18446744073709551616', '-9223372036854775809', '1' x 300);
+        $with->('string_unicode', $bad_text);
+        $with->('bool_parsing', '2', '-1', '2.0', '10', '9223372036854775807', '9e18', '"\u0000"', '""', '" true"', '"maybe"', '"truee"', '"2"', '"1.0"', qq("$mark{text}"));
     }
     elsif ($type eq 'DATE') {
         $with->('date_type', 'true', '[]', '{}');
-        $with->('date_from_datetime_parsing', '""', '"x"', '"1999-13-01"', '"1999-02-29"', '"1999-12-32"', '"1999-12-31T"', '"1999-12-31T25:00:00"', '"31.12.1999"', '"1999-12-31 x"', '"0000-01-01"',
+        $with->('string_unicode', $bad_text);
+        $with->('date_parsing', '"0000-01-01"', '"0000-12-31T00:00:00"');
+        $with->('date_from_datetime_parsing', '""', '"x"', '"1999-13-01"', '"1999-02-29"', '"1999-12-32"', '"1999-12-31T"', '"1999-12-31T25:00:00"', '"31.12.1999"', '"1999-12-31 x"', '"0000-13-01"',
+            '" 1999-12-31"', '"1999-12-31 "', '"1999-12-31\n"', '" 86400"', '"\u0000"', '"86400\u0000"',
             qq("$mark{text}"));
         $with->('date_from_datetime_inexact', '"1999-12-31T00:00:01"', '"1999-12-31T12:00:00Z"', '"1999-12-31T00:00:00.5"', '1', '946598401', '1.5', '"946598401"');
     }
     elsif ($type eq 'OBJECT') {
-        $with->('dict_type', '5', '1.5', 'true', '"x"', '[]', '[{}]', qq("$mark{text}"));
+        $with->('dict_type', '5', '1.5', 'true', '"x"', '[]', '[{}]', $bad_text, '"\u0000"', qq("$mark{text}"));
         $with->('string_unicode', qq({"a": $bad_text}), '{"a": {"b": ["\u0000"]}}', '{"a\u0000": 1}', qq({"$mark{text}": $bad_text}));
         $with->('int_parsing_size', '{"a": 9223372036854775808}', '{"a": [{"b": -9223372036854775809}]}');
     }
     elsif ($type eq 'TEXTS') {
-        $with->('list_type', '5', 'true', '"x"', '{}', qq("$mark{text}"));
+        $with->('list_type', '5', 'true', '"x"', '{}', $bad_text, '"\u0000"', qq("$mark{text}"));
         push @faults, ['[5]', 'string_type', 0], ['["a", null]', 'string_type', 1], [qq(["a", "$mark{text}", {}]), 'string_type', 2], [qq(["a", $bad_text]), 'string_unicode', 1];
     }
     elsif ($type eq 'SECTION') {
-        $with->('model_attributes_type', '5', 'true', '"x"', '[]', qq("$mark{text}"));
+        $with->('model_attributes_type', '5', 'true', '"x"', '[]', $bad_text, '"\u0000"', qq("$mark{text}"));
         for my $key (@{$permission{$field->{name}}}) {
-            push @faults, map { [qq({"$key": $_}), 'bool_type', $key] } 'null', '0.5', '[]', '{}';
-            push @faults, map { [qq({"$key": $_}), 'bool_parsing', $key] } '2', '"maybe"', '""', qq("$mark{text}");
+            push @faults, map { [qq({"$key": $_}), 'bool_type', $key] } 'null', '0.5', '[]', '{}', '1e30';
+            push @faults, map { [qq({"$key": $_}), 'bool_parsing', $key] } '2', '"maybe"', '""', '"\u0000"', qq("$mark{text}");
         }
     }
     elsif ($type eq 'OVERLAY') {
-        $with->('dict_type', '5', 'true', '"x"', '[]', qq("$mark{text}"));
+        $with->('dict_type', '5', 'true', '"x"', '[]', $bad_text, '"\u0000"', qq("$mark{text}"));
         push @faults, map { [qq({"features": $_}), 'dict_type', 'features'] } '5', 'true', 'null', '[]', '"x"';
         push @faults, map { [qq({"chat": {"edit": $_}}), 'bool_type', 'chat', 'edit'] } '5', 'null', '[]', '{}', '"true"', '{"x": true}';
         push @faults, map { [qq({"chat": {"own": $_}}), 'bool_type', 'chat', 'own'] } '5', 'null', '[]', '"true"';
@@ -115,7 +122,7 @@ sub faults_of ($schema, $field) {
         fail "there is no test for $type";
     }
     # null, where it is not the same as absent
-    $with->({TEXT => 'string_type', ROLE => 'enum', INTEGER => 'int_type', BOOLEAN => 'bool_type', DATE => 'date_type', OBJECT => 'dict_type', TEXTS => 'list_type',
+    $with->({TEXT => 'string_type', ROLE => 'string_type', INTEGER => 'int_type', BOOLEAN => 'bool_type', DATE => 'date_type', OBJECT => 'dict_type', TEXTS => 'list_type',
             SECTION => 'model_attributes_type', OVERLAY => 'dict_type'}->{$type}, 'null')
         if $field->{needed} ne 'NULLABLE';
     return @faults;
@@ -204,10 +211,11 @@ for my $route (grep { $_->{query} ne 'NONE' } @routes) {
     next if $tried{$route->{query}}++ && $route->{name} ne 'users_search';
     for my $field (@{$schema{$route->{query}}{fields}}) {
         my $name = $field->{name};
-        my %faults = (string_unicode => ['%FF', '%00', 'a%00b', '%ED%A0%80', '%C3', '%F5%80%80%80']);
-        $faults{int_parsing} = ['', '%20', 'x', '1.5', '1e3', '0x1', '--1', 'true', '1%2C0', $mark{text}] if $field->{type} eq 'INTEGER';
+        my %faults;
+        $faults{string_unicode} = ['%FF', '%00', 'a%00b', '%ED%A0%80', '%C3', '%F5%80%80%80'] if $field->{type} eq 'TEXT';
+        $faults{int_parsing} = ['', '%20', 'x', '1.5', '1e3', '0x1', '--1', 'true', '1%2C0', '%00', '1%00', '%FF', $mark{text}] if $field->{type} eq 'INTEGER';
         $faults{int_parsing_size} = ['9223372036854775808', '-9223372036854775809', '1' x 400] if $field->{type} eq 'INTEGER';
-        $faults{bool_parsing} = ['', '2', 'maybe', '+true', '1.0', $mark{text}] if $field->{type} eq 'BOOLEAN';
+        $faults{bool_parsing} = ['', '2', 'maybe', '+true', '1.0', '%00', '1%00', '%FF', $mark{text}] if $field->{type} eq 'BOOLEAN';
         for my $type (sort keys %faults) {
             for my $value (@{$faults{$type}}) {
                 my $query = "?$name=$value";
@@ -301,7 +309,7 @@ is send_bytes((grep { $_->{name} eq 'settings_update' } @routes)[0], '{"ui":{"a"
     'string_unicode ["body","ui"]; int_parsing_size ["body","more"]; string_unicode ["body","own"]', 'in settings';
 
 # Content types that are JSON.
-for my $type ('application/json', 'application/json; charset=utf-8', 'application/json;charset=ISO-8859-1', 'APPLICATION/JSON', 'application/vnd.api+json', 'application/scim+JSON; x=y', 'application/json ; a', ' ', ';x') {
+for my $type ('application/json', 'application/json; charset=utf-8', 'application/json;charset=ISO-8859-1', 'APPLICATION/JSON', 'application/vnd.api+json', 'application/+json', 'application/scim+JSON; x=y', 'application/json ; a', ' ', ';x') {
     like send_bytes($status, '{"status_emoji":"t"}', type => $type), qr/^200 /, "'$type' is JSON";
 }
 like send_bytes($status, "\xEF\xBB\xBF{\"status_emoji\":\"mark\"}"), qr/"mark"/, 'a byte order mark is skipped';

@@ -400,8 +400,19 @@ subtest 'last_active_at' => sub {
     accepted ask(token => $person->{token}), 'while the row is locked', $person->{id};
     cmp_ok Time::HiRes::time() - $start, '<', 1, 'the answer does not wait: it is written afterwards';
     $lock->run('ROLLBACK');
-    $lock->disconnect;
     ok wait_until(5, sub { $last->() > time - 60 }), 'and it is written then';
+
+    # Both have read the old time when a third one, on another host, writes.
+    $set->(3600);
+    $lock->run('START TRANSACTION');
+    $lock->run('SELECT id FROM user WHERE id = ? FOR UPDATE', $person->{id});
+    $call->($_) for @workers;
+    my $written = time - 30;
+    $lock->run('UPDATE user SET last_active_at = ? WHERE id = ?', $written, $person->{id});
+    $lock->run('COMMIT');
+    $lock->disconnect;
+    $call->($_) for @workers;    # who answers is through with the request before
+    is $last->(), $written, 'whoever comes second leaves it';
 
     $set->(3600);
     $roster->sql('UPDATE user SET role = ? WHERE id = ?', 'pending', $person->{id});

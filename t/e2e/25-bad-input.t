@@ -112,7 +112,7 @@ subtest 'what is large' => sub {
     is fault(post($sign_in, $members)), '413 CONTENT_TOO_LARGE', '60,000 members that are objects';
     for my $pid (@workers) {
         my ($kilobytes) = Roster::Database::slurp("/proc/$pid/status") =~ /^VmHWM:\s+(\d+)/m;
-        cmp_ok $kilobytes, '<', 300_000, "worker $pid took no more than 300 MB for that" if !$ENV{ROSTER_TEST_VALGRIND} && !$ENV{ASAN_OPTIONS};
+        cmp_ok $kilobytes, '<', 500_000, "worker $pid took no more than 500 MB for that" if !$ENV{ROSTER_TEST_VALGRIND} && !$ENV{ASAN_OPTIONS};
     }
     my $text = 'x' x 3_900_000;
     my $answer = post($info, qq({"text": "$text"}));
@@ -209,7 +209,7 @@ subtest 'queries' => sub {
     is $ask->("order_by=$_"), 'string_unicode query order_by', "order_by=$_" for '%00', '%ff';
     is $ask->("page=$_"), 'int_parsing query page', 'page=' . substr $_, 0, 20 for '', 'x', '1.5', '0x10', '1e3', '--1', '%2b', '%EF%BC%91', 'null', '1_';
     like $ask->('page=' . 9 x $_), qr/^int_parsing(?:_size)? query page$/, "page of $_ digits" for 19, 20, 300, 5000;
-    is $ask->('page=%ff'), 'string_unicode query page', 'page=%ff';
+    is $ask->("page=$_"), 'int_parsing query page', "page=$_" for '%ff', '%00', '1%00';
 };
 
 # ---- HTTP ----

@@ -59,7 +59,7 @@ cmp_ok $changed->{updated_at}, '>', 1000, 'updated_at is set';
 $changed = post("/groups/id/$team->{id}/update", {name => 'Team 2', description => 'New', permissions => undef, data => undef, meta => {a => 1}})->{json};
 is_deeply $changed->{permissions}, $team->{permissions}, 'null permissions stay';
 is_deeply $changed->{data}, $team->{data}, 'null data stays';
-is_deeply $changed->{meta}, {a => 1}, 'meta is set';
+is $changed->{meta}, undef, 'meta is no field of the body';
 $changed = post("/groups/id/$team->{id}/update", {name => 'Team', description => '', permissions => {}, data => {}})->{json};
 is_deeply $changed->{permissions}, {}, 'empty permissions replace the old ones';
 is_deeply $changed->{data}, {}, 'empty data replaces the old';
@@ -82,6 +82,12 @@ is_deeply [sort keys %{$members->[0]}], [sort qw(status_emoji status_message sta
 is_deeply [sort map { $_->{id} } @$members], [sort @ids, $users[2]{id}], 'all of them are';
 is post("/groups/id/$team->{id}/users/remove", {user_ids => [$ids[1], 'nobody', $pending->{id}]})->{json}{member_count}, 4, 'a member is removed, others are passed over';
 is_deeply get("/groups/id/$team->{id}/export")->{json}{user_ids}, [@ids[0, 2, 3], $users[2]{id}], 'the order of the rest stays';
+$roster->sql('UPDATE `group` SET updated_at = 1000');
+for my $body ({}, {user_ids => undef}, {user_ids => []}) {
+    is post("/groups/id/$team->{id}/users/remove", $body)->{json}{updated_at}, 1000, 'nobody removed is no change of the group';
+    is_problem post('/groups/id/nothing/users/remove', $body), 404, 'NOT_FOUND', 'though the group must be there';
+}
+cmp_ok post("/groups/id/$team->{id}/users/remove", {user_ids => [$ids[1]]})->{json}{updated_at}, '>', 1000, 'somebody to be removed is one';
 for my $way (qw(add remove)) {
     is post("/groups/id/$team->{id}/users/$way", {user_ids => undef})->{json}{member_count}, 4, "$way with null changes nothing";
     is post("/groups/id/$team->{id}/users/$way", {})->{json}{member_count}, 4, "$way without user_ids changes nothing";

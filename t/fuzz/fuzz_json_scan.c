@@ -27,7 +27,7 @@ static bool json_c_parses(struct text document)
     enum json_tokener_error error;
 
     require(tokener != NULL);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     object = json_tokener_parse_ex(tokener, document.data, (int)document.length);
     error = json_tokener_get_error(tokener);
     if (error == json_tokener_continue) {

@@ -146,7 +146,7 @@ static inline bool private_mariadb_new(struct private_server *server)
     snprintf(
         command, sizeof command,
         "mariadb-install-db --no-defaults --datadir=%s/data --auth-root-authentication-method=normal --skip-test-db "
-        "--user=%s >%s/log 2>&1",
+        "--force --user=%s >%s/log 2>&1",
         server->directory, getpwuid(geteuid())->pw_name, server->directory);
     return system(command) == 0 && private_mariadb_start(server);
 }

@@ -849,6 +849,14 @@ static void test_credentials_of_systemd(void **state)
     assert_null(config->database_password.data);
     config_free(config);
 
+    /* An empty line, which SetCredential= puts in the place of a file that is not there, is no password. */
+    chmod(password, 0600);
+    write_file(password, "\n", 1);
+    config = read_content("");
+    assert_true(config_load_secrets(config, &error));
+    assert_null(config->database_password.data);
+    config_free(config);
+
     unsetenv("CREDENTIALS_DIRECTORY");
     unlink(key);
     unlink(password);

@@ -507,9 +507,9 @@ static void test_killed_transaction(void **state)
     assert_int_equal(context.problem.code, ERROR_NONE);
     logged();
     assert_int_equal(database_transaction(&context, body_that_is_killed, &always), FAULT);
-    assert_int_equal(always.calls, 10);
+    assert_int_equal(always.calls, 20);
     assert_int_equal(context.problem.code, ERROR_UNAVAILABLE);
-    assert_non_null(strstr(logged(), "gave up after 10 attempts"));
+    assert_non_null(strstr(logged(), "gave up after 20 attempts"));
     assert_int_equal(ask_integer("SELECT SUM(`number`) DIV 1 FROM `t`"), 4);
 }
 

@@ -72,6 +72,83 @@ static void test_slot_is_taken_clean(void **state)
     scoreboard_release(again);
 }
 
+/* Readers walk no further than slots were ever taken: what lies beyond has no memory yet. */
+static void test_slots_used(void **state)
+{
+    (void)state;
+    struct scoreboard *scoreboard = scoreboard_get();
+    struct scoreboard_slot *first = scoreboard_take(POOL_API, 1), *second = scoreboard_take(POOL_API, 1);
+    int32_t used = scoreboard->slots_used;
+    assert_in_range(used, 2, 4);
+    scoreboard_release(first);
+    scoreboard_release(second);
+    assert_int_equal(scoreboard->slots_used, used);
+    assert_ptr_equal(scoreboard_take(POOL_API, 1), first);
+    assert_int_equal(scoreboard->slots_used, used);
+    scoreboard_release(first);
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    static const char stage[] = "handle";
+    char elsewhere[] = "not a literal of the program";
+    struct scoreboard_worker worker;
+    struct scoreboard_slot *slot = scoreboard_take(POOL_PASSWORD, 7);
+    assert_false(scoreboard_read(slot, &worker)); /* no process yet */
+    slot->pid = 123;
+    slot->state = WORKER_BUSY;
+    slot->request_started = 5;
+    slot->requests = 6;
+    slot->route = 8;
+    slot->stage = stage;
+    slot->database_present = 1;
+    strcpy(slot->request_id, "abc");
+    assert_true(scoreboard_read(slot, &worker));
+    assert_int_equal(worker.pid, 123);
+    assert_int_equal(worker.state, WORKER_BUSY);
+    assert_int_equal(worker.pool, POOL_PASSWORD);
+    assert_int_equal(worker.generation, 7);
+    assert_int_equal(worker.request_started, 5);
+    assert_int_equal(worker.requests, 6);
+    assert_int_equal(worker.route, 8);
+    assert_true(worker.database_present);
+    assert_false(worker.redis_present);
+    assert_string_equal(worker.stage, "handle");
+    assert_string_equal(worker.request_id, "abc");
+
+    /* Whatever a worker may have written there. */
+    slot->stage = elsewhere;
+    memset(slot->request_id, 'x', sizeof slot->request_id);
+    slot->request_id[3] = '\x1b';
+    assert_true(scoreboard_read(slot, &worker));
+    assert_string_equal(worker.stage, "");
+    assert_string_equal(worker.request_id, "xxx");
+    memset(slot->request_id, 'x', sizeof slot->request_id);
+    slot->stage = (const char *)(uintptr_t)8;
+    assert_true(scoreboard_read(slot, &worker));
+    assert_int_equal(strlen(worker.request_id), sizeof slot->request_id);
+    slot->pool = 99;
+    assert_false(scoreboard_read(slot, &worker));
+    slot->pool = POOL_API;
+    slot->state = -1;
+    assert_false(scoreboard_read(slot, &worker));
+    scoreboard_release(slot);
+    assert_false(scoreboard_read(slot, &worker));
+}
+
+static void test_status_place(void **state)
+{
+    (void)state;
+    assert_int_equal(scoreboard_status_place(200), 0);
+    assert_int_equal(scoreboard_statuses[scoreboard_status_place(404)], 404);
+    assert_int_equal(scoreboard_statuses[scoreboard_status_place(503)], 503);
+    assert_int_equal(scoreboard_status_place(418), SCOREBOARD_STATUSES - 1);
+    assert_int_equal(scoreboard_status_place(0), SCOREBOARD_STATUSES - 1);
+    for (int i = 1; i < SCOREBOARD_STATUSES - 1; i++)
+        assert_true(scoreboard_statuses[i - 1] < scoreboard_statuses[i]);
+}
+
 static void test_no_more_than_there_are(void **state)
 {
     (void)state;
@@ -119,6 +196,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create_twice_is_one),    cmocka_unit_test(test_buckets_ascend),
         cmocka_unit_test(test_taken_slot_is_starting), cmocka_unit_test(test_slot_is_taken_clean),
+        cmocka_unit_test(test_slots_used),             cmocka_unit_test(test_read),
+        cmocka_unit_test(test_status_place),
         cmocka_unit_test(test_no_more_than_there_are), cmocka_unit_test(test_counters_are_shared_with_a_child),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
