@@ -521,6 +521,14 @@ sub finish ($self) {
     return;
 }
 
+# For programs that are no tests: ends everything, without the checks.
+sub discard ($self) {
+    $self->stop;
+    $self->{finished} = 1;
+    $self->remove;
+    return;
+}
+
 # Ends what still runs, in whatever way, and removes the directory.
 sub remove ($self) {
     return if $self->{removed}++ || $self->{owner} != $$;
