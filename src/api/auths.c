@@ -1,4 +1,6 @@
 /* auths.c: signing in, up and out. */
+#include <stdlib.h>
+
 #include "api/account.h"
 #include "api/handlers.h"
 #include "api/session.h"
@@ -144,10 +146,30 @@ static struct text *split_names(struct arena *arena, struct text list, size_t *c
     return names;
 }
 
-/* As much of a header field as a name may be; null text where it is no UTF-8. */
-static struct text name_of_header(struct text field)
+/* Proxies send a name percent-encoded (RFC 3986, 2.1), since a header field is no place for other characters than
+ * ASCII. Gives it decoded; as it is where there is nothing to decode, or what comes out is no text. */
+static struct text percent_decode(struct arena *arena, struct text encoded)
 {
-    struct text name = text_trim(field);
+    char *decoded = arena_alloc(arena, encoded.length + 1);
+    size_t length = 0;
+    for (size_t i = 0; i < encoded.length; i++) {
+        char digits[3] = {0};
+        if (encoded.data[i] == '%' && i + 2 < encoded.length) {
+            memcpy(digits, encoded.data + i + 1, 2);
+        }
+        bool is_escape = strspn(digits, "0123456789abcdefABCDEF") == 2;
+        decoded[length++] = is_escape ? (char)strtol(digits, NULL, 16) : encoded.data[i];
+        i += is_escape ? 2 : 0;
+    }
+    decoded[length] = '\0';
+    struct text text = {decoded, length};
+    return text_is_utf8(text) && memchr(decoded, '\0', length) == NULL ? text : encoded;
+}
+
+/* As much of a header field as a name may be; null text where it is no UTF-8. */
+static struct text name_of_header(struct arena *arena, struct text field)
+{
+    struct text name = text_trim(percent_decode(arena, field));
     size_t length = 0;
     if (!text_is_utf8(name)) {
         return none;
@@ -162,7 +184,7 @@ static struct text name_of_header(struct text field)
 /* Creates the account of somebody that the proxy has signed in, at first sight. */
 static enum outcome create_trusted(struct request *request, struct text email, struct text *user_id_r)
 {
-    struct text name = name_of_header(request->trusted_name);
+    struct text name = name_of_header(request->context.arena, request->trusted_name);
     struct user_new user = {.name = name.length > 0 ? name : email, .email = email, .role = TEXT("pending")};
     enum outcome outcome = user_store_add(&request->context, &user, true);
     *user_id_r = user.id;
@@ -252,7 +274,11 @@ static enum outcome check_sign_up(struct request *request)
     struct context *context = &request->context;
     json_object *document;
     enum outcome outcome = config_store_read(context, &document);
+    struct text primary = none;
     if (outcome == OK && !config_store_is_on(context, document, SETTING_ENABLE_SIGNUP)) {
+        outcome = user_store_primary(context, &primary); /* where there is nobody, somebody must be the first */
+    }
+    if (outcome == OK && primary.data != NULL) {
         return problem_set_detail(context, ERROR_ACCESS_PROHIBITED, 403, "Sign-up is switched off; ask an administrator for an account.");
     }
     return outcome;

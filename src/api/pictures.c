@@ -122,7 +122,7 @@ enum outcome handle_user_picture(struct request *request)
             return outcome;
         }
         context->problem = (struct problem){.code = ERROR_NONE}; /* the bytes are gone: the default stands in */
-    } else if (address.length > 0 && address.data[0] != '/' && picture_is_address(address)) { /* http(s), in any case */
+    } else if (picture_is_remote(address)) {
         response_add_header(request, "Location", address);
         request->response.status = 302;
         request->response.no_body = true;

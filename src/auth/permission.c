@@ -41,19 +41,37 @@ static void fill(json_object *permissions, bool fresh)
     }
 }
 
-/* Adds what `more` grants. What is no boolean where one belongs (rows moved over may hold anything) grants nothing. */
-static void combine(json_object *permissions, json_object *more)
+/* What the table wants at a place: an object for a section, a boolean for a permission, and null where it knows nothing of it. `section` is NULL at the top. */
+static json_type wanted_at(const char *section, const char *key)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (section == NULL && strcmp(rows[i].section, key) == 0) {
+            return json_type_object;
+        }
+        if (section != NULL && strcmp(rows[i].section, section) == 0 && strcmp(rows[i].key, key) == 0) {
+            return json_type_boolean;
+        }
+    }
+    return json_type_null;
+}
+
+/* Adds what `more` grants. What is no boolean where one belongs (rows moved over may hold anything) grants nothing, and takes no place from what is right. */
+static void combine(json_object *permissions, json_object *more, const char *section)
 {
     json_object_object_foreach(more, key, value)
     {
         json_object *present = member(permissions, key);
+        json_type wanted = wanted_at(section, key);
+        if (wanted != json_type_null && json_object_get_type(value) != wanted) {
+            continue;
+        }
         if (json_object_get_type(value) == json_type_object) {
             if (present == NULL) {
                 present = json_object_new_object();
                 json_object_object_add(permissions, key, present);
             }
             if (json_object_get_type(present) == json_type_object) {
-                combine(present, value);
+                combine(present, value, section == NULL ? key : "");
             }
         } else if (json_object_get_type(value) == json_type_boolean) {
             bool granted = json_object_get_boolean(value);
@@ -83,14 +101,14 @@ json_object *permission_combine(struct context *context, json_object *defaults, 
 {
     json_object *permissions = json_keep(context->arena, json_object_new_object());
     if (json_object_get_type(defaults) == json_type_object) {
-        combine(permissions, defaults);
+        combine(permissions, defaults, NULL);
     } else {
         fill(permissions, true);
     }
     for (size_t i = 0; i < count; i++) {
         json_object *group = json_parse(context->arena, groups[i]);
         if (json_object_get_type(group) == json_type_object) {
-            combine(permissions, group);
+            combine(permissions, group, NULL);
         }
     }
     fill(permissions, true);

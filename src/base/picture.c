@@ -326,7 +326,23 @@ bool picture_is_data_uri(struct text text)
     return starts_with_ignoring_case(text, "data:");
 }
 
-bool picture_is_address(struct text text)
+/* A path that starts with no slash (RFC 3986, path-noscheme): letters, digits and marks, and no colon in its first segment. */
+static bool is_relative_path(struct text text)
+{
+    bool first_segment = true;
+
+    for (size_t at = 0; at < text.length; at++) {
+        unsigned char byte = (unsigned char)text.data[at];
+
+        first_segment = first_segment && byte != '/' && byte != '?' && byte != '#';
+        if (byte >= 0x80 || byte == ' ' || byte == '\\' || byte == '"' || byte == '<' || byte == '>' || (first_segment && byte == ':'))
+            return false;
+    }
+    return true;
+}
+
+/* True where there is no control character and nothing that is no UTF-8. */
+static bool is_printable(struct text text)
 {
     for (size_t at = 0; at < text.length;) {
         uint32_t character;
@@ -336,10 +352,23 @@ bool picture_is_address(struct text text)
             return false;
         at += step;
     }
+    return true;
+}
+
+bool picture_is_remote(struct text text)
+{
+    return ((starts_with_ignoring_case(text, "http://") && text.length > strlen("http://")) ||
+            (starts_with_ignoring_case(text, "https://") && text.length > strlen("https://"))) &&
+           is_printable(text);
+}
+
+bool picture_is_address(struct text text)
+{
+    if (!is_printable(text))
+        return false;
     if (text.length == 0)
         return true;
     if (text.data[0] == '/') /* a browser takes a backslash for a slash here */
         return text.length == 1 || (text.data[1] != '/' && text.data[1] != '\\');
-    return (starts_with_ignoring_case(text, "http://") && text.length > strlen("http://")) ||
-           (starts_with_ignoring_case(text, "https://") && text.length > strlen("https://"));
+    return picture_is_remote(text) || is_relative_path(text);
 }

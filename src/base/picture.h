@@ -34,7 +34,10 @@ bool picture_of_data_uri(struct arena *arena, struct text uri, struct picture *p
 bool picture_is_data_uri(struct text text);
 
 /* What may stand in profile_image_url besides a data URI: http(s)://…, a relative path (`/…`, but neither `//…` nor `/\…`, which lead to another
- * host), or nothing. No control characters. */
+ * host; or `x.png`), or nothing. No control characters. */
 bool picture_is_address(struct text text);
+
+/* True for http(s)://… (in any case) that picture_is_address takes. */
+bool picture_is_remote(struct text text);
 
 #endif

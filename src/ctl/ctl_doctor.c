@@ -181,8 +181,7 @@ static void check_accounts(struct findings *findings, struct context *context)
     bool sign_up = config_store_is_on(context, document, SETTING_ENABLE_SIGNUP);
     if (primary.data == NULL) {
         findings_add(findings, FINDING_WARNING, "accounts",
-                     "there are none, and %s: call `rosterctl user add --email ... --name ...'",
-                     sign_up ? "whoever signs up first becomes the administrator" : "nobody can sign up");
+                     "there are none, and whoever signs up first becomes the administrator: call `rosterctl user add --email ... --name ...'");
     } else if (sign_up && text_is(config_store_text(context, document, SETTING_DEFAULT_USER_ROLE), "admin")) {
         findings_add(findings, FINDING_ERROR, "accounts",
                      "whoever signs up becomes an administrator: change DEFAULT_USER_ROLE in /auths/admin/config");

@@ -299,12 +299,14 @@ struct synchronisation {
     struct text joined; /* JSON list of pairs; null: none */
 };
 
-/* One statement tells what is to be done: at nearly every sign-in nothing is. */
+/* One statement tells what is to be done: at nearly every sign-in nothing is, and for administrators, whose groups are
+ * set by hand alone, never. */
 static enum outcome compare_membership(struct context *context, struct text names,
                                        struct synchronisation *synchronisation)
 {
     const struct parameter parameters[] = {
         BIND_TEXT(names),
+        BIND_TEXT(synchronisation->user_id),
         BIND_TEXT(synchronisation->user_id),
         BIND_TEXT(synchronisation->user_id),
         BIND_TEXT(names),
@@ -315,9 +317,11 @@ static enum outcome compare_membership(struct context *context, struct text name
         database_execute(context,
                          "SELECT 1, g.id FROM " NAME_TABLE
                          " AS j JOIN `group` AS g ON g.name = j.name AND BINARY g.name = BINARY j.name "
+                         "JOIN user AS u ON u.id = ? AND u.role <> 'admin' "
                          "WHERE NOT EXISTS (SELECT 1 FROM group_member AS m WHERE m.group_id = g.id AND m.user_id = ?) "
                          "UNION "
                          "SELECT 0, m.id FROM group_member AS m JOIN `group` AS g ON g.id = m.group_id "
+                         "JOIN user AS u ON u.id = m.user_id AND u.role <> 'admin' "
                          "WHERE m.user_id = ? AND m.source = 'header' "
                          "AND NOT EXISTS (SELECT 1 FROM " NAME_TABLE " AS j WHERE BINARY j.name = BINARY g.name)",
                          parameters, COUNT(parameters), &result, ERROR_NONE);

@@ -37,7 +37,7 @@ enum outcome group_store_delete(struct context *context, struct text group_id);
 enum outcome group_store_add_members(struct context *context, struct text group_id, const struct text *user_ids, size_t count);
 enum outcome group_store_remove_members(struct context *context, struct text group_id, const struct text *user_ids, size_t count);
 
-/* Makes the memberships that came from a trusted header those of `names`, leaving alone those set by hand; unknown names are passed over. */
+/* Makes the memberships that came from a trusted header those of `names`, leaving alone those set by hand, and all of an administrator; unknown names are passed over. */
 enum outcome group_store_synchronise(struct context *context, struct text user_id, const struct text *names, size_t count);
 
 /* What permissions come from: one statement; rows of one column, JSON: the first row is the document of settings (or NULL), the rest are the user's groups' permissions. */

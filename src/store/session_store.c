@@ -281,7 +281,7 @@ enum outcome session_store_list(struct context *context, struct text user_id, st
 enum outcome session_store_touch(struct context *context, struct text jti, int64_t interval_seconds)
 {
     return database_execute(context, "UPDATE session SET last_seen_at = ? WHERE jti = ? AND last_seen_at <= ?",
-                            (struct parameter[]){BIND_INTEGER(context->now_seconds), BIND_TEXT(jti),
+                            (struct parameter[]){BIND_INTEGER(context->now_seconds), BIND_TEXT(column_jti(context, jti)),
                                                  BIND_INTEGER(context->now_seconds - interval_seconds)},
                             3, NULL, ERROR_NONE);
 }

@@ -480,7 +480,7 @@ static enum outcome decide_first(struct context *context, struct addition *addit
     if (addition->sign_up) {
         json_object *document;
         outcome = config_store_read(context, &document);
-        if (outcome == OK && !config_store_is_on(context, document, SETTING_ENABLE_SIGNUP)) {
+        if (outcome == OK && !user->became_first && !config_store_is_on(context, document, SETTING_ENABLE_SIGNUP)) {
             return problem_set_detail(context, ERROR_ACCESS_PROHIBITED, 403, "Sign-up is switched off; ask an administrator for an account.");
         }
         if (outcome == OK) {

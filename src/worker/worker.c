@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -28,6 +29,9 @@ enum { CLEAN_EVERY = 5000 };
 
 /* After a request that took more than this, what malloc holds back goes to the system: it may be long until the next one of that size. */
 enum { LARGE_BYTES = 512 * 1024 };
+
+/* Between two tries to lower the session's weight. */
+enum { SESSION_MILLISECONDS = 110 };
 
 static void add(_Atomic int64_t *counter, int64_t number)
 {
@@ -371,12 +375,37 @@ static void give_back(const struct config *config, struct arena *arena)
     malloc_trim(0);
 }
 
+/* Linux weighs sessions against each other before it looks at nice(1) within each (sched(7), 'The autogroup feature'): MariaDB and nginx have their own, so for them
+ * our niceness is only what our session says. False: to be tried again in a moment, as the kernel takes one such wish in a tenth of a second. */
+static bool lower_session(int64_t nice)
+{
+    char text[24];
+    int length = snprintf(text, sizeof text, "%lld", (long long)nice);
+    int file = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+    bool again = file >= 0 && write(file, text, (size_t)length) < 0 && errno == EAGAIN;
+    if (file >= 0) {
+        close(file);
+    }
+    return !again;
+}
+
+/* The pool's niceness. False: lower_session is to be called again. */
+static bool step_back(const struct config *config, enum pool pool)
+{
+    int64_t nice = config->pools[pool].nice;
+    if (nice == 0) {
+        return true;
+    }
+    if (setpriority(PRIO_PROCESS, 0, (int)nice) != 0) {
+        log_warning(NULL, "nice of [%s]: %s", pool_names[pool], strerror(errno));
+    }
+    return setsid() < 0 || lower_session(nice);
+}
+
 int worker_run(const struct config *config, enum pool pool, int listener, struct scoreboard_slot *slot)
 {
     int signals = open_signals();
-    if (config->pools[pool].nice > 0 && setpriority(PRIO_PROCESS, 0, (int)config->pools[pool].nice) != 0) {
-        log_warning(NULL, "nice of [%s]: %s", pool_names[pool], strerror(errno));
-    }
+    bool stepped_back = step_back(config, pool);
     FCGX_Request fcgi;
     /* a peer that does not close its end must not hold the worker: libfcgi waits two seconds by default */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 1);
@@ -394,10 +423,11 @@ int worker_run(const struct config *config, enum pool pool, int listener, struct
     int64_t most = config->pools[pool].max_requests;
     struct pollfd descriptors[] = {{signals, POLLIN, 0}, {listener, POLLIN, 0}};
     while (most == 0 || atomic_load(&slot->requests) < most) {
-        if (poll(descriptors, 2, -1) < 0 && errno != EINTR) {
+        if (poll(descriptors, 2, stepped_back ? -1 : SESSION_MILLISECONDS) < 0 && errno != EINTR) {
             log_alert(NULL, "poll: %s", strerror(errno));
             break;
         }
+        stepped_back = stepped_back || lower_session(config->pools[pool].nice);
         if ((descriptors[0].revents & POLLIN) != 0 && !read_signals(signals, config)) {
             break;
         }

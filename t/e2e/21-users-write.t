@@ -241,7 +241,7 @@ my %body = (role => 'user', name => 'New Name', email => 'new.name@example.org',
         is post($path, $admin, {%body, email => $email})->{json}{email}, $email, "$email is an email address";
     }
     is post($path, $admin, {%body, name => $_})->{json}{name}, $_, "'$_' is a name" for '', 'x' x 255, "\x{1F600}" x 255, ' a ', "<b>\"'\\";
-    for my $url ('', '/user.png', '/static/x.png?y=1', 'http://example.org/x.png', 'HTTPS://example.org/ü.png', data_uri(png(10, 10))) {
+    for my $url ('', '/user.png', 'x.png', 'images/x.png?y=a:b', '/static/x.png?y=1', 'http://example.org/x.png', 'HTTPS://example.org/ü.png', data_uri(png(10, 10))) {
         my $stored = post($path, $admin, {%body, profile_image_url => $url})->{json}{profile_image_url};
         like $stored // 'nothing', $url =~ /^data:/ ? qr{^/pictures/[0-9a-f]{64}\.png$} : qr/^\Q$url\E$/, substr($url, 0, 30) . ' is a picture';
         is post($path, $admin, {%body, profile_image_url => $stored})->{json}{profile_image_url}, $stored, 'its address can be sent back';
@@ -267,7 +267,7 @@ my %body = (role => 'user', name => 'New Name', email => 'new.name@example.org',
         (map { [INVALID_EMAIL_FORMAT => {email => $_}] } '', 'x', '@', 'x@', '@y.z', 'x@y', 'x@@y.z', 'x@y@z.w', 'a b@y.z', "x\ty\@y.z", 'x@.y', 'x@y.', 'x' x 250 . '@y.zz', "x\@y.z\n a"),
         [PASSWORD_TOO_LONG => {password => 'a1B2' x 64 . 'x'}], [INVALID_PASSWORD => {password => 'Sh0rt!7'}], [INVALID_PASSWORD => {password => 'ü' x 3}],
         [INVALID_PASSWORD => {password => 'password1'}], [INVALID_PASSWORD => {password => 'untouched@example.org', email => 'untouched@example.org'}],
-        (map { [INVALID_IMAGE => {profile_image_url => $_}] } 'javascript:alert(1)', 'ftp://example.org/x.png', 'x.png', '//example.org/x.png', '/\\example.org', ' /user.png', 'http://',
+        (map { [INVALID_IMAGE => {profile_image_url => $_}] } 'javascript:alert(1)', 'ftp://example.org/x.png', 'x y.png', '//example.org/x.png', '/\\example.org', ' /user.png', 'http://',
             "http://example.org/\r\nX: y", 'data:', 'data:image/png;base64,', 'data:image/png;base64,!!!!', 'data:text/html;base64,PGI+', 'data:image/svg+xml;base64,PHN2Zy8+',
             'data:image/png,x', 'data:image/png;base64,AAAA', 'file:///etc/passwd', 'https:/x', 'blob:x'),
     );

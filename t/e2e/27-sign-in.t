@@ -590,9 +590,12 @@ $roster->finish;
 
 $roster = Roster->new(password => {workers => 3, listen_backlog => 512}, config => {rate_limits => 'no'});
 subtest 'sign-up is closed though nobody is there' => sub {
+    my $sign_up = sub ($email) { $roster->request(POST => '/auths/signup', json => {name => 'N', email => $email, password => $password}) };
     $roster->sql(q{INSERT INTO config (data) VALUES ('{"ui": {"enable_signup": false}}')});
-    is_problem $roster->request(POST => '/auths/signup', json => {name => 'N', email => 'first@example.org', password => $password}), 403, 'ACCESS_PROHIBITED', 'the first account is no exception';
-    is $roster->sql('SELECT COUNT(*) FROM user'), 0, 'nobody was added';
+    is $sign_up->('first@example.org')->{json}{role}, 'admin', 'somebody must be the first';
+    is_problem $sign_up->('second@example.org'), 403, 'ACCESS_PROHIBITED', 'but the first alone';
+    is $roster->sql('SELECT COUNT(*) FROM user'), 1, 'nobody else was added';
+    $roster->sql('DELETE FROM user');
     $roster->sql('DELETE FROM config');
 };
 subtest 'two hundred sign-ups at once on an empty database' => sub {

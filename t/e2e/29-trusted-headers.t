@@ -86,6 +86,9 @@ subtest 'accounts at first sight' => sub {
     is_deeply [@$new{qw(email name role profile_image_url)}], ['new.person@example.org', 'Nëw Person', 'pending', '/user.png'], 'has an account of the default role';
     is enter({email => 'NEW.person@example.org', name => 'Else'})->{json}{id}, $new->{id}, 'the second time it is the same';
     is $roster->sql('SELECT name FROM user WHERE id = ?', $new->{id}), 'Nëw Person', 'with the same name';
+    my %names = ('A%20B' => 'A B', 'J%C3%B6rg' => 'Jörg', 'a+b' => 'a+b', '100%' => '100%', '%zz%4' => '%zz%4', '%ff' => '%ff', 'x%00' => 'x%00', '%25' => '%', 'Nëw%21' => 'Nëw!', '%20' => 'encoded9@example.org');
+    my $encoded = 0;
+    is enter({email => 'encoded' . $encoded++ . '@example.org', name => $_})->{json}{name}, $names{$_}, "the name $_" for sort { $b cmp $a } keys %names;
     is enter({email => 'nameless@example.org'})->{json}{name}, 'nameless@example.org', 'without a name the email stands for it';
     is enter({email => 'nameless2@example.org', name => '  '})->{json}{name}, 'nameless2@example.org', 'or where it is empty';
     is enter({email => 'long@example.org', name => 'ü' x 300})->{json}{name}, 'ü' x 255, 'a long name is cut';
@@ -142,6 +145,17 @@ subtest 'groups' => sub {
     is $sync->('Staff,' . join(',', map {"group $_"} 1 .. 1000)), 200, 'a thousand of them';
     is groups_of($user->{id}), 'By hand:manual Staff:header', 'most of which are unknown';
     is $sync->('x' x 5000), 200, 'a long one';
+    is enter({email => $admin->{email}, groups => 'Staff'})->{status}, 200, 'an administrator';
+    is groups_of($admin->{id}), '', 'is in no group but by hand';
+    $roster->sql('UPDATE `group` SET updated_at = 1000');
+    my $changed = sub () { join ' ', map { $_->[0] } $roster->sql('SELECT name FROM `group` WHERE updated_at > 1000 ORDER BY name') };
+    $sync->('Ops');
+    is $changed->(), 'Ops', 'a group that is joined has changed';
+    $roster->sql('UPDATE `group` SET updated_at = 1000');
+    $sync->('Ops');
+    is $changed->(), '', 'once';
+    $sync->('x');
+    is $changed->(), 'Ops', 'as has one that is left';
     is_deeply [groups_of($user->{id}), enter({email => 'member@example.org', groups => 'Ops'})->{status}, groups_of($roster->sql(q{SELECT id FROM user WHERE email = 'member@example.org'}) // '')],
         ['By hand:manual', 200, 'Ops:header'], 'somebody new joins at once';
 

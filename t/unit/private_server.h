@@ -84,7 +84,7 @@ static inline pid_t private_server_spawn(const char *directory, char *const argu
 }
 
 /* Waits until somebody listens at the socket; false after 30 s. */
-static inline bool private_server_listens(const struct private_server *server)
+static inline bool private_server_listens(struct private_server *server)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -96,8 +96,10 @@ static inline bool private_server_listens(const struct private_server *server)
         close(fd);
         if (connected == 0)
             return true;
-        if (waitpid(server->pid, NULL, WNOHANG) != 0)
+        if (waitpid(server->pid, NULL, WNOHANG) != 0) {
+            server->pid = 0;
             return false;
+        }
         private_server_pause(20);
     }
     return false;
@@ -111,9 +113,19 @@ static inline void private_server_directory(struct private_server *server, const
     snprintf(server->socket, sizeof server->socket, "%s/%s", server->directory, socket_name);
 }
 
+static inline void private_server_stop(struct private_server *server, int signal_number)
+{
+    if (server->pid > 0) {
+        kill(server->pid, SIGCONT);
+        kill(server->pid, signal_number);
+        waitpid(server->pid, NULL, 0);
+        server->pid = 0;
+    }
+}
+
 static inline bool private_mariadb_start(struct private_server *server)
 {
-    char data[112], socket_option[128], port_option[32], user[80];
+    char data[112], temporary[112], socket_option[128], port_option[32], user[80];
     char *const arguments[] = {"mariadbd",
                                "--no-defaults",
                                user,
@@ -126,10 +138,13 @@ static inline bool private_mariadb_start(struct private_server *server)
                                "--innodb-flush-log-at-trx-commit=0",
                                "--skip-name-resolve",
                                "--performance-schema=OFF",
+                               temporary,
                                NULL};
 
     snprintf(user, sizeof user, "--user=%s", getpwuid(geteuid())->pw_name);
     snprintf(data, sizeof data, "--datadir=%s/data", server->directory);
+    /* a starting server removes the #sql* files of its temporary directory, whosever they are */
+    snprintf(temporary, sizeof temporary, "--tmpdir=%s", server->directory);
     snprintf(socket_option, sizeof socket_option, "--socket=%s", server->socket);
     snprintf(port_option, sizeof port_option, "--port=%d", server->port);
     server->pid = private_server_spawn(server->directory, arguments);
@@ -142,13 +157,20 @@ static inline bool private_mariadb_new(struct private_server *server)
     char command[512];
 
     private_server_directory(server, "mariadb.sock");
-    server->port = private_server_free_port();
     snprintf(
         command, sizeof command,
         "mariadb-install-db --no-defaults --datadir=%s/data --auth-root-authentication-method=normal --skip-test-db "
-        "--force --user=%s >%s/log 2>&1",
-        server->directory, getpwuid(geteuid())->pw_name, server->directory);
-    return system(command) == 0 && private_mariadb_start(server);
+        "--force --tmpdir=%s --user=%s >%s/log 2>&1",
+        server->directory, server->directory, getpwuid(geteuid())->pw_name, server->directory);
+    if (system(command) != 0)
+        return false;
+    for (int i = 0; i < 3; i++) { /* a free port may be another program's by the time that it is asked for */
+        server->port = private_server_free_port();
+        if (private_mariadb_start(server))
+            return true;
+        private_server_stop(server, SIGKILL);
+    }
+    return false;
 }
 
 static inline bool private_redis_start(struct private_server *server)
@@ -186,16 +208,6 @@ static inline void private_server_freeze(const struct private_server *server)
         private_server_pause(10);
     }
     private_server_pause(50);
-}
-
-static inline void private_server_stop(struct private_server *server, int signal_number)
-{
-    if (server->pid > 0) {
-        kill(server->pid, SIGCONT);
-        kill(server->pid, signal_number);
-        waitpid(server->pid, NULL, 0);
-        server->pid = 0;
-    }
 }
 
 static inline int private_server_unlink(const char *path, const struct stat *status, int type, struct FTW *walk)

@@ -262,7 +262,7 @@ static void test_names(void **state)
 static void test_addresses(void **state)
 {
     static const char *const good[] = {
-        "", "/", "/user.png", "/a//b", "http://example.org/a.png", "HTTPS://example.org/\xC3\xA4",
+        "", "/", "/user.png", "/a//b", "user.png", "images/a.png?b=c:d", "http://example.org/a.png", "HTTPS://example.org/\xC3\xA4",
     };
     static const char *const bad[] = {
         "//example.org/a.png",
@@ -270,7 +270,8 @@ static void test_addresses(void **state)
         "javascript:alert(1)",
         "data:image/png;base64,",
         "ftp://example.org/",
-        "user.png",
+        "user name.png",
+        "a\\b.png",
         "http:/example.org",
         "http://",
         "https://",

@@ -29,8 +29,10 @@ sub find_program (@names) {
 
 # The command of a server over $data. Root must say that it means it.
 sub server_command ($data, $socket, @more) {
+    # A starting server removes every #sql* file of its temporary directory, also those that another server is using: no two may share one.
+    mkdir "$data.temporary";
     return [
-        find_program('mariadbd', 'mysqld'), '--no-defaults', "--datadir=$data", "--socket=$socket", "--pid-file=$data.pid", @SETTINGS, @more,
+        find_program('mariadbd', 'mysqld'), '--no-defaults', "--datadir=$data", "--socket=$socket", "--pid-file=$data.pid", "--tmpdir=$data.temporary", @SETTINGS, @more,
         $> == 0 ? '--user=root' : ()];
 }
 
@@ -65,7 +67,7 @@ sub template (%options) {
             SQL
         my $install = find_program('mariadb-install-db', 'mysql_install_db');
         my $user = $> == 0 ? '--user=root' : '';
-        system("$install --no-defaults --datadir='$work/data' --auth-root-authentication-method=normal --skip-test-db --force $user @SETTINGS >>'$log' 2>&1") == 0
+        system("$install --no-defaults --datadir='$work/data' --auth-root-authentication-method=normal --skip-test-db --force --tmpdir='$work' $user @SETTINGS >>'$log' 2>&1") == 0
             or $fail->('mariadb-install-db failed');
         # A build directory may be deep; a socket's path may not be long.
         my $sockets = File::Temp->newdir('/tmp/roster-XXXXXXXX');
