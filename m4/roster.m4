@@ -43,3 +43,19 @@ AC_DEFUN([ROSTER_PLAIN_LIBRARY], [
             [AC_MSG_ERROR([lib$4 was not found (it has no $5): install $6])])
     ])
 ])
+
+# ROSTER_RUNTIME_LIBRARY(VARIABLE, LIBRARY, FILE, FUNCTION)
+# Links FILE, the name under which a library is there at run time, in place of -lLIBRARY where that works. Debian 13 builds
+# libscrypt without a SONAME: with -lscrypt a program would then look for libscrypt.so, which only the -dev package has.
+AC_DEFUN([ROSTER_RUNTIME_LIBRARY], [
+    AC_MSG_CHECKING([whether $2 can be linked as $3])
+    roster_saved_libs="$LIBS"
+    LIBS="-l:$3 $LIBS"
+    AC_LINK_IFELSE([AC_LANG_CALL([], [$4])],
+        [AC_MSG_RESULT([yes])
+         AS_CASE([" $$1_LIBS "],
+            [*" -l$2 "*], [$1_LIBS=`AS_ECHO([" $$1_LIBS "]) | sed 's| -l$2 | -l:$3 |; s|^ *||; s| *$||'`],
+            [$1_LIBS="-l:$3"])],
+        [AC_MSG_RESULT([no])])
+    LIBS="$roster_saved_libs"
+])

@@ -1,11 +1,12 @@
-/* backlog.h: how many connections wait at a listening socket. Only the kernel knows, and tells over netlink (sock_diag(7)). */
+/* backlog.h: reads the backlog of a listening Unix socket from the kernel, over netlink (sock_diag(7)). */
 #ifndef ROSTER_API_BACKLOG_H
 #define ROSTER_API_BACKLOG_H
 
 #include <stdint.h>
 
-/* Connections that no worker has taken yet, at the Unix socket with this inode: that of the socket (fstat of the descriptor), not of its file. -1 where the kernel
- * does not say. `most_r` gets how many may wait. */
-int64_t backlog_length(int64_t inode, int64_t *most_r);
+/* Returns the number of connections that are not accepted yet; -1: unknown.
+ * `inode` is that of the socket (fstat of the descriptor), not that of its file.
+ * *max_r: the limit of the backlog. */
+int64_t backlog_length(int64_t inode, int64_t *max_r);
 
 #endif

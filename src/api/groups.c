@@ -1,71 +1,102 @@
 /* groups.c: /groups. */
 #include "api/handlers.h"
 #include "base/json.h"
+#include "base/problem.h"
 #include "store/group_store.h"
-#include "store/user_store.h"
+#include "store/user_listing.h"
 
-/* Group + member_count, without the closing brace. */
-static void open_group(struct buffer *body, const struct value *group)
+/* Adds the members of a Group, and member_count, to the open object. */
+static void put_group(struct json_writer *json, const struct value *group)
 {
-    buffer_add_byte(body, '{');
-    serialise_group_members(body, group);
-    serialise_integer_member(body, "member_count", group[GROUP_MEMBER_COUNT].integer, false);
+    serialise_group_members(json, group);
+    json_member_integer(json, "member_count", group[GROUP_MEMBER_COUNT].integer);
 }
 
-/* The group as it is now, as the whole answer. */
+/* Answers with the present state of a group. */
 static enum outcome answer_group(struct request *request, struct text group_id)
 {
-    struct buffer *body = &request->response.body;
+    struct json_writer *json = &request->response.json;
     const struct value *group;
 
     enum outcome outcome = group_store_get(&request->context, group_id, &group);
-    if (outcome != OK)
+    if (outcome != OK) {
         return outcome;
-    open_group(body, group);
-    buffer_add_byte(body, '}');
+    }
+    json_begin_object(json);
+    put_group(json, group);
+    json_end_object(json);
     return OK;
 }
 
-/* An object of the body as it will be stored; the null text where it is absent. */
-static struct text stored_object(struct request *request, const struct input *input)
+/* The documents of the body in the form to store; the null text where one is absent. `data` is free-form and stays as
+ * it was sent; permissions are written from the validated input. */
+static enum outcome take_documents(struct request *request, const struct input *permissions, const struct input *data,
+                                   struct group_change *group)
 {
-    return input->present ? json_print(request->context.arena, input->json) : (struct text){NULL, 0};
+    struct context *context = &request->context;
+    struct json_members members = request_sent_members(request);
+    for (size_t i = 0; data->present && i < members.count; i++) {
+        if (text_is(members.items[i].name, "data")) {
+            group->data = members.items[i].value;
+        }
+    }
+    if (permissions->present) {
+        group->permissions = json_print(context->arena, permissions->json);
+    }
+    size_t max = (size_t)context->config->document_size_limit;
+    if (group->data.length > max || group->permissions.length > max) {
+        return problem_set_detail(
+            context, ERROR_CONTENT_TOO_LARGE, 0,
+            text_format(context->arena, "%s: this document is larger than the %zu bytes that this server accepts.",
+                        group->data.length > max ? "data" : "permissions", max)
+                .data);
+    }
+    return OK;
+}
+
+static enum outcome flow_group(struct context *context, const struct value *group, void *flow)
+{
+    struct json_writer *json = flow_begin(flow, context->arena);
+
+    json_begin_object(json);
+    put_group(json, group);
+    json_end_object(json);
+    return flow_end(flow);
+}
+
+static enum outcome flow_id(struct context *context, const struct value *id, void *flow)
+{
+    json_add_text(flow_begin(flow, context->arena), id->text);
+    return flow_end(flow);
 }
 
 enum outcome handle_groups_list(struct request *request)
 {
     const struct input *share = &request->query[INPUT_groups_query_share];
-    struct text member_id = identity_is_admin(&request->identity) ? (struct text){NULL, 0} : request->identity.user_id;
-    struct buffer *body = &request->response.body;
-    struct result groups;
+    struct text member_id = identity_is_admin(&request->identity) ? TEXT_NULL : request->identity.user_id;
+    struct flow flow = {.request = request};
 
+    json_begin_array(&request->response.json);
     enum outcome outcome =
-        group_store_list(&request->context, member_id, share->present ? share->integer != 0 : -1, &groups);
-    if (outcome != OK)
-        return outcome;
-    buffer_add_byte(body, '[');
-    for (size_t i = 0; i < groups.row_count; i++) {
-        if (i > 0)
-            buffer_add_byte(body, ',');
-        open_group(body, result_row(&groups, i));
-        buffer_add_byte(body, '}');
-    }
-    buffer_add_byte(body, ']');
-    return OK;
+        group_store_each(&request->context, member_id, share->present ? share->integer != 0 : -1, flow_group, &flow);
+    json_end_array(&request->response.json);
+    return outcome;
 }
 
 enum outcome handle_group_create(struct request *request)
 {
     const struct input *input = request->input;
-    const struct group_change group = {
+    struct group_change group = {
         .name = input[INPUT_group_create_name].text,
         .description = input[INPUT_group_create_description].text,
-        .permissions = stored_object(request, &input[INPUT_group_create_permissions]),
-        .data = stored_object(request, &input[INPUT_group_create_data]),
     };
     struct text group_id;
 
-    enum outcome outcome = group_store_add(&request->context, request->identity.user_id, &group, &group_id);
+    enum outcome outcome =
+        take_documents(request, &input[INPUT_group_create_permissions], &input[INPUT_group_create_data], &group);
+    if (outcome == OK) {
+        outcome = group_store_add(&request->context, request->identity.user_id, &group, &group_id);
+    }
     return outcome == OK ? answer_group(request, group_id) : outcome;
 }
 
@@ -76,63 +107,55 @@ enum outcome handle_group_get(struct request *request)
 
 enum outcome handle_group_export(struct request *request)
 {
-    struct buffer *body = &request->response.body;
+    struct json_writer *json = &request->response.json;
+    struct flow flow = {.request = request};
     const struct value *group;
-    struct result ids;
 
     enum outcome outcome = group_store_get(&request->context, request->parameters[0], &group);
-    if (outcome == OK)
-        outcome = group_store_member_ids(&request->context, request->parameters[0], &ids);
-    if (outcome != OK)
+    if (outcome != OK) {
         return outcome;
-    open_group(body, group);
-    serialise_key(body, "user_ids", false);
-    buffer_add_byte(body, '[');
-    for (size_t i = 0; i < ids.row_count; i++) {
-        if (i > 0)
-            buffer_add_byte(body, ',');
-        buffer_add_json(body, result_row(&ids, i)->text);
     }
-    buffer_add_literal(body, "]}");
-    return OK;
+    json_begin_object(json);
+    put_group(json, group);
+    json_member_array(json, "user_ids");
+    outcome = group_store_each_member_id(&request->context, request->parameters[0], flow_id, &flow);
+    json_end_array(json);
+    json_end_object(json);
+    return outcome;
 }
 
 enum outcome handle_group_users(struct request *request)
 {
-    struct buffer *body = &request->response.body;
+    struct flow flow = {.request = request};
     const struct value *group;
-    struct result users;
 
     enum outcome outcome = group_store_get(&request->context, request->parameters[0], &group);
-    if (outcome == OK)
-        outcome = user_store_members(&request->context, request->parameters[0], &users);
-    if (outcome != OK)
+    if (outcome != OK) {
         return outcome;
-    buffer_add_byte(body, '[');
-    for (size_t i = 0; i < users.row_count; i++) {
-        if (i > 0)
-            buffer_add_byte(body, ',');
-        serialise_user_info(body, result_row(&users, i));
     }
-    buffer_add_byte(body, ']');
-    return OK;
+    json_begin_array(&request->response.json);
+    outcome = user_listing_members(&request->context, request->parameters[0], flow_info, &flow);
+    json_end_array(&request->response.json);
+    return outcome;
 }
 
 enum outcome handle_group_update(struct request *request)
 {
     const struct input *input = request->input;
-    const struct group_change change = {
+    struct group_change change = {
         .name = input[INPUT_group_update_name].text,
         .description = input[INPUT_group_update_description].text,
-        .permissions = stored_object(request, &input[INPUT_group_update_permissions]),
-        .data = stored_object(request, &input[INPUT_group_update_data]),
     };
 
-    enum outcome outcome = group_store_change(&request->context, request->parameters[0], &change);
+    enum outcome outcome =
+        take_documents(request, &input[INPUT_group_update_permissions], &input[INPUT_group_update_data], &change);
+    if (outcome == OK) {
+        outcome = group_store_change(&request->context, request->parameters[0], &change);
+    }
     return outcome == OK ? answer_group(request, request->parameters[0]) : outcome;
 }
 
-/* user_ids may be absent or null: then nobody comes or goes. */
+/* Changes no member where user_ids is absent or null. */
 static enum outcome change_members(struct request *request,
                                    enum outcome (*change)(struct context *, struct text, const struct text *, size_t))
 {

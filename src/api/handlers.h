@@ -1,26 +1,19 @@
-/* handlers.h: one handler per row of routes.def.
+/* handlers.h: one handler for each row of routes.def.
  *
- * A handler gets typed, validated input (request->input, request->query, request->parameters, request->identity) from a caller who may call it, and fills
- * request->response; it never writes to the client, and never checks a role. OK, PROBLEM or FAULT: see problem.h. */
+ * A handler gets validated input (request->input, request->query, request->parameters, request->identity), from a
+ * caller with the required role. It fills request->response. It never writes to the client, and never checks a role.
+ * OK, PROBLEM or FAULT: see problem.h. */
 #ifndef ROSTER_API_HANDLERS_H
 #define ROSTER_API_HANDLERS_H
 
-#include "worker/request.h"
-#include "worker/response.h"
-#include "worker/serialise.h"
+#include "api/answer.h"
+#include "worker/worker.h"
 
-#define ROUTE(name, method, path, place, who, permission, body, query, gives, pool, limit, text) \
+#define ROUTE(name, method, path, place, who, takes, body, query, gives, pool, limit, text) \
     enum outcome handle_##name(struct request *request);
 #include "tables/routes.def"
-#undef ROUTE
 
-/* `true` as the whole answer. */
-enum outcome answer_true(struct request *request);
-
-/* {"status":true} as the whole answer. */
-enum outcome answer_status(struct request *request);
-
-/* The caller is an administrator, or the user with this id: may see what is private. */
-bool caller_sees_private(const struct request *request, struct text user_id);
+/* All handlers, in the order of routes.def; static. */
+extern const worker_handler handlers[ROUTE_COUNT];
 
 #endif

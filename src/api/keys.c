@@ -1,59 +1,40 @@
-/* keys.c: /auths/api_key, the one key of the original, and /auths/api_keys, named keys. */
+/* keys.c: /auths/api_key, the single key that existing clients use, and /auths/api_keys, named keys. */
 #include "api/handlers.h"
+#include "auth/api_key.h"
 #include "auth/password.h"
 #include "auth/permission.h"
-#include "auth/token.h"
-#include "base/json.h"
+#include "base/problem.h"
 #include "store/config_store.h"
 #include "store/key_store.h"
 
-enum { KEY_RANDOM_BYTES = 16, ROUTES_MOST = 100, ROUTE_LENGTH_MOST = 255 };
+enum { ROUTES_MAX = 100, ROUTE_LENGTH_MAX = 255 };
 
-/* What a key looks like everywhere but in the answer that makes it. */
-static struct text masked_key(struct request *request, struct text suffix)
-{
-    return text_format(request->context.arena, "sk-…%.*s", (int)suffix.length, suffix.data);
-}
-
-static struct text new_key(struct context *context)
-{
-    unsigned char bytes[KEY_RANDOM_BYTES];
-
-    token_random_bytes(bytes, sizeof bytes);
-    struct text digits = text_hex(context->arena, bytes, sizeof bytes);
-    struct text key = text_format(context->arena, "sk-%.*s", (int)digits.length, digits.data);
-    explicit_bzero(bytes, sizeof bytes);
-    password_wipe(digits);
-    return key;
-}
-
-/* Keys can be made where they are switched on, by those who have the permission. */
+/* Keys can be created where they are enabled, by users with the permission. */
 static enum outcome check_creation(struct request *request)
 {
     struct context *context = &request->context;
     const struct identity *identity = &request->identity;
-    bool granted = false;
     json_object *document;
+    bool granted;
 
     enum outcome outcome = config_store_read(context, &document);
-    if (outcome != OK)
-        return outcome;
-    if (config_store_is_on(context, document, SETTING_ENABLE_API_KEYS)) {
+    if (outcome == OK) {
         outcome =
-            permission_check(context, identity->user_id, identity_is_admin(identity), "features.api_keys", &granted);
-        if (outcome != OK)
-            return outcome;
+            permission_check_api_keys(context, document, identity->user_id, identity_is_admin(identity), &granted);
+    }
+    if (outcome != OK) {
+        return outcome;
     }
     return granted ? OK : problem_set(context, ERROR_API_KEY_CREATION_NOT_ALLOWED);
 }
 
 static void answer_key(struct request *request, struct text key)
 {
-    struct buffer *body = &request->response.body;
+    struct json_writer *json = &request->response.json;
 
-    buffer_add_byte(body, '{');
-    serialise_text_member(body, "api_key", key, true);
-    buffer_add_byte(body, '}');
+    json_begin_object(json);
+    json_member_text(json, "api_key", key);
+    json_end_object(json);
 }
 
 enum outcome handle_api_key_get(struct request *request)
@@ -61,21 +42,24 @@ enum outcome handle_api_key_get(struct request *request)
     struct text suffix;
 
     enum outcome outcome = key_store_primary(&request->context, request->identity.user_id, &suffix);
-    if (outcome == OK)
-        answer_key(request, masked_key(request, suffix));
+    if (outcome == OK) {
+        answer_key(request, api_key_mask(request->context.arena, suffix));
+    }
     return outcome;
 }
 
 enum outcome handle_api_key_set(struct request *request)
 {
     enum outcome outcome = check_creation(request);
-    if (outcome != OK)
+    if (outcome != OK) {
         return outcome;
+    }
 
-    struct text key = new_key(&request->context);
+    struct text key = api_key_make(request->context.arena);
     outcome = key_store_set_primary(&request->context, request->identity.user_id, key);
-    if (outcome == OK)
+    if (outcome == OK) {
         answer_key(request, key);
+    }
     password_wipe(key);
     return outcome;
 }
@@ -88,99 +72,77 @@ enum outcome handle_api_key_delete(struct request *request)
 
 /* Named keys. */
 
-static void serialise_optional_integer(struct buffer *buffer, const char *name, const struct value *value)
-{
-    serialise_key(buffer, name, false);
-    if (value->is_null)
-        buffer_add_literal(buffer, "null");
-    else
-        buffer_add_integer(buffer, value->integer);
-}
-
-/* `key` is the key itself where it was made just now, else the null text. */
+/* `key`: the key itself where this request created it, else the null text. */
 static void serialise_named_key(struct request *request, const struct value *row, struct text key)
 {
-    struct buffer *buffer = &request->response.body;
+    struct json_writer *json = &request->response.json;
 
-    buffer_add_byte(buffer, '{');
-    serialise_text_member(buffer, "id", row[KEY_id].text, true);
-    serialise_text_member(buffer, "name", row[KEY_name].text, false);
-    serialise_text_member(buffer, "api_key", key.data != NULL ? key : masked_key(request, row[KEY_suffix].text), false);
-    serialise_optional_integer(buffer, "expires_at", &row[KEY_expires_at]);
-    serialise_optional_integer(buffer, "last_used_at", &row[KEY_last_used_at]);
-    serialise_key(buffer, "routes", false);
-    if (row[KEY_routes].is_null)
-        buffer_add_literal(buffer, "null");
-    else
-        buffer_add_text(buffer, row[KEY_routes].text);
-    serialise_integer_member(buffer, "created_at", row[KEY_created_at].integer, false);
-    serialise_integer_member(buffer, "updated_at", row[KEY_updated_at].integer, false);
-    buffer_add_byte(buffer, '}');
+    json_begin_object(json);
+    json_member_text(json, "id", row[KEY_id].text);
+    json_member_text(json, "name", row[KEY_name].text);
+    json_member_text(json, "api_key",
+                     key.data != NULL ? key : api_key_mask(request->context.arena, row[KEY_suffix].text));
+    json_name(json, "expires_at");
+    serialise_integer(json, &row[KEY_expires_at]);
+    json_name(json, "last_used_at");
+    serialise_integer(json, &row[KEY_last_used_at]);
+    json_name(json, "routes");
+    serialise_document(json, "api_key", "routes", row[KEY_id].text, row[KEY_routes].text);
+    json_member_integer(json, "created_at", row[KEY_created_at].integer);
+    json_member_integer(json, "updated_at", row[KEY_updated_at].integer);
+    json_end_object(json);
 }
 
-/* A named key as it is now, as the whole answer. */
+/* Answers with the present state of a named key. */
 static enum outcome answer_named_key(struct request *request, struct text key_id, struct text key)
 {
     const struct value *row;
 
     enum outcome outcome = key_store_get(&request->context, request->identity.user_id, key_id, &row);
-    if (outcome == OK)
+    if (outcome == OK) {
         serialise_named_key(request, row, key);
-    return outcome;
-}
-
-/* A path as requests are compared with it: without /api/v1 and slashes at the end. Nothing is left of one that means everything. */
-static struct text bare_route(struct text route)
-{
-    static const struct text prefix = {"/api/v1", 7};
-
-    if (text_starts_with(route, prefix.data) && (route.length == prefix.length || route.data[prefix.length] == '/')) {
-        route.data += prefix.length;
-        route.length -= prefix.length;
     }
-    while (route.length > 0 && route.data[route.length - 1] == '/')
-        route.length--;
-    return route;
+    return outcome;
 }
 
 static enum outcome take_expiry(struct context *context, const struct input *input, struct key_change *change)
 {
     change->set_expiry = input->present || input->is_null;
     change->expires_at = input->present ? input->integer : -1;
-    if (!input->present || input->integer > context->now_seconds)
+    if (!input->present || input->integer > context->now_seconds) {
         return OK;
-    problem_add_fault(context, "greater_than", TEXT("[\"body\",\"expires_at\"]"), "This must be a time in the future.");
+    }
+    problem_add_body_fault(context, FAULT_greater_than, "expires_at", -1, NULL);
     return PROBLEM;
 }
 
 static enum outcome take_routes(struct context *context, const struct input *input, struct key_change *change)
 {
-    enum outcome outcome = OK;
-
     change->set_routes = input->present || input->is_null;
-    if (!input->present)
+    if (!input->present) {
         return OK;
-    if (input->text_count > ROUTES_MOST) {
-        problem_add_fault(context, "too_long", TEXT("[\"body\",\"routes\"]"),
-                          "This list is too long: a key takes 100 paths.");
+    }
+    if (input->text_count > ROUTES_MAX) {
+        problem_add_body_fault(context, FAULT_too_long, "routes", -1, NULL);
         return PROBLEM;
     }
     struct text *paths = arena_zero(context->arena, input->text_count, sizeof *paths);
+    enum outcome outcome = OK;
     for (size_t i = 0; i < input->text_count; i++) {
-        const char *type = NULL, *msg = NULL;
-        paths[i] = bare_route(input->texts[i]);
-        if (!text_starts_with(input->texts[i], "/")) {
-            type = "string_pattern_mismatch";
-            msg = "This must be a path: it starts with a slash.";
+        enum fault_type type = FAULT_NONE;
+        const char *msg = NULL;
+        identity_bare_path(input->texts[i], &paths[i]);
+        if (!text_starts_with(text_trim(input->texts[i]), "/")) {
+            type = FAULT_string_pattern_mismatch;
+            msg = "This must be a path that starts with a slash.";
         } else if (paths[i].length == 0) {
-            type = "string_pattern_mismatch";
-            msg = "This is above all paths: for a key that may call everything, send null in place of the list.";
-        } else if (paths[i].length > ROUTE_LENGTH_MOST) {
-            type = "string_too_long";
-            msg = "This text is too long.";
+            type = FAULT_string_pattern_mismatch;
+            msg = "This would allow all paths: for a key that may call everything, send null instead of the list.";
+        } else if (paths[i].length > ROUTE_LENGTH_MAX) {
+            type = FAULT_string_too_long;
         }
-        if (type != NULL) {
-            problem_add_fault(context, type, text_format(context->arena, "[\"body\",\"routes\",%zu]", i), msg);
+        if (type != FAULT_NONE) {
+            problem_add_body_fault(context, type, "routes", (int64_t)i, msg);
             outcome = PROBLEM;
         }
     }
@@ -188,11 +150,11 @@ static enum outcome take_routes(struct context *context, const struct input *inp
     return outcome;
 }
 
-/* All faults are told at once. */
+/* Reports all faults in one response. */
 static enum outcome take_change(struct context *context, const struct input *name, const struct input *expires_at,
                                 const struct input *paths, struct key_change *change_r)
 {
-    *change_r = (struct key_change){.name = name->present ? name->text : (struct text){NULL, 0}};
+    *change_r = (struct key_change){.name = name->present ? name->text : TEXT_NULL};
     enum outcome expiry_outcome = take_expiry(context, expires_at, change_r);
     enum outcome routes_outcome = take_routes(context, paths, change_r);
     return expiry_outcome == OK ? routes_outcome : expiry_outcome;
@@ -200,19 +162,17 @@ static enum outcome take_change(struct context *context, const struct input *nam
 
 enum outcome handle_api_keys_list(struct request *request)
 {
-    struct buffer *body = &request->response.body;
     struct result keys;
 
     enum outcome outcome = key_store_list(&request->context, request->identity.user_id, &keys);
-    if (outcome != OK)
+    if (outcome != OK) {
         return outcome;
-    buffer_add_byte(body, '[');
-    for (size_t i = 0; i < keys.row_count; i++) {
-        if (i > 0)
-            buffer_add_byte(body, ',');
-        serialise_named_key(request, result_row(&keys, i), (struct text){NULL, 0});
     }
-    buffer_add_byte(body, ']');
+    json_begin_array(&request->response.json);
+    for (size_t i = 0; i < keys.row_count; i++) {
+        serialise_named_key(request, result_row(&keys, i), TEXT_NULL);
+    }
+    json_end_array(&request->response.json);
     return OK;
 }
 
@@ -220,26 +180,29 @@ enum outcome handle_api_keys_create(struct request *request)
 {
     const struct input *input = request->input;
     struct key_change change;
-    struct text key_id;
 
     enum outcome outcome = take_change(&request->context, &input[INPUT_named_key_name],
                                        &input[INPUT_named_key_expires_at], &input[INPUT_named_key_routes], &change);
-    if (outcome == OK)
+    if (outcome == OK) {
         outcome = check_creation(request);
-    if (outcome != OK)
+    }
+    if (outcome != OK) {
         return outcome;
+    }
 
-    struct text key = new_key(&request->context);
+    struct text key = api_key_make(request->context.arena);
+    struct text key_id;
     outcome = key_store_add(&request->context, request->identity.user_id, key, &change, &key_id);
-    if (outcome == OK)
+    if (outcome == OK) {
         outcome = answer_named_key(request, key_id, key);
+    }
     password_wipe(key);
     return outcome;
 }
 
 enum outcome handle_api_keys_get(struct request *request)
 {
-    return answer_named_key(request, request->parameters[0], (struct text){NULL, 0});
+    return answer_named_key(request, request->parameters[0], TEXT_NULL);
 }
 
 enum outcome handle_api_keys_update(struct request *request)
@@ -250,9 +213,10 @@ enum outcome handle_api_keys_update(struct request *request)
     enum outcome outcome =
         take_change(&request->context, &input[INPUT_named_key_update_name], &input[INPUT_named_key_update_expires_at],
                     &input[INPUT_named_key_update_routes], &change);
-    if (outcome == OK)
+    if (outcome == OK) {
         outcome = key_store_change(&request->context, request->identity.user_id, request->parameters[0], &change);
-    return outcome == OK ? answer_named_key(request, request->parameters[0], (struct text){NULL, 0}) : outcome;
+    }
+    return outcome == OK ? answer_named_key(request, request->parameters[0], TEXT_NULL) : outcome;
 }
 
 enum outcome handle_api_keys_delete(struct request *request)

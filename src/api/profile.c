@@ -1,11 +1,14 @@
-/* profile.c: what people change about themselves: profile, time zone, password. */
-#include <sys/stat.h>
-
-#include "api/account.h"
+/* profile.c: what users change about themselves: profile, time zone, password. */
 #include "api/handlers.h"
+#include "api/picture_address.h"
 #include "auth/password.h"
 #include "base/log.h"
+#include "base/problem.h"
+#include "base/time_zone.h"
+#include "store/password_store.h"
+#include "store/profile_store.h"
 #include "store/user_store.h"
+#include "worker/admission.h"
 
 enum outcome handle_profile_update(struct request *request)
 {
@@ -17,62 +20,42 @@ enum outcome handle_profile_update(struct request *request)
     if (outcome != OK) {
         return outcome;
     }
-    struct user_profile profile = {
+    struct profile_change profile = {
+        .user_id = user_id,
         .name = input[INPUT_profile_name].text,
         .bio = input[INPUT_profile_bio].text,
         .gender = input[INPUT_profile_gender].text,
         .date_of_birth = input[INPUT_profile_date_of_birth].text,
     };
-    outcome = account_take_picture(context, input[INPUT_profile_profile_image_url].text, user[USER_profile_image_url].text,
-                                   &profile.picture, &profile.new_picture);
+    outcome = picture_address_take(request, input[INPUT_profile_profile_image_url].text, user_id,
+                                   user[USER_profile_image_url].text, &profile.picture, &profile.new_picture);
     if (outcome == OK) {
-        outcome = user_store_set_profile(context, user_id, &profile);
+        outcome = profile_store_change(context, &profile);
     }
     if (outcome != OK) {
         return outcome;
     }
-    struct buffer *body = &request->response.body;
-    buffer_add_byte(body, '{');
-    serialise_text_member(body, "id", user_id, true);
-    serialise_text_member(body, "name", profile.name, false);
-    serialise_text_member(body, "role", request->identity.role, false);
-    serialise_text_member(body, "email", request->identity.email, false);
-    serialise_text_member(body, "profile_image_url", profile.picture, false);
-    buffer_add_byte(body, '}');
+    struct json_writer *json = &request->response.json;
+    json_begin_object(json);
+    json_member_text(json, "id", user_id);
+    json_member_text(json, "name", profile.name);
+    json_member_text(json, "role", request->identity.role);
+    json_member_text(json, "email", request->identity.email);
+    json_member_text(json, "profile_image_url",
+                     profile.picture.data != NULL ? profile.picture : user[USER_profile_image_url].text);
+    json_end_object(json);
     return OK;
-}
-
-/* A name of the IANA database: letters, digits and `_+-/`, and, where the machine has the database, a file of it. */
-static bool is_time_zone(struct arena *arena, struct text name)
-{
-    static const char directory[] = "/usr/share/zoneinfo";
-    struct stat status;
-    if (name.length == 0 || name.data[0] == '/' || memchr(name.data, '.', name.length) != NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < name.length; i++) {
-        char byte = name.data[i];
-        bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
-        if (!letter && strchr("_+-/", byte) == NULL) {
-            return false;
-        }
-    }
-    if (stat(directory, &status) != 0) {
-        return true;
-    }
-    return stat(text_format(arena, "%s/%.*s", directory, (int)name.length, name.data).data, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 enum outcome handle_timezone_update(struct request *request)
 {
     struct context *context = &request->context;
     struct text timezone = request->input[INPUT_timezone_timezone].text;
-    if (!is_time_zone(context->arena, timezone)) {
-        problem_add_fault(context, "zoneinfo_str", TEXT("[\"body\",\"timezone\"]"),
-                          "This must be a name of the IANA time zone database, as Europe/Vienna.");
+    if (!time_zone_is_name(timezone)) {
+        problem_add_body_fault(context, FAULT_zoneinfo_str, "timezone", -1, NULL);
         return PROBLEM;
     }
-    enum outcome outcome = user_store_set_timezone(context, request->identity.user_id, timezone);
+    enum outcome outcome = profile_store_set_timezone(context, request->identity.user_id, timezone);
     return outcome == OK ? answer_status(request) : outcome;
 }
 
@@ -81,22 +64,42 @@ enum outcome handle_password_update(struct request *request)
     struct context *context = &request->context;
     const struct identity *identity = &request->identity;
     if (context->config->trusted_email_header[0] != '\0') {
-        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 400, "Passwords are not kept here: the proxy in front signs people in.");
+        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 400,
+                                  "This service has no passwords: a proxy in front signs users in.");
+    }
+    enum outcome outcome;
+    if (admission_ends_here(request, &outcome)) {
+        return outcome;
     }
     struct text old_hash;
-    struct text hash;
-    enum outcome outcome = user_store_password_hash(context, identity->user_id, &old_hash);
+    outcome = password_store_hash(context, identity->user_id, &old_hash);
     if (outcome != OK) {
         return outcome;
     }
-    if (!password_verify(context, request->input[INPUT_password_password].text, old_hash).matches) {
+    struct password_match match = password_verify(context, request->input[INPUT_password_password].text, old_hash);
+    if (match.failed) {
+        return problem_set_unavailable(context);
+    }
+    if (!match.matches) {
+        password_warn_unusable(context, identity->user_id, old_hash);
         log_warning(context, "password change failed: wrong present password");
         return problem_set(context, ERROR_INCORRECT_PASSWORD);
     }
-    outcome = account_take_password(context, request->input[INPUT_password_new_password].text, identity->email, identity->name, &hash);
+    struct text password = request->input[INPUT_password_new_password].text;
+    outcome = password_check_rules(context, password, identity->email, identity->name);
+    struct text hash;
     if (outcome == OK) {
-        outcome = user_store_replace_password(context, identity->user_id, old_hash, hash, true, identity->jti, identity->expires_at,
-                                              ERROR_INCORRECT_PASSWORD);
+        outcome = password_hash(context, password, &hash);
+    }
+    if (outcome == OK) {
+        outcome = password_store_change(context, &(struct password_change){
+                                                     .user_id = identity->user_id,
+                                                     .hash = hash,
+                                                     .old_hash = old_hash,
+                                                     .on_other = ERROR_INCORRECT_PASSWORD,
+                                                     .ends_sessions = true,
+                                                     .kept = {identity->jti, identity->expires_at},
+                                                 });
     }
     return outcome == OK ? answer_true(request) : outcome;
 }

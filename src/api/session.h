@@ -1,14 +1,27 @@
-/* session.h: what every way of signing in has in common. */
+/* session.h: functions for all ways of signing in. */
 #ifndef ROSTER_API_SESSION_H
 #define ROSTER_API_SESSION_H
 
+#include "store/rows.h"
 #include "worker/request.h"
 
-/* A new session of a user: token, row, and lifetime as configured. expires_at -1: never. `password_hash` is what the user's password was verified with (null: with
- * nothing): where it has changed since then, INVALID_CRED, so that a sign-in does not survive the change that was to end it. */
-enum outcome session_issue(struct request *request, struct text user_id, struct text password_hash, struct text *token_r, int64_t *expires_at_r);
+/* Creates a session of a user, with a row in table session and the configured lifetime.
+ * `password_hash` is the stored hash that the password was verified with; null: no password was verified.
+ * *token_r: its token. *expires_at_r: epoch seconds; -1: never.
+ * OK, FAULT, or PROBLEM with INVALID_CRED: the stored hash has changed since (a password change ends all
+ * sessions). */
+enum outcome session_issue(struct request *request, struct text user_id, struct text password_hash,
+                           struct text *token_r, int64_t *expires_at_r);
 
-/* Issues a session, sets the cookie and answers with the shape Session. */
+/* Adds the members that Session, SessionUser and the answer to /add begin with.
+ * `token` null: the caller has an API key. */
+void session_add_members(struct request *request, struct text token, const struct value *user);
+
+/* Refuses a sign-in: returns PROBLEM with INVALID_CRED, and logs the line that fail2ban reads.
+ * `reason` must not contain text from the client. */
+enum outcome session_refuse(struct request *request, const char *reason);
+
+/* Creates a session (session_issue), sets the cookie, and answers with a Session. */
 enum outcome session_answer(struct request *request, struct text user_id, struct text password_hash);
 
 #endif

@@ -1,9 +1,8 @@
-/* sessions.c: sessions: listed, ended one by one or all at once, by their user or by an administrator. */
+/* sessions.c: lists sessions, and ends one or all of them, for their user or an administrator. */
 #include "api/handlers.h"
+#include "base/problem.h"
 #include "store/session_store.h"
 #include "store/user_store.h"
-
-static const struct text none = {NULL, 0};
 
 static enum outcome answer_sessions(struct request *request, struct text user_id)
 {
@@ -12,19 +11,16 @@ static enum outcome answer_sessions(struct request *request, struct text user_id
     if (outcome != OK) {
         return outcome;
     }
-    struct buffer *body = &request->response.body;
-    buffer_add_byte(body, '[');
+    struct json_writer *json = &request->response.json;
+    json_begin_array(json);
     for (size_t i = 0; i < sessions.row_count; i++) {
-        if (i > 0) {
-            buffer_add_byte(body, ',');
-        }
-        serialise_session(body, result_row(&sessions, i), request->identity.jti);
+        serialise_session(json, result_row(&sessions, i), request->identity.jti);
     }
-    buffer_add_byte(body, ']');
+    json_end_array(json);
     return OK;
 }
 
-/* USER_NOT_FOUND, so that a mistyped id is not taken for 'has no sessions'. */
+/* PROBLEM with USER_NOT_FOUND for an unknown id, which must not look like a user without sessions. */
 static enum outcome check_user(struct request *request, struct text user_id)
 {
     int64_t last_active_at;
@@ -45,7 +41,10 @@ enum outcome handle_session_end(struct request *request)
 
 enum outcome handle_sessions_end(struct request *request)
 {
-    enum outcome outcome = session_store_end_everywhere(&request->context, request->identity.user_id, none, -1);
+    enum outcome outcome = session_store_end_everywhere(&request->context, request->identity.user_id, KEPT_NONE);
+    if (outcome == PROBLEM) { /* deleted since the token was verified: the same answer as to any later request */
+        return problem_set(&request->context, ERROR_INVALID_TOKEN);
+    }
     if (outcome != OK) {
         return outcome;
     }
@@ -72,7 +71,7 @@ enum outcome handle_user_sessions_end(struct request *request)
 {
     enum outcome outcome = check_user(request, request->parameters[0]);
     if (outcome == OK) {
-        outcome = session_store_end_everywhere(&request->context, request->parameters[0], none, -1);
+        outcome = session_store_end_everywhere(&request->context, request->parameters[0], KEPT_NONE);
     }
     return outcome == OK ? answer_true(request) : outcome;
 }

@@ -1,13 +1,9 @@
 /* settings.c: the settings of the service that administrators change at run time. */
 #include "api/handlers.h"
-#include "auth/token.h"
 #include "base/json.h"
-#include "store/config_store.h"
-#include "store/group_store.h"
+#include "base/problem.h"
+#include "store/setting_store.h"
 #include "store/user_store.h"
-
-/* What is shown in the place of a password; sent back, it leaves the stored one as it is. */
-static const char mask[] = "********";
 
 enum outcome handle_admin_details(struct request *request)
 {
@@ -18,60 +14,61 @@ enum outcome handle_admin_details(struct request *request)
         return outcome;
     }
     if (!config_store_is_on(context, document, SETTING_SHOW_ADMIN_DETAILS)) {
-        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 400, "Who the administrator is is not shown here.");
+        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 400,
+                                  "This service does not show who its administrators are.");
     }
     struct text email = json_text(config_store_at(document, "auth.admin.email"));
     struct user_login by_email = {.found = false};
-    struct text user_id = {NULL, 0};
-    const struct value *admin = NULL;
+    struct text user_id = TEXT_NULL;
     if (email.length > 0) {
         outcome = user_store_find_by_email(context, email, &by_email);
         user_id = by_email.id;
     } else {
         outcome = user_store_primary(context, &user_id);
     }
+    const struct value *admin = NULL;
     if (outcome == OK && user_id.data != NULL) {
         outcome = user_store_get(context, user_id, &admin);
     }
     if (outcome == OK) {
-        struct buffer *body = &request->response.body;
-        buffer_add_byte(body, '{');
-        serialise_text_member(body, "name", admin != NULL ? admin[USER_name].text : (struct text){NULL, 0}, true);
-        serialise_text_member(body, "email", admin != NULL ? admin[USER_email].text : email, false);
-        buffer_add_byte(body, '}');
+        struct json_writer *json = &request->response.json;
+        json_begin_object(json);
+        json_member_text(json, "name", admin != NULL ? admin[USER_name].text : TEXT_NULL);
+        json_member_text(json, "email", admin != NULL ? admin[USER_email].text : email);
+        json_end_object(json);
     }
     return outcome;
 }
 
-/* The settings from `first` to `last`, as an object. */
-static void answer_settings(struct request *request, json_object *document, enum setting first, enum setting last)
+/* The settings from `first` on, up to but not including `end`, as an object. */
+static void answer_settings(struct request *request, json_object *document, enum setting first, enum setting end)
 {
     struct context *context = &request->context;
-    struct buffer *body = &request->response.body;
-    buffer_add_byte(body, '{');
-    for (enum setting setting = first; setting <= last; setting++) {
+    struct json_writer *json = &request->response.json;
+    json_begin_object(json);
+    for (enum setting setting = first; setting < end; setting++) {
         json_object *value = config_store_get(context, document, setting);
-        serialise_key(body, setting_rows[setting].key, setting == first);
-        if (setting_rows[setting].type == SETTING_TYPE_MASKED && json_object_get_string_len(value) > 0) {
-            buffer_add_json(body, text_of(mask));
+        json_add_name_string(json, setting_rows[setting].key);
+        if (setting_store_is_masked(setting, value)) {
+            json_add_string(json, setting_store_mask);
         } else {
-            buffer_add_text(body, json_print(context->arena, value));
+            json_add_raw(json, json_print(context->arena, value));
         }
     }
-    buffer_add_byte(body, '}');
+    json_end_object(json);
 }
 
 enum outcome handle_admin_config_get(struct request *request)
 {
     json_object *document;
-    enum outcome outcome = config_store_read(&request->context, &document);
+    enum outcome outcome = setting_store_read(&request->context, &document);
     if (outcome == OK) {
-        answer_settings(request, document, SETTING_SHOW_ADMIN_DETAILS, SETTING_RESPONSE_WATERMARK);
+        answer_settings(request, document, 0, SETTING_LDAP_FIRST);
     }
     return outcome;
 }
 
-/* The settings that a body brings: its fields in the order of the rows from `first` on. */
+/* The settings of a body. Its fields are in the order of the rows from `first` on. */
 struct settings_change {
     struct request *request;
     enum setting first;
@@ -89,11 +86,12 @@ static json_object *value_of_input(const struct input *input, enum setting_type 
                                           : json_object_new_string_len(input->text.data, (int)input->text.length);
 }
 
-/* What is left out is not kept: it becomes null where that is a value, but for the ciphers, and else what a fresh install has. */
+/* The value of a setting that the body omits: null where null is allowed, except for the ciphers, else the default of a
+ * new installation. */
 static json_object *value_where_absent(struct context *context, enum setting setting)
 {
     const struct setting_row *row = &setting_rows[setting];
-    bool is_null = setting != SETTING_LDAP_ciphers && (row->type == SETTING_TYPE_NULLABLE || row->type == SETTING_TYPE_INTEGER);
+    bool is_null = row->may_be_null && setting != SETTING_LDAP_ciphers;
     return is_null ? NULL : json_object_get(json_parse(context->arena, text_of(row->default_json)));
 }
 
@@ -105,61 +103,71 @@ static void put_settings(struct context *context, json_object *document, void *a
         const struct setting_row *row = &setting_rows[setting];
         const struct input *input = &change->request->input[i];
         bool absent = !input->present && !input->is_null;
-        if (row->type != SETTING_TYPE_MASKED || !text_is(input->text, mask)) {
-            config_store_put(document, row->path, absent ? value_where_absent(context, setting) : value_of_input(input, row->type));
+        if (row->type != SETTING_TYPE_PASSWORD || !text_is(input->text, setting_store_mask)) {
+            config_store_put(document, row->path,
+                             absent ? value_where_absent(context, setting) : value_of_input(input, row->type));
         }
     }
     change->document = document;
 }
 
-/* What the schema can't know: the group exists, the lifetime can be read. */
-static enum outcome check_admin_config(struct request *request)
+/* Checks all texts of the body, so that all faults are told together. */
+static enum outcome check_texts(struct request *request, enum setting first, size_t count)
+{
+    enum outcome outcome = OK;
+    for (size_t i = 0; i < count && outcome != FAULT; i++) {
+        enum outcome one = setting_store_check(&request->context, first + (enum setting)i, request->input[i].text);
+        outcome = one != OK ? one : outcome;
+    }
+    return outcome;
+}
+
+/* An API key can't change the restrictions of API keys, and so lift its own. An unchanged value may be sent back. */
+static enum outcome guard_key_settings(struct request *request)
 {
     struct context *context = &request->context;
     const struct input *input = request->input;
-    struct text group_id = input[INPUT_admin_config_DEFAULT_GROUP_ID].text;
-    enum outcome outcome = OK;
-    if (group_id.length > 0) {
-        const struct value *group;
-        enum outcome found = group_store_get(context, group_id, &group);
-        if (found == FAULT) {
-            return found;
-        }
-        if (found == PROBLEM) {
-            context->problem = (struct problem){.code = ERROR_NONE};
-            problem_add_fault(context, "value_error", TEXT("[\"body\",\"DEFAULT_GROUP_ID\"]"), "There is no group with this id.");
-            outcome = PROBLEM;
-        }
+    if (!request->identity.is_api_key) {
+        return OK;
     }
-    int64_t seconds;
-    if (!token_parse_lifetime(input[INPUT_admin_config_JWT_EXPIRES_IN].text, &seconds)) {
-        problem_add_fault(context, "string_pattern_mismatch", TEXT("[\"body\",\"JWT_EXPIRES_IN\"]"),
-                          "This must be -1 or 0 (for ever), or numbers with ms, s, m, h, d or w, as 4w.");
-        outcome = PROBLEM;
+    json_object *document;
+    enum outcome outcome = config_store_read(context, &document);
+    if (outcome != OK) {
+        return outcome;
     }
-    return outcome;
+    bool same = config_store_is_on(context, document, SETTING_ENABLE_API_KEYS) ==
+                    (input[INPUT_admin_config_ENABLE_API_KEYS].integer != 0) &&
+                config_store_is_on(context, document, SETTING_ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS) ==
+                    (input[INPUT_admin_config_ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS].integer != 0) &&
+                text_equal(config_store_text(context, document, SETTING_API_KEYS_ALLOWED_ENDPOINTS),
+                           input[INPUT_admin_config_API_KEYS_ALLOWED_ENDPOINTS].text);
+    return same ? OK
+                : problem_set_detail(
+                      context, ERROR_SESSION_REQUIRED, 0,
+                      "An API key can't change the restrictions of API keys: sign in, and use the session's token.");
 }
 
 enum outcome handle_admin_config_set(struct request *request)
 {
-    struct settings_change change = {request, SETTING_SHOW_ADMIN_DETAILS, INPUT_admin_config_COUNT, NULL};
-    enum outcome outcome = check_admin_config(request);
+    struct settings_change change = {request, 0, INPUT_admin_config_COUNT, NULL};
+    enum outcome outcome = check_texts(request, 0, INPUT_admin_config_COUNT);
+    if (outcome == OK) {
+        outcome = guard_key_settings(request);
+    }
     if (outcome == OK) {
         outcome = config_store_change(&request->context, put_settings, &change);
     }
     if (outcome == OK) {
-        answer_settings(request, change.document, SETTING_SHOW_ADMIN_DETAILS, SETTING_RESPONSE_WATERMARK);
+        answer_settings(request, change.document, 0, SETTING_LDAP_FIRST);
     }
     return outcome;
 }
 
-_Static_assert((int)INPUT_admin_config_COUNT == (int)SETTING_RESPONSE_WATERMARK + 1 &&
-                   (int)INPUT_ldap_server_COUNT == (int)SETTING_COUNT - (int)SETTING_LDAP_label,
-               "schemas.def and settings.def list the same fields in the same order");
-
 enum outcome handle_ldap_get(struct request *request)
 {
-    buffer_add_literal(&request->response.body, "{\"ENABLE_LDAP\":false}");
+    json_begin_object(&request->response.json);
+    json_member_boolean(&request->response.json, "ENABLE_LDAP", false);
+    json_end_object(&request->response.json);
     return OK;
 }
 
@@ -176,17 +184,20 @@ enum outcome handle_ldap_server_get(struct request *request)
     json_object *document;
     enum outcome outcome = config_store_read(&request->context, &document);
     if (outcome == OK) {
-        answer_settings(request, document, SETTING_LDAP_label, SETTING_LDAP_ciphers);
+        answer_settings(request, document, SETTING_LDAP_FIRST, SETTING_COUNT);
     }
     return outcome;
 }
 
 enum outcome handle_ldap_server_set(struct request *request)
 {
-    struct settings_change change = {request, SETTING_LDAP_label, INPUT_ldap_server_COUNT, NULL};
-    enum outcome outcome = config_store_change(&request->context, put_settings, &change);
+    struct settings_change change = {request, SETTING_LDAP_FIRST, INPUT_ldap_server_COUNT, NULL};
+    enum outcome outcome = check_texts(request, SETTING_LDAP_FIRST, INPUT_ldap_server_COUNT);
     if (outcome == OK) {
-        answer_settings(request, change.document, SETTING_LDAP_label, SETTING_LDAP_ciphers);
+        outcome = config_store_change(&request->context, put_settings, &change);
+    }
+    if (outcome == OK) {
+        answer_settings(request, change.document, SETTING_LDAP_FIRST, SETTING_COUNT);
     }
     return outcome;
 }

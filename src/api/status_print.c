@@ -1,7 +1,6 @@
-/* status_print.c: the status as text for people, as JSON for programs, and for Prometheus. */
+/* status_print.c: prints the status as text, as JSON, and for Prometheus. */
 #include "api/status.h"
 #include "worker/router.h"
-#include "worker/serialise.h"
 
 static const char *const state_names[] = {"empty", "starting", "idle", "busy", "leaving"};
 static const char *const service_names[] = {"off", "present", "away"};
@@ -11,7 +10,16 @@ static int64_t load(const _Atomic int64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* What no route was found for is counted behind the last one. */
+static const char *directory_state_name(const struct service_summary *summary)
+{
+    static const char *const names[] = {[DIRECTORY_EMPTY] = "loading",
+                                        [DIRECTORY_LOADING] = "loading",
+                                        [DIRECTORY_READY] = "ready",
+                                        [DIRECTORY_FULL] = "full"};
+    return summary->directory.bytes_max > 0 ? names[summary->directory.state] : "off";
+}
+
+/* Requests without a route are counted after the last route. */
 static const char *name_of_route(unsigned route)
 {
     return route < ROUTE_COUNT ? routes[route].name : "none";
@@ -35,33 +43,72 @@ static const char *status_name(unsigned place, char name_r[static 16])
     return name_r;
 }
 
-/* All single numbers, for all three forms. */
+/* The single numbers, for all three formats. */
 struct single {
     const char *name, *metric, *type, *help;
     int64_t value;
     bool is_time; /* the value is in microseconds, the metric in seconds */
 };
 
-enum { SINGLES = 9 };
+enum { SINGLES = 14 };
 
 static void list_singles(const struct service_summary *summary, struct single singles_r[static SINGLES])
 {
     const struct scoreboard *board = summary->board;
+    const struct directory_figures *directory = &summary->directory;
     const struct single singles[SINGLES] = {
-        {"uptime_seconds", "uptime_seconds", "gauge", "Seconds since the master started.", summary->uptime_seconds, false},
-        {"generation", "generation", "gauge", "The number of the configuration that new workers have.",
+        {"uptime_seconds", "uptime_seconds", "gauge", "Seconds since the master started.", summary->uptime_seconds,
+         false},
+        {"generation", "generation", "gauge", "The number of the configuration that new workers use.",
          atomic_load_explicit(&board->generation, memory_order_relaxed), false},
         {"reloads", "reloads_total", "counter", "Reloads of the configuration.", load(&board->reloads), false},
-        {"reload_failures", "reload_failures_total", "counter", "Reloads that failed: the configuration before stayed.",
-         load(&board->reload_failures), false},
-        {"worker_deaths", "worker_deaths_total", "counter", "Workers that ended unasked.", load(&board->worker_deaths), false},
+        {"reload_failures", "reload_failures_total", "counter",
+         "Failed reloads, after which the previous configuration stayed.", load(&board->reload_failures), false},
+        {"worker_deaths", "worker_deaths_total", "counter", "Workers that exited unexpectedly.",
+         load(&board->worker_deaths), false},
         {"requests", "answers_total", "counter", "Requests that were answered.", summary->requests, false},
         {"statements", "statements_total", "counter", "Statements sent to MariaDB.", load(&board->statements), false},
         {"statement_microseconds", "statement_seconds_total", "counter", "Time that statements took.",
          load(&board->statement_microseconds), true},
-        {"rate_limited", "rate_limited_total", "counter", "Requests that a rate limit refused.", load(&board->rate_limited), false},
+        {"rate_limited", "rate_limited_total", "counter", "Requests that a rate limit refused.",
+         load(&board->rate_limited), false},
+        {"directory_users", "directory_users", "gauge", "Users in the directory.", directory->users, false},
+        {"directory_bytes", "directory_bytes", "gauge", "Memory that the directory takes.", directory->bytes, false},
+        {"directory_loaded_at", "directory_loaded_timestamp_seconds", "gauge",
+         "When the directory was read as a whole, in epoch seconds; 0: it was not.", directory->loaded_at, false},
+        {"directory_load_microseconds", "directory_load_seconds", "gauge", "How long that took.",
+         directory->load_microseconds, true},
+        {"directory_losses", "directory_losses_total", "counter",
+         "How often a worker died while it changed the directory, so that it was read again.", directory->losses,
+         false},
     };
     memcpy(singles_r, singles, sizeof singles);
+}
+
+/* The figures of the identity table, for all three formats. */
+struct table_figure {
+    const char *name, *metric, *type, *help;
+    int64_t value;
+};
+
+enum { TABLE_FIGURES = 7 };
+
+static void list_table_figures(const struct service_summary *summary,
+                               struct table_figure figures_r[static TABLE_FIGURES])
+{
+    const struct table_figures *table = &summary->table;
+    const struct table_figure figures[TABLE_FIGURES] = {
+        {"hits", "hits_total", "counter", "Questions that the identity table answered.", summary->table_hits},
+        {"misses", "misses_total", "counter", "Questions that went on to MariaDB, while the table was used.",
+         summary->table_misses},
+        {"entries", "entries", "gauge", "Entries, whether they still count or not.", table->entries},
+        {"bytes", "bytes", "gauge", "The bytes that they take.", table->bytes},
+        {"size", "size_bytes", "gauge", "The bytes for which there is room.", table->size},
+        {"writing", "writing", "gauge", "Processes that are writing what it holds.", table->writing},
+        {"orphans", "orphans", "gauge", "Writes of processes that are gone, whose outcome is not known yet.",
+         table->orphans},
+    };
+    memcpy(figures_r, figures, sizeof figures);
 }
 
 /* ---- text ---- */
@@ -78,15 +125,22 @@ static void print_line(struct buffer *body, const char *indent, const char *name
 static void print_text_pool(struct buffer *body, const char *name, const struct pool_summary *pool)
 {
     buffer_add_format(body, "pool %s:\n", name);
+    if (pool->is_paused) {
+        buffer_add_literal(body, "  paused: its workers exited at their start; the error log says why\n");
+    }
     for (int state = WORKER_STARTING; state <= WORKER_LEAVING; state++) {
         print_line(body, "  ", state_names[state], pool->by_state[state]);
     }
     print_line(body, "  ", "waiting", pool->waiting);
-    print_line(body, "  ", "waiting_most", pool->waiting_most);
+    print_line(body, "  ", "waiting_most", pool->waiting_max);
     if (pool->saturation >= 0) {
         buffer_add_format(body, "  saturation: %.2f\n", pool->saturation);
     } else {
         buffer_add_literal(body, "  saturation: unknown\n");
+    }
+    if (pool->second_max >= 0) {
+        print_line(body, "  ", "second_waiting", pool->second_waiting);
+        print_line(body, "  ", "second_waiting_most", pool->second_max);
     }
     print_line(body, "  ", "longest_milliseconds", pool->longest_microseconds / 1000);
     print_line(body, "  ", "with_mariadb", pool->with_database);
@@ -105,21 +159,30 @@ static void print_text_pool(struct buffer *body, const char *name, const struct 
 void status_print_text(struct buffer *body, const struct service_summary *summary)
 {
     struct single singles[SINGLES];
-    char name[16];
     list_singles(summary, singles);
     buffer_add_literal(body, "version: " PACKAGE_VERSION "\n");
     for (size_t i = 0; i < SINGLES; i++) {
         print_line(body, "", singles[i].name, singles[i].value);
     }
-    buffer_add_format(body, "mariadb: %s\nredis: %s\n", service_names[summary->database], service_names[summary->redis]);
+    if (summary->board->reload_error[0] != '\0') {
+        buffer_add_format(body, "reload_error: %.599s\n", summary->board->reload_error);
+    }
+    buffer_add_format(body, "mariadb: %s\nredis: %s\ndirectory: %s\n", database_condition_name(summary->database),
+                      service_names[summary->redis], directory_state_name(summary));
+    struct table_figure figures[TABLE_FIGURES];
+    list_table_figures(summary, figures);
+    buffer_add_format(body, "identity_table: %s\n", summary->table_state);
+    for (size_t i = 0; i < TABLE_FIGURES; i++) {
+        print_line(body, "  ", figures[i].name, figures[i].value);
+    }
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         print_text_pool(body, pool_names[pool], &summary->pools[pool]);
     }
     buffer_add_literal(body, "workers:\n");
     for (size_t i = 0; i < summary->worker_count; i++) {
         const struct scoreboard_worker *worker = &summary->workers[i];
-        buffer_add_format(body, "  %d %s: %s, %lld requests", (int)worker->pid, pool_names[worker->pool], state_names[worker->state],
-                          (long long)worker->requests);
+        buffer_add_format(body, "  %d %s: %s, %lld requests", (int)worker->pid, pool_names[worker->pool],
+                          state_names[worker->state], (long long)worker->requests);
         if (worker->request_started > 0) {
             buffer_add_format(body, "; %lld ms: %s, %s, request %s",
                               (long long)(summary->now_microseconds - worker->request_started) / 1000,
@@ -129,6 +192,7 @@ void status_print_text(struct buffer *body, const struct service_summary *summar
         buffer_add_byte(body, '\n');
     }
     buffer_add_literal(body, "routes:\n");
+    char name[16];
     for (unsigned route = 0; route <= ROUTE_COUNT; route++) {
         const struct scoreboard_route *counters = &summary->board->routes[route];
         int64_t answers = answers_of(counters);
@@ -149,151 +213,178 @@ void status_print_text(struct buffer *body, const struct service_summary *summar
 
 /* ---- JSON ---- */
 
-/* -1 is null. */
-static void print_json_number(struct buffer *body, const char *key, int64_t number)
+/* A member: -1 is null. */
+static void print_json_number(struct json_writer *json, struct json_name name, int64_t number)
 {
+    json_add_name(json, name);
     if (number >= 0) {
-        serialise_integer_member(body, key, number, false);
+        json_add_integer(json, number);
     } else {
-        serialise_text_member(body, key, (struct text){NULL, 0}, false);
+        json_add_null(json);
     }
 }
 
-static void print_json_latency(struct buffer *body, const int64_t histogram[static SCOREBOARD_BUCKETS])
+/* A member: the empty text is null. */
+static void print_json_text(struct json_writer *json, struct json_name name, const char *text, size_t size)
 {
-    serialise_key(body, "latency", false);
+    json_add_name(json, name);
+    json_add_text(json, text[0] != '\0' ? (struct text){text, strnlen(text, size)} : TEXT_NULL);
+}
+
+static void print_json_latency(struct json_writer *json, const int64_t histogram[static SCOREBOARD_BUCKETS])
+{
+    json_member_array(json, "latency");
     for (unsigned bucket = 0; bucket < SCOREBOARD_BUCKETS; bucket++) {
-        buffer_add_string(body, bucket == 0 ? "[{" : ",{");
-        serialise_key(body, "up_to_microseconds", true);
+        json_begin_object(json);
+        json_name(json, "up_to_microseconds");
         if (bucket < SCOREBOARD_BUCKETS - 1) {
-            buffer_add_integer(body, scoreboard_bucket_microseconds[bucket]);
+            json_add_integer(json, scoreboard_bucket_microseconds[bucket]);
         } else {
-            buffer_add_literal(body, "null");
+            json_add_null(json);
         }
-        serialise_integer_member(body, "requests", histogram[bucket], false);
-        buffer_add_byte(body, '}');
+        json_member_integer(json, "requests", histogram[bucket]);
+        json_end_object(json);
     }
-    buffer_add_byte(body, ']');
+    json_end_array(json);
 }
 
-static void print_json_pools(struct buffer *body, const struct service_summary *summary)
+static void print_json_pool(struct json_writer *json, const struct pool_summary *pool)
 {
-    serialise_key(body, "pools", false);
-    for (int number = 0; number < POOL_COUNT; number++) {
-        const struct pool_summary *pool = &summary->pools[number];
-        buffer_add_string(body, number == 0 ? "{" : "");
-        serialise_key(body, pool_names[number], number == 0);
-        buffer_add_byte(body, '{');
-        for (int state = WORKER_STARTING; state <= WORKER_LEAVING; state++) {
-            serialise_integer_member(body, state_names[state], pool->by_state[state], state == WORKER_STARTING);
-        }
-        print_json_number(body, "waiting", pool->waiting);
-        print_json_number(body, "waiting_most", pool->waiting_most);
-        serialise_key(body, "saturation", false);
-        if (pool->saturation >= 0) {
-            buffer_add_format(body, "%.2f", pool->saturation);
-        } else {
-            buffer_add_literal(body, "null");
-        }
-        serialise_integer_member(body, "longest_microseconds", pool->longest_microseconds, false);
-        serialise_integer_member(body, "with_database", pool->with_database, false);
-        serialise_integer_member(body, "with_redis", pool->with_redis, false);
-        serialise_integer_member(body, "requests", pool->requests, false);
-        serialise_integer_member(body, "microseconds", pool->microseconds, false);
-        print_json_latency(body, pool->histogram);
-        buffer_add_byte(body, '}');
+    json_begin_object(json);
+    json_member_boolean(json, "paused", pool->is_paused);
+    for (int state = WORKER_STARTING; state <= WORKER_LEAVING; state++) {
+        json_add_name_string(json, state_names[state]);
+        json_add_integer(json, pool->by_state[state]);
     }
-    buffer_add_byte(body, '}');
+    print_json_number(json, JSON_NAME("waiting"), pool->waiting);
+    print_json_number(json, JSON_NAME("waiting_most"), pool->waiting_max);
+    print_json_number(json, JSON_NAME("second_waiting"), pool->second_waiting);
+    print_json_number(json, JSON_NAME("second_waiting_most"), pool->second_max);
+    json_name(json, "saturation");
+    if (pool->saturation >= 0) {
+        json_add_raw(json, text_format(json->buffer->arena, "%.2f", pool->saturation));
+    } else {
+        json_add_null(json);
+    }
+    json_member_integer(json, "longest_microseconds", pool->longest_microseconds);
+    json_member_integer(json, "with_database", pool->with_database);
+    json_member_integer(json, "with_redis", pool->with_redis);
+    json_member_integer(json, "requests", pool->requests);
+    json_member_integer(json, "microseconds", pool->microseconds);
+    print_json_latency(json, pool->histogram);
+    json_end_object(json);
 }
 
-/* Each worker by itself: what it does now, and how long already. */
-static void print_json_workers(struct buffer *body, const struct service_summary *summary)
+/* One worker: what it does now, and for how long. */
+static void print_json_worker(struct json_writer *json, const struct service_summary *summary,
+                              const struct scoreboard_worker *worker)
 {
-    serialise_key(body, "workers", false);
-    buffer_add_byte(body, '[');
-    for (size_t i = 0; i < summary->worker_count; i++) {
-        const struct scoreboard_worker *worker = &summary->workers[i];
-        bool runs = worker->request_started > 0;
-        struct text none = {NULL, 0};
-        buffer_add_string(body, i == 0 ? "{" : ",{");
-        serialise_integer_member(body, "pid", worker->pid, true);
-        serialise_text_member(body, "pool", text_of(pool_names[worker->pool]), false);
-        serialise_text_member(body, "state", text_of(state_names[worker->state]), false);
-        serialise_integer_member(body, "generation", worker->generation, false);
-        serialise_integer_member(body, "requests", worker->requests, false);
-        serialise_text_member(body, "route", runs ? text_of(router_route_name(worker->route)) : none, false);
-        serialise_text_member(body, "stage", runs && worker->stage[0] != '\0' ? text_of(worker->stage) : none, false);
-        serialise_text_member(body, "request", runs && worker->request_id[0] != '\0' ? text_of(worker->request_id) : none, false);
-        serialise_integer_member(body, "microseconds", runs ? summary->now_microseconds - worker->request_started : 0, false);
-        buffer_add_byte(body, '}');
-    }
-    buffer_add_byte(body, ']');
+    bool runs = worker->request_started > 0;
+    json_begin_object(json);
+    json_member_integer(json, "pid", worker->pid);
+    json_member_string(json, "pool", pool_names[worker->pool]);
+    json_member_string(json, "state", state_names[worker->state]);
+    json_member_integer(json, "generation", worker->generation);
+    json_member_integer(json, "requests", worker->requests);
+    json_member_string(json, "route", runs ? router_route_name(worker->route) : NULL);
+    print_json_text(json, JSON_NAME("stage"), runs ? worker->stage : "", sizeof worker->stage);
+    print_json_text(json, JSON_NAME("request"), runs ? worker->request_id : "", sizeof worker->request_id);
+    json_member_integer(json, "microseconds", runs ? summary->now_microseconds - worker->request_started : 0);
+    json_end_object(json);
 }
 
-static void print_json_routes(struct buffer *body, const struct service_summary *summary)
+static void print_json_route(struct json_writer *json, const struct scoreboard_route *counters)
 {
+    json_begin_object(json);
+    json_member_object(json, "statuses");
     char name[16];
-    serialise_key(body, "routes", false);
-    bool first_route = true;
-    buffer_add_byte(body, '{');
+    for (unsigned place = 0; place < SCOREBOARD_STATUSES; place++) {
+        int64_t count = load(&counters->by_status[place]);
+        if (count > 0) {
+            json_add_name_string(json, status_name(place, name));
+            json_add_integer(json, count);
+        }
+    }
+    json_end_object(json);
+    json_member_integer(json, "microseconds", load(&counters->microseconds));
+    json_end_object(json);
+}
+
+static void print_json_table(struct json_writer *json, const struct service_summary *summary)
+{
+    struct table_figure figures[TABLE_FIGURES];
+    list_table_figures(summary, figures);
+    json_member_object(json, "identity_table");
+    json_member_string(json, "state", summary->table_state);
+    for (size_t i = 0; i < TABLE_FIGURES; i++) {
+        json_add_name_string(json, figures[i].name);
+        json_add_integer(json, figures[i].value);
+    }
+    json_end_object(json);
+}
+
+/* Pools and routes, each by its name, and the list of workers. */
+static void print_json_lists(struct json_writer *json, const struct service_summary *summary)
+{
+    json_member_object(json, "pools");
+    for (int pool = 0; pool < POOL_COUNT; pool++) {
+        json_add_name_string(json, pool_names[pool]);
+        print_json_pool(json, &summary->pools[pool]);
+    }
+    json_end_object(json);
+    json_member_array(json, "workers");
+    for (size_t i = 0; i < summary->worker_count; i++) {
+        print_json_worker(json, summary, &summary->workers[i]);
+    }
+    json_end_array(json);
+    json_member_object(json, "routes");
     for (unsigned route = 0; route <= ROUTE_COUNT; route++) {
         const struct scoreboard_route *counters = &summary->board->routes[route];
-        if (answers_of(counters) == 0) {
-            continue;
+        if (answers_of(counters) > 0) {
+            json_add_name_string(json, name_of_route(route));
+            print_json_route(json, counters);
         }
-        bool first = true;
-        serialise_key(body, name_of_route(route), first_route);
-        first_route = false;
-        buffer_add_byte(body, '{');
-        serialise_key(body, "statuses", true);
-        buffer_add_byte(body, '{');
-        for (unsigned place = 0; place < SCOREBOARD_STATUSES; place++) {
-            int64_t count = load(&counters->by_status[place]);
-            if (count > 0) {
-                serialise_integer_member(body, status_name(place, name), count, first);
-                first = false;
-            }
-        }
-        buffer_add_byte(body, '}');
-        serialise_integer_member(body, "microseconds", load(&counters->microseconds), false);
-        buffer_add_byte(body, '}');
     }
-    buffer_add_byte(body, '}');
+    json_end_object(json);
 }
 
-void status_print_json(struct buffer *body, const struct service_summary *summary)
+void status_print_json(struct json_writer *json, const struct service_summary *summary)
 {
-    int64_t histogram[SCOREBOARD_BUCKETS] = {0};
     struct single singles[SINGLES];
     list_singles(summary, singles);
-    buffer_add_byte(body, '{');
-    serialise_text_member(body, "version", TEXT(PACKAGE_VERSION), true);
+    json_begin_object(json);
+    json_member_string(json, "version", PACKAGE_VERSION);
     for (size_t i = 0; i < SINGLES; i++) {
-        serialise_integer_member(body, singles[i].name, singles[i].value, false);
+        json_add_name_string(json, singles[i].name);
+        json_add_integer(json, singles[i].value);
     }
-    serialise_text_member(body, "mariadb", text_of(service_names[summary->database]), false);
-    serialise_text_member(body, "redis", text_of(service_names[summary->redis]), false);
-    print_json_pools(body, summary);
-    print_json_workers(body, summary);
-    print_json_routes(body, summary);
+    json_member_integer(json, "master", summary->board->master_pid);
+    print_json_text(json, JSON_NAME("reload_error"), summary->board->reload_error, sizeof summary->board->reload_error);
+    json_member_string(json, "mariadb", database_condition_name(summary->database));
+    json_member_string(json, "redis", service_names[summary->redis]);
+    json_member_string(json, "directory", directory_state_name(summary));
+    print_json_table(json, summary);
+    print_json_lists(json, summary);
+    int64_t histogram[SCOREBOARD_BUCKETS] = {0};
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         for (unsigned bucket = 0; bucket < SCOREBOARD_BUCKETS; bucket++) {
             histogram[bucket] += summary->pools[pool].histogram[bucket];
         }
     }
-    print_json_latency(body, histogram);
-    buffer_add_byte(body, '}');
+    print_json_latency(json, histogram);
+    json_end_object(json);
 }
 
 /* ---- Prometheus ---- */
 
-/* All samples of a metric must follow its head. */
+/* The head of a metric. All its samples must follow. */
 static void print_head(struct buffer *body, const char *name, const char *type, const char *help)
 {
     buffer_add_format(body, "# HELP roster_%s %s\n# TYPE roster_%s %s\n", name, help, name, type);
 }
 
-static void print_pool_metric(struct buffer *body, const char *name, const char *help, const int64_t values[static POOL_COUNT])
+static void print_pool_metric(struct buffer *body, const char *name, const char *help,
+                              const int64_t values[static POOL_COUNT])
 {
     print_head(body, name, "gauge", help);
     for (int pool = 0; pool < POOL_COUNT; pool++) {
@@ -305,24 +396,36 @@ static void print_pool_metric(struct buffer *body, const char *name, const char 
 
 static void print_pool_metrics(struct buffer *body, const struct pool_summary pools[static POOL_COUNT])
 {
-    int64_t waiting[POOL_COUNT], most[POOL_COUNT], with_database[POOL_COUNT], with_redis[POOL_COUNT];
+    int64_t waiting[POOL_COUNT], max[POOL_COUNT], with_database[POOL_COUNT], with_redis[POOL_COUNT];
+    int64_t second_waiting[POOL_COUNT], second_max[POOL_COUNT];
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         waiting[pool] = pools[pool].waiting;
-        most[pool] = pools[pool].waiting_most;
+        max[pool] = pools[pool].waiting_max;
+        second_waiting[pool] = pools[pool].second_waiting;
+        second_max[pool] = pools[pool].second_max;
         with_database[pool] = pools[pool].with_database;
         with_redis[pool] = pools[pool].with_redis;
     }
     print_pool_metric(body, "waiting_connections", "Connections that wait for a worker.", waiting);
-    print_pool_metric(body, "waiting_connections_limit", "Connections that may wait for a worker.", most);
-    print_pool_metric(body, "workers_with_mariadb", "Workers whose connection to MariaDB stands.", with_database);
-    print_pool_metric(body, "workers_with_redis", "Workers whose connection to Redis stands.", with_redis);
-    print_head(body, "pool_saturation", "gauge", "Requests that run or wait, per worker: over 1, requests wait.");
+    print_pool_metric(body, "waiting_connections_limit", "The limit of the backlog.", max);
+    print_pool_metric(body, "second_waiting_connections", "Connections that wait at the second socket of the pool.",
+                      second_waiting);
+    print_pool_metric(body, "second_waiting_connections_limit", "The limit of the backlog of the second socket.",
+                      second_max);
+    print_pool_metric(body, "workers_with_mariadb", "Workers that are connected to MariaDB.", with_database);
+    print_pool_metric(body, "workers_with_redis", "Workers that are connected to Redis.", with_redis);
+    print_head(body, "pool_saturation", "gauge", "Running and waiting requests per worker: over 1, requests wait.");
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         if (pools[pool].saturation >= 0) {
-            buffer_add_format(body, "roster_pool_saturation{pool=\"%s\"} %.3f\n", pool_names[pool], pools[pool].saturation);
+            buffer_add_format(body, "roster_pool_saturation{pool=\"%s\"} %.3f\n", pool_names[pool],
+                              pools[pool].saturation);
         }
     }
-    print_head(body, "longest_request_seconds", "gauge", "Age of the oldest request that runs.");
+    print_head(body, "pool_paused", "gauge", "Whether the pool is paused, since its workers exited at their start.");
+    for (int pool = 0; pool < POOL_COUNT; pool++) {
+        buffer_add_format(body, "roster_pool_paused{pool=\"%s\"} %d\n", pool_names[pool], pools[pool].is_paused);
+    }
+    print_head(body, "longest_request_seconds", "gauge", "Age of the oldest running request.");
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         buffer_add_format(body, "roster_longest_request_seconds{pool=\"%s\"} %.6f\n", pool_names[pool],
                           (double)pools[pool].longest_microseconds / 1e6);
@@ -337,8 +440,8 @@ static void print_route_metrics(struct buffer *body, const struct scoreboard *bo
         for (unsigned place = 0; place < SCOREBOARD_STATUSES; place++) {
             int64_t count = load(&board->routes[route].by_status[place]);
             if (count > 0) {
-                buffer_add_format(body, "roster_requests_total{route=\"%s\",status=\"%s\"} %lld\n", name_of_route(route),
-                                  status_name(place, status), (long long)count);
+                buffer_add_format(body, "roster_requests_total{route=\"%s\",status=\"%s\"} %lld\n",
+                                  name_of_route(route), status_name(place, status), (long long)count);
             }
         }
     }
@@ -362,9 +465,25 @@ static void print_histogram(struct buffer *body, const struct pool_summary pools
             buffer_add_format(body, "roster_request_seconds_bucket{pool=\"%s\",le=\"%g\"} %lld\n", name,
                               (double)scoreboard_bucket_microseconds[bucket] / 1e6, (long long)count);
         }
-        buffer_add_format(body, "roster_request_seconds_bucket{pool=\"%s\",le=\"+Inf\"} %lld\n", name, (long long)pools[pool].requests);
-        buffer_add_format(body, "roster_request_seconds_sum{pool=\"%s\"} %.6f\n", name, (double)pools[pool].microseconds / 1e6);
-        buffer_add_format(body, "roster_request_seconds_count{pool=\"%s\"} %lld\n", name, (long long)pools[pool].requests);
+        buffer_add_format(body, "roster_request_seconds_bucket{pool=\"%s\",le=\"+Inf\"} %lld\n", name,
+                          (long long)pools[pool].requests);
+        buffer_add_format(body, "roster_request_seconds_sum{pool=\"%s\"} %.6f\n", name,
+                          (double)pools[pool].microseconds / 1e6);
+        buffer_add_format(body, "roster_request_seconds_count{pool=\"%s\"} %lld\n", name,
+                          (long long)pools[pool].requests);
+    }
+}
+
+static void print_table_metrics(struct buffer *body, const struct service_summary *summary)
+{
+    struct table_figure figures[TABLE_FIGURES];
+    list_table_figures(summary, figures);
+    print_head(body, "identity_table_up", "gauge", "Whether the identity table is used.");
+    buffer_add_format(body, "roster_identity_table_up %d\n", strcmp(summary->table_state, "used") == 0);
+    for (size_t i = 0; i < TABLE_FIGURES; i++) {
+        const char *name = text_format(body->arena, "identity_table_%s", figures[i].metric).data;
+        print_head(body, name, figures[i].type, figures[i].help);
+        buffer_add_format(body, "roster_%s %lld\n", name, (long long)figures[i].value);
     }
 }
 
@@ -372,7 +491,7 @@ void status_print_prometheus(struct buffer *body, const struct service_summary *
 {
     struct single singles[SINGLES];
     list_singles(summary, singles);
-    print_head(body, "info", "gauge", "The version that runs.");
+    print_head(body, "info", "gauge", "The running version.");
     buffer_add_literal(body, "roster_info{version=\"" PACKAGE_VERSION "\"} 1\n");
     for (size_t i = 0; i < SINGLES; i++) {
         print_head(body, singles[i].metric, singles[i].type, singles[i].help);
@@ -382,17 +501,20 @@ void status_print_prometheus(struct buffer *body, const struct service_summary *
             buffer_add_format(body, "roster_%s %lld\n", singles[i].metric, (long long)singles[i].value);
         }
     }
-    print_head(body, "mariadb_up", "gauge", "Whether MariaDB takes connections.");
-    buffer_add_format(body, "roster_mariadb_up %d\n", summary->database == SERVICE_PRESENT);
+    print_head(body, "mariadb_up", "gauge", "Whether MariaDB answers, takes writes and has room for them.");
+    buffer_add_format(body, "roster_mariadb_up %d\n", summary->database == DATABASE_PRESENT);
     if (summary->redis != SERVICE_OFF) {
         print_head(body, "redis_up", "gauge", "Whether Redis answers.");
         buffer_add_format(body, "roster_redis_up %d\n", summary->redis == SERVICE_PRESENT);
     }
+    print_head(body, "directory_ready", "gauge", "Whether lists and searches find users in the directory.");
+    buffer_add_format(body, "roster_directory_ready %d\n", summary->directory.state == DIRECTORY_READY);
+    print_table_metrics(body, summary);
     print_head(body, "workers", "gauge", "Workers by pool and state.");
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         for (int state = WORKER_STARTING; state <= WORKER_LEAVING; state++) {
-            buffer_add_format(body, "roster_workers{pool=\"%s\",state=\"%s\"} %lld\n", pool_names[pool], state_names[state],
-                              (long long)summary->pools[pool].by_state[state]);
+            buffer_add_format(body, "roster_workers{pool=\"%s\",state=\"%s\"} %lld\n", pool_names[pool],
+                              state_names[state], (long long)summary->pools[pool].by_state[state]);
         }
     }
     print_pool_metrics(body, summary->pools);

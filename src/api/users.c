@@ -1,11 +1,21 @@
-/* users.c: /users: the accounts, as administrators and colleagues see them. */
-#include "api/account.h"
+/* users.c: /users: the accounts, for administrators and other users. */
 #include "api/handlers.h"
+#include "api/picture_address.h"
+#include "auth/password.h"
 #include "auth/permission.h"
+#include "auth/permission_source.h"
 #include "base/json.h"
+#include "base/json_text.h"
+#include "base/log.h"
+#include "base/problem.h"
+#include "store/account_store.h"
 #include "store/config_store.h"
+#include "store/document_store.h"
 #include "store/group_store.h"
+#include "store/profile_store.h"
+#include "store/user_listing.h"
 #include "store/user_store.h"
+#include "worker/admission.h"
 
 /* ---- lists ---- */
 
@@ -21,104 +31,134 @@ static struct user_listing listing_of(const struct request *request, bool whole)
     };
 }
 
-static void add_total(struct buffer *body, int64_t total)
+/* {"users": …, "total": …} */
+static void begin_users(struct json_writer *json)
 {
-    buffer_add_literal(body, "]");
-    serialise_integer_member(body, "total", total, false);
-    buffer_add_byte(body, '}');
+    json_begin_object(json);
+    json_member_array(json, "users");
 }
 
-static void serialise_infos(struct buffer *body, const struct result *users, int64_t total)
+static void end_users(struct json_writer *json, int64_t total)
 {
-    buffer_add_literal(body, "{\"users\":[");
-    for (size_t i = 0; i < users->row_count; i++) {
-        if (i > 0) {
-            buffer_add_byte(body, ',');
-        }
-        serialise_user_info(body, result_row(users, i));
-    }
-    add_total(body, total);
+    json_end_array(json);
+    json_member_integer(json, "total", total);
+    json_end_object(json);
 }
 
-/* The groups of one of the page's users. */
-static void serialise_group_ids(struct buffer *body, const struct result *groups, struct text user_id)
+static void serialise_group_ids(struct json_writer *json, struct text groups)
 {
-    bool first = true;
-    buffer_add_byte(body, '[');
-    for (size_t i = 0; i < groups->row_count; i++) {
-        const struct value *row = result_row(groups, i);
-        if (text_equal(row[0].text, user_id)) {
-            if (!first) {
-                buffer_add_byte(body, ',');
-            }
-            buffer_add_json(body, row[1].text);
-            first = false;
-        }
+    struct text id;
+    json_begin_array(json);
+    while (user_listing_next_group(&groups, &id)) {
+        json_add_text(json, id);
     }
-    buffer_add_byte(body, ']');
+    json_end_array(json);
 }
 
-enum outcome handle_users_list(struct request *request)
+/* A row of the list. */
+static void serialise_whole(struct json_writer *json, struct context *context, const struct value *user)
 {
-    struct user_listing listing = listing_of(request, true);
-    struct result users, groups;
-    int64_t total;
-    struct text ids[USER_PAGE_ROWS];
-    enum outcome outcome = user_store_list(&request->context, &listing, &users, &total);
-    for (size_t i = 0; outcome == OK && i < users.row_count; i++) {
-        ids[i] = result_row(&users, i)[USER_id].text;
+    json_begin_object(json);
+    serialise_user_members(json, document_store_complete(context, user), true);
+    json_name(json, "group_ids");
+    serialise_group_ids(json, user[USER_LISTED_groups].text);
+    json_end_object(json);
+}
+
+/* One with large documents, from an arena of its own. */
+static enum outcome flow_whole(struct request *request, const struct value *user)
+{
+    struct context *context = &request->context;
+    struct arena *arena = context->arena;
+    struct flow flow = {.request = request};
+    context->arena = arena_new((size_t)context->config->request_memory_limit);
+    serialise_whole(flow_begin(&flow, context->arena), context, user);
+    enum outcome outcome = flow_end(&flow);
+    arena_free(context->arena);
+    context->arena = arena;
+    return outcome;
+}
+
+/* Writes a row that is not large, and keeps it as it was written. */
+static void write_row(struct request *request, const struct listed_user *user, bool whole)
+{
+    struct buffer *body = &request->response.body;
+    struct json_writer *json = &request->response.json;
+    size_t start = body->length;
+    if (whole) {
+        serialise_whole(json, &request->context, user->row);
+    } else {
+        serialise_user_info(json, user->row);
     }
-    if (outcome == OK) {
-        outcome = group_store_ids_of_users(&request->context, ids, users.row_count, &groups);
+    start += body->data[start] == ',';
+    user_listing_keep(user, (struct text){body->data + start, body->length - start});
+}
+
+static enum outcome flow_listed(struct request *request, const struct listed_user *user, bool whole)
+{
+    if (user->shown.data != NULL) {
+        json_add_raw(&request->response.json, user->shown);
+    } else if (whole && !document_store_is_complete(user->row)) {
+        return flow_whole(request, user->row);
+    } else {
+        write_row(request, user, whole);
     }
+    return response_flow_written(request);
+}
+
+static enum outcome answer_listing(struct request *request, bool whole)
+{
+    const struct user_listing listing = listing_of(request, whole);
+    struct listed_page page;
+    enum outcome outcome = user_listing_show(&request->context, &listing, &page);
     if (outcome != OK) {
         return outcome;
     }
-    struct buffer *body = &request->response.body;
-    buffer_add_literal(body, "{\"users\":[");
-    for (size_t i = 0; i < users.row_count; i++) {
-        const struct value *user = result_row(&users, i);
-        buffer_add_string(body, i > 0 ? ",{" : "{");
-        serialise_user_members(body, user, true);
-        serialise_key(body, "group_ids", false);
-        serialise_group_ids(body, &groups, user[USER_id].text);
-        buffer_add_byte(body, '}');
+    begin_users(&request->response.json);
+    for (size_t i = 0; outcome == OK && i < page.count; i++) {
+        outcome = flow_listed(request, &page.users[i], whole);
     }
-    add_total(body, total);
-    return OK;
-}
-
-enum outcome handle_users_search(struct request *request)
-{
-    struct user_listing listing = listing_of(request, false);
-    struct result users;
-    int64_t total;
-    enum outcome outcome = user_store_list(&request->context, &listing, &users, &total);
     if (outcome == OK) {
-        serialise_infos(&request->response.body, &users, total);
+        end_users(&request->response.json, page.total);
     }
     return outcome;
 }
 
+enum outcome handle_users_list(struct request *request)
+{
+    return answer_listing(request, true);
+}
+
+enum outcome handle_users_search(struct request *request)
+{
+    return answer_listing(request, false);
+}
+
 enum outcome handle_users_all(struct request *request)
 {
-    struct result users;
-    enum outcome outcome = user_store_all(&request->context, &users);
+    struct flow flow = {.request = request};
+    begin_users(&request->response.json);
+    enum outcome outcome = user_listing_all(&request->context, flow_info, &flow);
     if (outcome == OK) {
-        serialise_infos(&request->response.body, &users, (int64_t)users.row_count);
+        end_users(&request->response.json, flow.count);
     }
     return outcome;
 }
 
 /* ---- groups and permissions ---- */
 
+static enum outcome flow_group(struct context *context, const struct value *group, void *flow)
+{
+    serialise_group(flow_begin(flow, context->arena), group);
+    return flow_end(flow);
+}
+
 static enum outcome answer_groups(struct request *request, struct text user_id)
 {
-    struct result groups;
-    enum outcome outcome = group_store_of_user(&request->context, user_id, &groups);
-    if (outcome == OK) {
-        serialise_groups(&request->response.body, &groups);
-    }
+    struct flow flow = {.request = request};
+    json_begin_array(&request->response.json);
+    enum outcome outcome = group_store_of_user(&request->context, user_id, flow_group, &flow);
+    json_end_array(&request->response.json);
     return outcome;
 }
 
@@ -134,15 +174,34 @@ enum outcome handle_user_groups(struct request *request)
 
 static void answer_json(struct request *request, json_object *object)
 {
-    buffer_add_text(&request->response.body, json_print(request->context.arena, object));
+    json_add_raw(&request->response.json, json_print(request->context.arena, object));
 }
 
 enum outcome handle_users_own_permissions(struct request *request)
 {
-    json_object *permissions;
-    enum outcome outcome = permission_of_user(&request->context, request->identity.user_id, &permissions);
+    struct text permissions;
+    enum outcome outcome = permission_document(&request->context, request->identity.user_id, &permissions);
     if (outcome == OK) {
-        answer_json(request, permissions);
+        json_add_raw(&request->response.json, permissions);
+    }
+    return outcome;
+}
+
+enum outcome handle_user_permissions(struct request *request)
+{
+    struct context *context = &request->context;
+    struct text user_id = request->parameters[0];
+    int64_t last_active_at;
+    json_object *sources;
+    enum outcome outcome = user_store_last_active(context, user_id, &last_active_at);
+    if (outcome == OK && last_active_at < 0) {
+        return problem_set(context, ERROR_USER_NOT_FOUND);
+    }
+    if (outcome == OK) {
+        outcome = permission_source_of_user(context, user_id, &sources);
+    }
+    if (outcome == OK) {
+        answer_json(request, sources);
     }
     return outcome;
 }
@@ -180,37 +239,38 @@ enum outcome handle_default_permissions_set(struct request *request)
 
 /* ---- the caller's own settings, status and info ---- */
 
-static enum outcome answer_stored_json(struct request *request, enum user_column column)
-{
-    struct text json;
-    enum outcome outcome = user_store_get_json(&request->context, request->identity.user_id, column, &json);
-    if (outcome == OK) {
-        buffer_add_text(&request->response.body, json.data != NULL ? json : TEXT("null"));
-    }
-    return outcome;
-}
-
-/* Settings always have `ui` when they are shown. */
+/* The settings in an answer always have `ui`. */
 static void answer_settings(struct request *request, struct text stored)
 {
-    json_object *settings = json_parse(request->context.arena, stored);
-    if (json_object_get_type(settings) != json_type_object) {
-        buffer_add_literal(&request->response.body, "null");
-        return;
+    struct arena *arena = request->context.arena;
+    struct text settings;
+    struct text complete = TEXT_NULL;
+    if (json_text_read(arena, stored, &settings) == JSON_WHOLE) {
+        complete = document_store_settings(arena, settings);
     }
-    json_object *ui;
-    if (json_object_object_get_ex(settings, "ui", &ui)) {
-        buffer_add_text(&request->response.body, stored);
-        return;
+    if (complete.data != NULL) {
+        json_add_raw(&request->response.json, complete);
+    } else {
+        serialise_document(&request->response.json, "user", "settings", request->identity.user_id, stored);
     }
-    json_object_object_add(settings, "ui", json_object_new_object());
-    answer_json(request, settings);
+}
+
+/* Removes all members with this name. */
+static void remove_member(struct json_members *members, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < members->count; i++) {
+        if (!text_is(members->items[i].name, name)) {
+            members->items[kept++] = members->items[i];
+        }
+    }
+    members->count = kept;
 }
 
 enum outcome handle_settings_get(struct request *request)
 {
     struct text stored;
-    enum outcome outcome = user_store_get_json(&request->context, request->identity.user_id, USER_settings, &stored);
+    enum outcome outcome = document_store_get(&request->context, request->identity.user_id, USER_settings, &stored);
     if (outcome == OK) {
         answer_settings(request, stored);
     }
@@ -220,26 +280,57 @@ enum outcome handle_settings_get(struct request *request)
 enum outcome handle_settings_update(struct request *request)
 {
     struct context *context = &request->context;
+    struct json_members members = request_sent_members(request);
     json_object *ui = request->input[INPUT_settings_ui].json;
     json_object *tool_servers;
     if (!request->input[INPUT_settings_ui].present) {
-        json_object_object_del(request->json, "ui"); /* null counts as absent */
+        remove_member(&members, "ui"); /* null counts as absent */
     } else if (json_object_object_get_ex(ui, "toolServers", &tool_servers)) {
         bool granted;
-        enum outcome outcome = permission_check(context, request->identity.user_id, identity_is_admin(&request->identity),
-                                                "features.direct_tool_servers", &granted);
+        enum outcome outcome =
+            permission_check(context, request->identity.user_id, identity_is_admin(&request->identity),
+                             PERMISSION_features_direct_tool_servers, &granted);
         if (outcome != OK) {
             return outcome;
         }
         if (!granted) {
             json_object_object_del(ui, "toolServers");
+            remove_member(&members, "ui");
+            members.items[members.count++] = json_text_member(context->arena, "ui", json_print(context->arena, ui));
         }
     }
     struct text whole;
-    enum outcome outcome = user_store_merge_json(context, request->identity.user_id, USER_settings, request->json, &whole);
+    enum outcome outcome = document_store_merge(context, request->identity.user_id, USER_settings, &members, &whole);
     if (outcome == OK) {
         answer_settings(request, whole);
     }
+    return outcome;
+}
+
+/* Documents that the row leaves out are large. They get an arena of their own, and are sent as soon as they are
+ * printed. */
+static enum outcome flow_members(struct request *request, const struct value *user, bool show_private)
+{
+    if (!show_private || document_store_is_complete(user)) {
+        serialise_user_members(&request->response.json, user, show_private);
+        return OK;
+    }
+    struct context *context = &request->context;
+    struct arena *arena = context->arena;
+    struct flow flow = {.request = request};
+    context->arena = arena_new((size_t)context->config->request_memory_limit);
+    serialise_user_members(flow_begin(&flow, context->arena), document_store_complete(context, user), true);
+    enum outcome outcome = flow_end(&flow);
+    arena_free(context->arena);
+    context->arena = arena;
+    return outcome;
+}
+
+static enum outcome flow_user(struct request *request, const struct value *user, bool show_private)
+{
+    json_begin_object(&request->response.json);
+    enum outcome outcome = flow_members(request, user, show_private);
+    json_end_object(&request->response.json);
     return outcome;
 }
 
@@ -248,7 +339,7 @@ static enum outcome answer_user(struct request *request, struct text user_id)
     const struct value *user;
     enum outcome outcome = user_store_get(&request->context, user_id, &user);
     if (outcome == OK) {
-        serialise_user(&request->response.body, user, caller_sees_private(request, user_id));
+        outcome = flow_user(request, user, caller_sees_private(request, user_id));
     }
     return outcome;
 }
@@ -261,28 +352,35 @@ enum outcome handle_status_get(struct request *request)
 enum outcome handle_status_update(struct request *request)
 {
     const struct input *input = request->input;
-    struct user_status status = {
+    struct status_change status = {
         .emoji = input[INPUT_status_status_emoji].text,
         .message = input[INPUT_status_status_message].text,
         .has_expiry = input[INPUT_status_status_expires_at].present,
         .expires_at = input[INPUT_status_status_expires_at].integer,
     };
-    enum outcome outcome = user_store_set_status(&request->context, request->identity.user_id, &status);
-    return outcome == OK ? answer_user(request, request->identity.user_id) : outcome;
+    const struct value *user;
+    enum outcome outcome = profile_store_set_status(&request->context, request->identity.user_id, &status, &user);
+    return outcome == OK ? flow_user(request, user, true) : outcome;
 }
 
 enum outcome handle_info_get(struct request *request)
 {
-    return answer_stored_json(request, USER_info);
+    struct text stored;
+    enum outcome outcome = document_store_get(&request->context, request->identity.user_id, USER_info, &stored);
+    if (outcome == OK) {
+        serialise_document(&request->response.json, "user", "info", request->identity.user_id, stored);
+    }
+    return outcome;
 }
 
 enum outcome handle_info_update(struct request *request)
 {
+    struct json_members members = request_sent_members(request);
     struct text whole;
     enum outcome outcome =
-        user_store_merge_json(&request->context, request->identity.user_id, USER_info, request->json, &whole);
+        document_store_merge(&request->context, request->identity.user_id, USER_info, &members, &whole);
     if (outcome == OK) {
-        buffer_add_text(&request->response.body, whole);
+        json_add_raw(&request->response.json, whole);
     }
     return outcome;
 }
@@ -297,7 +395,8 @@ static enum outcome resolve_shared(struct request *request, struct text *user_id
         return OK;
     }
     struct text chat_id = {user_id->data + sizeof prefix - 1, user_id->length - (sizeof prefix - 1)};
-    return user_store_chat_owner(&request->context, chat_id, request->identity.user_id, identity_is_admin(&request->identity), user_id);
+    return user_store_chat_owner(&request->context, chat_id, request->identity.user_id,
+                                 identity_is_admin(&request->identity), user_id);
 }
 
 enum outcome handle_user_get(struct request *request)
@@ -308,29 +407,21 @@ enum outcome handle_user_get(struct request *request)
     struct result groups;
     enum outcome outcome = resolve_shared(request, &user_id);
     if (outcome == OK) {
-        outcome = user_store_get(context, user_id, &user);
+        outcome = user_store_get_with_groups(context, user_id, &user, &groups);
     }
+    struct json_writer *json = &request->response.json;
     if (outcome == OK) {
-        outcome = group_store_names_of_user(context, user_id, &groups);
+        json_begin_object(json);
+        outcome = flow_members(request, user, caller_sees_private(request, user_id));
     }
     if (outcome != OK) {
         return outcome;
     }
-    struct buffer *body = &request->response.body;
-    buffer_add_byte(body, '{');
-    serialise_user_members(body, user, caller_sees_private(request, user_id));
-    serialise_key(body, "groups", false);
-    for (size_t i = 0; i < groups.row_count; i++) {
-        const struct value *group = result_row(&groups, i);
-        buffer_add_string(body, i > 0 ? ",{" : "[{");
-        serialise_text_member(body, "id", group[0].text, true);
-        serialise_text_member(body, "name", group[1].text, false);
-        buffer_add_byte(body, '}');
-    }
-    buffer_add_string(body, groups.row_count > 0 ? "]" : "[]");
-    bool active = user[USER_last_active_at].integer >= context->now_seconds - USER_ACTIVE_SECONDS;
-    serialise_key(body, "is_active", false);
-    buffer_add_string(body, active ? "true}" : "false}");
+    json_name(json, "groups");
+    serialise_group_names(json, &groups);
+    json_member_boolean(json, "is_active",
+                        user[USER_last_active_at].integer >= context->now_seconds - USER_ACTIVE_SECONDS);
+    json_end_object(json);
     return OK;
 }
 
@@ -339,8 +430,10 @@ enum outcome handle_user_active(struct request *request)
     int64_t last_active_at;
     enum outcome outcome = user_store_last_active(&request->context, request->parameters[0], &last_active_at);
     if (outcome == OK) {
-        bool active = last_active_at >= request->context.now_seconds - USER_ACTIVE_SECONDS;
-        buffer_add_string(&request->response.body, active ? "{\"active\":true}" : "{\"active\":false}");
+        struct json_writer *json = &request->response.json;
+        json_begin_object(json);
+        json_member_boolean(json, "active", last_active_at >= request->context.now_seconds - USER_ACTIVE_SECONDS);
+        json_end_object(json);
     }
     return outcome;
 }
@@ -355,16 +448,15 @@ enum outcome handle_user_oauth_sessions(struct request *request)
     if (sessions.row_count == 0) {
         return problem_set(&request->context, ERROR_USER_NOT_FOUND);
     }
-    struct buffer *body = &request->response.body;
+    json_begin_array(&request->response.json);
     for (size_t i = 0; i < sessions.row_count; i++) {
-        buffer_add_byte(body, i > 0 ? ',' : '[');
-        serialise_oauth_session(body, result_row(&sessions, i));
+        serialise_oauth_session(&request->response.json, result_row(&sessions, i));
     }
-    buffer_add_byte(body, ']');
+    json_end_array(&request->response.json);
     return OK;
 }
 
-/* The primary administrator is changed by themselves alone, and stays administrator. */
+/* roster-api(7), Primary administrator. */
 static enum outcome guard_primary(struct request *request, struct text user_id, struct text role)
 {
     struct context *context = &request->context;
@@ -374,10 +466,12 @@ static enum outcome guard_primary(struct request *request, struct text user_id, 
         return outcome;
     }
     if (!text_equal(request->identity.user_id, user_id)) {
-        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, "The primary administrator is changed by themselves alone.");
+        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0,
+                                  "Only the primary administrator can change this account.");
     }
     return text_is(role, "admin") ? OK
-                                  : problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, "The primary administrator stays administrator.");
+                                  : problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0,
+                                                       "The primary administrator must stay an administrator.");
 }
 
 enum outcome handle_user_update(struct request *request)
@@ -390,44 +484,95 @@ enum outcome handle_user_update(struct request *request)
     if (outcome == OK) {
         outcome = guard_primary(request, user_id, input[INPUT_user_update_role].text);
     }
+    struct text password = input[INPUT_user_update_password].text;
+    if (outcome == OK && password.length > 0 && request->identity.is_api_key) {
+        outcome = problem_set_detail(
+            context, ERROR_SESSION_REQUIRED, 0,
+            "An API key can't change a password: omit `password`, or sign in and use the session's token.");
+    }
     if (outcome != OK) {
         return outcome;
     }
-    struct user_change change = {
+    struct account_change change = {
+        .user_id = user_id,
         .role = input[INPUT_user_update_role].text,
         .name = input[INPUT_user_update_name].text,
-        .kept_jti = text_equal(user_id, request->identity.user_id) ? request->identity.jti : (struct text){NULL, 0},
-        .kept_expires_at = request->identity.expires_at,
+        .kept = {text_equal(user_id, request->identity.user_id) ? request->identity.jti : TEXT_NULL,
+                 request->identity.expires_at},
     };
-    outcome = account_take_email(context, input[INPUT_user_update_email].text, user_id, old[USER_email].text, &change.email);
+    outcome = account_store_take_email(context, input[INPUT_user_update_email].text, user_id, old[USER_email].text,
+                                       &change.email);
     if (outcome == OK) {
-        outcome = account_take_picture(context, input[INPUT_user_update_profile_image_url].text, old[USER_profile_image_url].text,
-                                       &change.picture, &change.new_picture);
+        outcome = picture_address_take(request, input[INPUT_user_update_profile_image_url].text, user_id,
+                                       old[USER_profile_image_url].text, &change.picture, &change.new_picture);
     }
-    struct text password = input[INPUT_user_update_password].text;
     if (outcome == OK && password.length > 0) {
-        outcome = account_take_password(context, password, change.email, change.name, &change.password_hash);
+        outcome = password_check_rules(context, password, change.email, change.name);
+        if (outcome == OK && admission_ends_here(request, &outcome)) {
+            return outcome;
+        }
+        outcome = outcome == OK ? password_hash(context, password, &change.password_hash) : outcome;
     }
     if (outcome == OK) {
-        outcome = user_store_change(context, user_id, &change);
+        outcome = account_store_change(context, &change);
     }
     return outcome == OK ? answer_user(request, user_id) : outcome;
+}
+
+/* PROBLEM where the account is the primary administrator's, or the caller's own. */
+static enum outcome guard_account(struct request *request, struct text user_id, const char *of_primary,
+                                  const char *of_oneself)
+{
+    struct context *context = &request->context;
+    struct text primary;
+    enum outcome outcome = user_store_primary(context, &primary);
+    if (outcome == OK && text_equal(primary, user_id)) {
+        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, of_primary);
+    }
+    if (outcome == OK && text_equal(request->identity.user_id, user_id)) {
+        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, of_oneself);
+    }
+    return outcome;
+}
+
+/* Disables or enables an account. `done` is for the log. */
+static enum outcome set_active(struct request *request, enum outcome (*set)(struct context *, struct text),
+                               const char *of_primary, const char *of_oneself, const char *done)
+{
+    struct context *context = &request->context;
+    struct text user_id = request->parameters[0];
+    enum outcome outcome = guard_account(request, user_id, of_primary, of_oneself);
+    if (outcome == OK) {
+        outcome = set(context, user_id);
+    }
+    if (outcome == OK) {
+        log_notice(context, "account %.*s was %s by %.*s", (int)user_id.length, user_id.data, done,
+                   (int)request->identity.user_id.length, request->identity.user_id.data);
+    }
+    return outcome == OK ? answer_true(request) : outcome;
+}
+
+enum outcome handle_user_disable(struct request *request)
+{
+    return set_active(request, account_store_disable, "The primary administrator can't be disabled.",
+                      "You can't disable your own account; another administrator can.", "disabled");
+}
+
+enum outcome handle_user_enable(struct request *request)
+{
+    return set_active(request, account_store_enable,
+                      "The primary administrator can't be enabled here; after an import, use `rosterctl user enable'.",
+                      "You can't enable your own account; another administrator can.", "enabled");
 }
 
 enum outcome handle_user_delete(struct request *request)
 {
     struct context *context = &request->context;
     struct text user_id = request->parameters[0];
-    struct text primary;
-    enum outcome outcome = user_store_primary(context, &primary);
-    if (outcome == OK && text_equal(primary, user_id)) {
-        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, "The primary administrator can't be deleted.");
-    }
-    if (outcome == OK && text_equal(request->identity.user_id, user_id)) {
-        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, "Nobody deletes themselves; another administrator can.");
-    }
+    enum outcome outcome = guard_account(request, user_id, "The primary administrator can't be deleted.",
+                                         "You can't delete your own account; another administrator can.");
     if (outcome == OK) {
-        outcome = user_store_delete(context, user_id);
+        outcome = account_store_delete(context, user_id);
     }
     if (outcome == FAULT && context->problem.code == ERROR_INTERNAL_ERROR) {
         return problem_set_fault(context, ERROR_DELETE_USER_ERROR);

@@ -1,4 +1,4 @@
-/* identity.h: who is calling (api.md, 'Who is calling'): each step a function, in order. */
+/* identity.h: finds out who is calling, by the steps of roster-api(7), AUTHENTICATION, in this order. */
 #ifndef ROSTER_AUTH_IDENTITY_H
 #define ROSTER_AUTH_IDENTITY_H
 
@@ -7,44 +7,62 @@
 
 #include "base/context.h"
 
-/* What a request brings to prove who it comes from; each null where absent. */
+/* The credentials of a request; each null where absent. */
 struct credentials {
-    struct text authorization;   /* the header field, whole */
-    struct text api_key;         /* x-api-key */
-    struct text cookie;          /* the value of the cookie `token` */
-    struct text trusted_email;   /* of the trusted header, only where it came from a trusted proxy */
+    struct text authorization; /* the whole header field */
+    struct text api_key;       /* x-api-key */
+    struct text cookie;        /* the value of the cookie `token` */
+    struct text trusted_email; /* of the trusted header, only where a trusted proxy sent it */
     bool authorization_repeated;
-    struct text path;            /* bare, decoded: for keys that may call some paths only */
+    struct text path; /* bare, decoded: for API keys that may call some paths only */
 };
 
 struct identity {
-    struct text user_id;         /* data NULL: nobody */
+    struct text user_id; /* data NULL: unknown caller */
     struct text email;
     struct text name;
     struct text role;
     int64_t last_active_at;
     bool is_api_key;
-    struct text token;           /* as it came */
-    struct text jti;             /* null: none */
-    int64_t expires_at;          /* -1: never */
-    struct text session_jti;     /* the same as jti where the session has a row of its own, else null */
+    struct text token;       /* as it was received */
+    bool by_cookie;          /* the token was in the cookie, which browsers send by themselves */
+    struct text jti;         /* null: the token has no jti */
+    int64_t expires_at;      /* -1: never */
+    struct text session_jti; /* equal to jti where the session has a row of its own, else null */
     int64_t session_last_seen_at;
-    struct text key_id;          /* of the API key */
+    struct text key_id; /* of the API key */
     int64_t key_last_used_at;
-    bool drop_cookies;           /* the 401 deletes the cookies that were sent (step 6) */
+    bool drop_cookies; /* the 401 deletes cookies: roster-api(7), Deleted cookies */
 };
 
-/* Steps 1 to 5: finds the token, verifies it and reads the user's row. OK, or PROBLEM with the 401 or 403 that api.md says, or FAULT. */
-enum outcome identity_authenticate(struct context *context, const struct credentials *credentials, struct identity *identity_r);
+/* Finds the token, verifies it, and reads the user's row: all steps up to the cross-site check.
+ * OK, or PROBLEM with the 401 or 403 of the step that fails.
+ * FAULT where MariaDB is away, or Redis and redis_required is on. */
+enum outcome identity_authenticate(struct context *context, const struct credentials *credentials,
+                                   struct identity *identity_r);
 
-/* The token that a request carries, wherever it came from, unverified; null text where there is none. For signing out. PROBLEM where the header is malformed. */
-enum outcome identity_find_token(struct context *context, const struct credentials *credentials, struct text *token_r);
+/* Finds the token of a request, without verifying it: roster-api(7), Finding the token. For signing out.
+ * *token_r: null text where the request has no token.
+ * *by_cookie_r: the token was in the cookie.
+ * PROBLEM where the header field is malformed. */
+enum outcome identity_find_token(struct context *context, const struct credentials *credentials, struct text *token_r,
+                                 bool *by_cookie_r);
 
-/* Step 7. `verified`: user or admin; `admin`: admin. */
-static inline bool identity_is_admin(const struct identity *identity) { return text_is(identity->role, "admin"); }
+/* Brings a path of a key's list into the form that is compared with requests: roster-api(7), API keys.
+ * True where it allows every path. */
+bool identity_bare_path(struct text typed, struct text *bare_r);
+
+/* Whether users sign in with passwords: else nobody could change one that must be changed. */
+bool identity_has_passwords(const struct config *config);
+
+/* roster-api(7), Roles: `verified` is user or admin. */
+static inline bool identity_is_admin(const struct identity *identity)
+{
+    return text_is(identity->role, "admin");
+}
 bool identity_is_verified(const struct identity *identity);
 
-/* Step 8, after the answer: last_active_at of the user, last_used_at of the key, last_seen_at of the session, each at most once per last_active_interval. */
+/* Stores the time of the request: roster-api(7), Last activity. Called after the response is sent. */
 void identity_touch(struct context *context, const struct identity *identity);
 
 #endif

@@ -1,17 +1,21 @@
-/* password.c: hashing and judging passwords.
+/* password.c: hashes, verifies and checks passwords.
  *
- * An attacker must not learn from the time of an answer whether an account exists. Behind one question hides work of
- * three kinds: a scrypt hash of the configured cost; no hash at all; and a hash of another cost, which is scrypt
- * from before a change of the configuration, or bcrypt of an imported account. So each takes the time of the longest
- * that is to be expected: of a scrypt hash of the configured cost, or of a bcrypt hash of the cost that accounts may
- * still have (password_expect_bcrypt). Which of the two is longer depends on the machine: with the default
- * parameters and bcrypt's cost 12 each has been seen to be. Where there is no hash, one is computed for nothing;
- * where the work is over too early, hashing goes on for nothing until the thread has used as much processor time as
- * the longest takes in this process, which is known as a moving average. Processor time and not wall time, so that
- * the rest behaves as the work does when other processes want the core.
+ * The response time must not reveal whether an account exists. A verification may have to compute a scrypt hash of the
+ * configured cost, no hash (unknown account), or a hash of another cost: scrypt from before a change of the
+ * configuration, or bcrypt, Argon2 or one of crypt(3) of an imported account. So each verification takes the time of
+ * the longest hash that is expected:
+ * - scrypt of the configured cost
+ * - bcrypt or Argon2 of the highest cost that accounts have (password_expect_bcrypt, password_expect_argon2)
+ * - crypt(3) of the highest cost that this process has met; by default these cost far less than scrypt
+ * - scrypt from before the cost was lowered (password_expect_scrypt), up to four times the configured cost
+ * Which of them takes longest depends on the machine.
  *
- * Not hidden: a bcrypt hash of a greater cost than the expected, until its account's first sign-in replaces it; and
- * that this sign-in computes a second hash, but then whoever signs in knows the password. */
+ * Without a stored hash, a dummy hash is computed. A verification that ends early goes on hashing dummy data until the
+ * thread has used the processor time of the longest hash, which is a moving average in this process. Processor time and
+ * not wall time, so that a busy machine delays this work as much as a real hash.
+ *
+ * Not hidden: a hash of a higher cost than expected, until password_verify has met one; and that a successful sign-in
+ * with an outdated hash computes a second one (that client knows the password). */
 #include "auth/password.h"
 
 #include <errno.h>
@@ -22,14 +26,18 @@
 #include <crypt.h>
 #include <libscrypt.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include "auth/common_passwords.h"
-#include "auth/token.h"
+#include "auth/password_argon2.h"
+#include "auth/password_crypt.h"
+#include "base/base64.h"
+#include "base/hex.h"
 #include "base/log.h"
+#include "base/problem.h"
+#include "base/random.h"
 #include "config/config.h"
 
 enum {
@@ -37,44 +45,52 @@ enum {
     HASH_ENCODED_LENGTH = (HASH_LENGTH + 2) / 3 * 4,
     SALT_LENGTH = SCRYPT_SALT_LEN,
     SALT_ENCODED_LENGTH = (SALT_LENGTH + 2) / 3 * 4,
-    SALT_ENCODED_LENGTH_MOST = 128,
-    SCRYPT_FACTOR_MOST = 4,
+    SALT_ENCODED_LENGTH_MAX = 128,
+    /* the longest time may be that of hashes up to so many times the configured cost */
+    SCRYPT_HIDDEN_FACTOR = 4,
+    SCRYPT_WORK_MAX = 16777216, /* N * r * p of a stored hash: a few seconds */
     BCRYPT_LENGTH = 60,
-    BCRYPT_COST_LEAST = 4,
-    BCRYPT_COST_MOST = 15,
+    BCRYPT_COST_MIN = 4,
+    BCRYPT_COST_MAX = 15,
     BCRYPT_COST_USUAL = 12,
-    BCRYPT_PASSWORD_MOST = 72,
+    BCRYPT_PASSWORD_MAX = 72,
     PASSWORD_LENGTH_EVER = 4096, /* the upper limit of password_length_most */
-    PATTERN_MATCHES_MOST = 1000000,
-    PATTERN_HEAP_KIBIBYTES_MOST = 4096
+    PATTERN_MATCHES_MAX = 1000000,
+    PATTERN_HEAP_KIBIBYTES_MAX = 4096
 };
 
-struct scrypt_cost {
-    uint64_t n;
-    uint32_t r, p;
-};
+enum kind { KIND_NONE, KIND_SCRYPT, KIND_BCRYPT, KIND_ARGON2, KIND_CRYPT };
 
-enum kind { KIND_NONE, KIND_SCRYPT, KIND_BCRYPT };
-
-/* A stored hash, taken apart. */
+/* A parsed stored hash. */
 struct stored {
     enum kind kind;
     unsigned bcrypt_cost;
+    struct argon2_hash argon2;
+    uint64_t crypt_cost;
     struct scrypt_cost cost; /* of scrypt */
-    unsigned char salt[SALT_ENCODED_LENGTH_MOST];
+    unsigned char salt[SALT_ENCODED_LENGTH_MAX];
     size_t salt_length;
     const char *encoded_hash; /* scrypt: HASH_ENCODED_LENGTH characters */
 };
 
-static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 void password_wipe(struct text text)
 {
-    if (text.data != NULL)
+    if (text.data != NULL) {
         explicit_bzero((char *)text.data, text.length);
+    }
 }
 
 /* Computing, and the time it takes. */
+
+static uint64_t work_of(struct scrypt_cost cost)
+{
+    return cost.n * cost.r * cost.p;
+}
+
+int64_t password_cost_memory(struct scrypt_cost cost)
+{
+    return (int64_t)(128 * cost.n * cost.r);
+}
 
 static struct scrypt_cost configured_cost(const struct config *config)
 {
@@ -94,7 +110,7 @@ static int64_t processor_nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* What hashes take in this process; 0: not known yet. */
+/* The processor time of hashes in this process; 0: not known yet. */
 static struct {
     struct scrypt_cost cost; /* the configured one */
     int64_t nanoseconds;
@@ -105,11 +121,58 @@ static struct {
     int64_t nanoseconds;
 } bcrypt_time;
 
+/* The most expensive Argon2 hash that is expected; memory_kibibytes 0: no Argon2 hash is expected. */
+static struct {
+    struct argon2_hash parameters;
+    int64_t nanoseconds;
+} argon2_time;
+
+/* The most expensive hash of crypt(3) that was met; cost 0: none was. */
+static struct {
+    uint64_t cost;
+    int64_t nanoseconds;
+} crypt_time;
+
+/* The most expensive scrypt hash of the accounts, where it takes longer than the configured cost; n 0: no such hash. */
+static struct {
+    struct scrypt_cost cost;
+    int64_t nanoseconds;
+} old_scrypt_time;
+
 static unsigned bcrypt_cost_expected = BCRYPT_COST_USUAL;
+
+void password_expect_scrypt(const struct config *config, struct scrypt_cost cost)
+{
+    const uint64_t configured = work_of(configured_cost(config));
+    const uint64_t known = work_of(old_scrypt_time.cost);
+    if (work_of(cost) > configured && work_of(cost) <= SCRYPT_HIDDEN_FACTOR * configured && work_of(cost) > known &&
+        password_cost_is_allowed(config, cost)) {
+        old_scrypt_time.cost = cost;
+        old_scrypt_time.nanoseconds = 0;
+    }
+}
 
 void password_expect_bcrypt(unsigned cost)
 {
-    bcrypt_cost_expected = cost <= BCRYPT_COST_MOST ? cost : BCRYPT_COST_MOST;
+    bcrypt_cost_expected = cost <= BCRYPT_COST_MAX ? cost : BCRYPT_COST_MAX;
+}
+
+static void expect_argon2(const struct argon2_hash *hash)
+{
+    if (argon2_cost(hash) > argon2_cost(&argon2_time.parameters)) {
+        argon2_time.parameters = *hash;
+        argon2_time.nanoseconds = 0;
+    }
+}
+
+void password_expect_argon2(struct text hash)
+{
+    struct argon2_hash parsed;
+    if (hash.data == NULL) {
+        argon2_time.parameters = (struct argon2_hash){.memory_kibibytes = 0};
+    } else if (argon2_is_available() && argon2_parse(hash, &parsed) == NULL) {
+        expect_argon2(&parsed);
+    }
 }
 
 static void add_to_average(int64_t *average, int64_t nanoseconds)
@@ -129,91 +192,134 @@ static bool compute_scrypt(struct context *context, struct text password, const 
         return false;
     }
     if (same_cost(cost, configured_cost(context->config))) {
-        if (!same_cost(cost, scrypt_time.cost))
+        if (!same_cost(cost, scrypt_time.cost)) {
             scrypt_time.nanoseconds = 0;
+        }
         scrypt_time.cost = cost;
         add_to_average(&scrypt_time.nanoseconds, processor_nanoseconds() - started);
+    } else if (same_cost(cost, old_scrypt_time.cost)) {
+        add_to_average(&old_scrypt_time.nanoseconds, processor_nanoseconds() - started);
     }
     return true;
 }
 
-/* `setting` is a hash, or one without its last 31 characters. libxcrypt would ignore what is beyond 72 bytes as
- * well; the copy is cut because it has to be NUL-terminated anyway. False where it fails, else BCRYPT_LENGTH
- * characters. */
+/* `setting` is a hash, or one without its last 31 characters. The password is cut at 72 bytes, as libxcrypt does, in
+ * the NUL-terminated copy. True with BCRYPT_LENGTH characters; false where it fails. */
 static bool compute_bcrypt(struct context *context, struct text password, const char *setting,
                            char hash_r[BCRYPT_LENGTH])
 {
     unsigned cost = (unsigned)((setting[4] - '0') * 10 + setting[5] - '0');
-    char key[BCRYPT_PASSWORD_MOST + 1] = {0};
-    memcpy(key, password.data, password.length < BCRYPT_PASSWORD_MOST ? password.length : BCRYPT_PASSWORD_MOST);
+    char key[BCRYPT_PASSWORD_MAX + 1] = {0};
+    memcpy(key, password.data, password.length < BCRYPT_PASSWORD_MAX ? password.length : BCRYPT_PASSWORD_MAX);
 
     struct crypt_data *data = arena_zero(context->arena, 1, sizeof *data);
     int64_t started = processor_nanoseconds();
-    /* Not crypt_r: it answers a failure with a string, and AddressSanitizer brings its own, so that a sanitized
-     * build is not even linked with libcrypt. */
+    /* Not crypt_r: it returns a string on failure, and AddressSanitizer replaces it, so that a sanitized build would
+     * not be linked with libcrypt. */
     const char *hash = crypt_rn(key, setting, data, (int)sizeof *data);
     bool computed = hash != NULL && strlen(hash) == BCRYPT_LENGTH;
     if (computed) {
         memcpy(hash_r, hash, BCRYPT_LENGTH);
-        if (cost == bcrypt_time.cost)
+        if (cost == bcrypt_time.cost) {
             add_to_average(&bcrypt_time.nanoseconds, processor_nanoseconds() - started);
+        }
     }
     explicit_bzero(data, sizeof *data);
     explicit_bzero(key, sizeof key);
     return computed;
 }
 
-/* As compute_scrypt with the configured cost, for nothing. */
-static void compute_nothing(struct context *context, struct text password)
+/* False where it fails. */
+static bool compute_argon2(struct context *context, struct text password, const struct argon2_hash *hash,
+                           bool *matches_r)
+{
+    int64_t started = processor_nanoseconds();
+    bool computed = argon2_compare(context, password, hash, matches_r);
+    if (computed && argon2_cost(hash) == argon2_cost(&argon2_time.parameters)) {
+        add_to_average(&argon2_time.nanoseconds, processor_nanoseconds() - started);
+    }
+    return computed;
+}
+
+/* False where it fails. A NUL ends the password. */
+static bool compute_crypt(struct context *context, struct text password, struct text hash, uint64_t cost,
+                          bool *matches_r)
+{
+    int64_t started = processor_nanoseconds();
+    bool computed = crypt_compare(context, password, hash, matches_r);
+    if (cost > crypt_time.cost) {
+        crypt_time.cost = cost;
+        crypt_time.nanoseconds = 0;
+    }
+    if (computed && cost == crypt_time.cost) {
+        add_to_average(&crypt_time.nanoseconds, processor_nanoseconds() - started);
+    }
+    return computed;
+}
+
+/* Computes a dummy hash; the result is as that of compute_scrypt. */
+static bool compute_nothing(struct context *context, struct text password, struct scrypt_cost cost)
 {
     static const unsigned char salt[SALT_LENGTH] = {0};
     unsigned char hash[HASH_LENGTH];
-    compute_scrypt(context, password, salt, sizeof salt, configured_cost(context->config), hash);
+    bool computed = compute_scrypt(context, password, salt, sizeof salt, cost, hash);
     explicit_bzero(hash, sizeof hash);
+    return computed;
 }
 
-/* Hashes in pieces of a fraction of a millisecond until the thread has used this much processor time. */
+/* Hashes in steps of less than a millisecond until the thread has used this much processor time. */
 static void compute_until(int64_t nanoseconds)
 {
     static const unsigned char nothing[SALT_LENGTH] = {0};
     unsigned char hash[HASH_LENGTH];
-    while (processor_nanoseconds() < nanoseconds)
+    while (processor_nanoseconds() < nanoseconds) {
         (void)libscrypt_scrypt(nothing, sizeof nothing, nothing, sizeof nothing, 64, 8, 1, hash, sizeof hash);
+    }
 }
 
-/* Once per process, the two times are measured, before anything is known of the account. */
+/* Measures the times, once per process, before the account is known. */
 static void measure_once(struct context *context, struct text password)
 {
-    if (scrypt_time.nanoseconds == 0 || !same_cost(scrypt_time.cost, configured_cost(context->config)))
-        compute_nothing(context, password);
-    if (bcrypt_cost_expected >= BCRYPT_COST_LEAST && bcrypt_time.cost != bcrypt_cost_expected) {
+    if (scrypt_time.nanoseconds == 0 || !same_cost(scrypt_time.cost, configured_cost(context->config))) {
+        compute_nothing(context, password, configured_cost(context->config));
+    }
+    if (old_scrypt_time.cost.n != 0 && old_scrypt_time.nanoseconds == 0) {
+        compute_nothing(context, password, old_scrypt_time.cost);
+    }
+    if (bcrypt_cost_expected >= BCRYPT_COST_MIN && bcrypt_time.cost != bcrypt_cost_expected) {
         char setting[sizeof "$2b$00$CCCCCCCCCCCCCCCCCCCCC."];
-        char hash[BCRYPT_LENGTH];
         snprintf(setting, sizeof setting, "$2b$%02u$CCCCCCCCCCCCCCCCCCCCC.", bcrypt_cost_expected % 100);
         bcrypt_time.cost = bcrypt_cost_expected;
         bcrypt_time.nanoseconds = 0;
+        char hash[BCRYPT_LENGTH];
         compute_bcrypt(context, password, setting, hash);
         explicit_bzero(hash, sizeof hash);
+    }
+    if (argon2_time.parameters.memory_kibibytes > 0 && argon2_time.nanoseconds == 0) {
+        bool ignored;
+        compute_argon2(context, password, &argon2_time.parameters, &ignored);
     }
 }
 
 enum outcome password_hash(struct context *context, struct text password, struct text *hash_r)
 {
     struct scrypt_cost cost = configured_cost(context->config);
-    unsigned char salt[SALT_LENGTH];
-    unsigned char hash[HASH_LENGTH];
-    char encoded_salt[SALT_ENCODED_LENGTH + 1];
-    char encoded_hash[HASH_ENCODED_LENGTH + 1];
     char *stored = arena_alloc(context->arena, SCRYPT_MCF_LEN);
 
-    if (password.data == NULL || memchr(password.data, '\0', password.length) != NULL)
+    if (password.data == NULL || memchr(password.data, '\0', password.length) != NULL) {
         return problem_set(context, ERROR_INVALID_PASSWORD);
+    }
 
-    token_random_bytes(salt, sizeof salt);
-    if (!compute_scrypt(context, password, salt, sizeof salt, cost, hash))
-        return problem_set_fault(context, ERROR_UNAVAILABLE);
-    EVP_EncodeBlock((unsigned char *)encoded_salt, salt, sizeof salt);
-    EVP_EncodeBlock((unsigned char *)encoded_hash, hash, sizeof hash);
+    unsigned char salt[SALT_LENGTH];
+    random_bytes(salt, sizeof salt);
+    unsigned char hash[HASH_LENGTH];
+    if (!compute_scrypt(context, password, salt, sizeof salt, cost, hash)) {
+        return problem_set_unavailable(context);
+    }
+    char encoded_salt[SALT_ENCODED_LENGTH + 1];
+    base64_encode(BASE64_PADDED, salt, sizeof salt, encoded_salt);
+    char encoded_hash[HASH_ENCODED_LENGTH + 1];
+    base64_encode(BASE64_PADDED, hash, sizeof hash, encoded_hash);
     explicit_bzero(hash, sizeof hash);
     invariant((cost.n & (cost.n - 1)) == 0); /* libscrypt_mcf would write the next lower power of two */
     invariant(libscrypt_mcf((uint32_t)cost.n, cost.r, cost.p, encoded_salt, encoded_hash, stored) == 1);
@@ -223,103 +329,134 @@ enum outcome password_hash(struct context *context, struct text password, struct
 
 /* Stored hashes. */
 
-static int hexadecimal_pair(const char *digits)
-{
-    int value = 0;
-    for (int i = 0; i < 2; i++) {
-        char digit = digits[i];
-        if (digit >= '0' && digit <= '9')
-            value = value * 16 + (digit - '0');
-        else if (digit >= 'a' && digit <= 'f')
-            value = value * 16 + (digit - 'a' + 10);
-        else
-            return -1;
-    }
-    return value;
-}
-
-/* Whether `text` is base64 with padding, no longer than SALT_ENCODED_LENGTH_MOST. */
+/* Whether `text` is base64 with padding, no longer than SALT_ENCODED_LENGTH_MAX. */
 static bool decode_salt(struct text text, struct stored *stored)
 {
-    size_t padding = 0;
-    if (text.length == 0 || text.length % 4 != 0 || text.length > SALT_ENCODED_LENGTH_MOST)
+    return text.length > 0 && text.length <= SALT_ENCODED_LENGTH_MAX &&
+           base64_decode_into(BASE64_PADDED, text, stored->salt, sizeof stored->salt, &stored->salt_length);
+}
+
+bool password_read_cost(struct text digits, struct scrypt_cost *cost_r)
+{
+    unsigned char cost[3]; /* the exponent of N, r and p */
+    if (!hex_decode(digits, cost, sizeof cost) || cost[0] < 1 || cost[0] > 31 || cost[1] < 1 || cost[2] < 1) {
         return false;
-    while (padding < 2 && text.data[text.length - 1 - padding] == '=')
-        padding++;
-    for (size_t i = 0; i < text.length - padding; i++)
-        if (text.data[i] == '\0' || strchr(base64_alphabet, text.data[i]) == NULL)
-            return false;
-    int length = EVP_DecodeBlock(stored->salt, (const unsigned char *)text.data, (int)text.length);
-    if (length < 0)
-        return false;
-    stored->salt_length = (size_t)length - padding;
+    }
+    *cost_r = (struct scrypt_cost){UINT64_C(1) << cost[0], cost[1], cost[2]};
     return true;
 }
 
-/* `$s1$NNrrpp$salt$hash`: NN is the exponent of N, all three are hexadecimal, salt and hash base64. */
+/* The configured cost is allowed, and each that may have been configured before; but an imported hash must not take
+ * gigabytes or minutes. */
+bool password_cost_is_allowed(const struct config *config, struct scrypt_cost cost)
+{
+    const struct scrypt_cost configured = configured_cost(config);
+    const int64_t memory = password_cost_memory(cost);
+    const bool fits = memory <= config->password_hash_memory_limit || memory <= password_cost_memory(configured);
+    return fits && (work_of(cost) <= SCRYPT_WORK_MAX || work_of(cost) <= work_of(configured));
+}
+
+/* Parses `$s1$NNrrpp$salt$hash`: NN is the exponent of N; NN, rr and pp are hexadecimal, salt and hash base64. */
 static bool parse_scrypt(const struct config *config, struct text hash, struct stored *stored)
 {
     enum { COSTS_AT = 4, SALT_AT = COSTS_AT + 7 };
-    if (hash.length < SALT_AT + 1 + HASH_ENCODED_LENGTH || hash.data[SALT_AT - 1] != '$')
+    if (hash.length < SALT_AT + 1 + HASH_ENCODED_LENGTH || hash.data[SALT_AT - 1] != '$') {
         return false;
+    }
 
-    int n = hexadecimal_pair(hash.data + COSTS_AT);
-    int r = hexadecimal_pair(hash.data + COSTS_AT + 2);
-    int p = hexadecimal_pair(hash.data + COSTS_AT + 4);
-    if (n < 1 || n > 31 || r < 1 || p < 1)
+    if (!password_read_cost((struct text){hash.data + COSTS_AT, 6}, &stored->cost)) {
         return false;
-    stored->cost = (struct scrypt_cost){UINT64_C(1) << n, (uint32_t)r, (uint32_t)p};
-    struct scrypt_cost limit = configured_cost(config);
-    if (stored->cost.n * stored->cost.r * stored->cost.p > SCRYPT_FACTOR_MOST * limit.n * limit.r * limit.p)
+    }
+    if (!password_cost_is_allowed(config, stored->cost)) {
         return false;
+    }
 
     size_t salt_length = hash.length - HASH_ENCODED_LENGTH - 1 - SALT_AT;
     stored->encoded_hash = hash.data + hash.length - HASH_ENCODED_LENGTH;
     return stored->encoded_hash[-1] == '$' && decode_salt((struct text){hash.data + SALT_AT, salt_length}, stored);
 }
 
-/* `$2b$NN$`, 22 characters of salt, 31 of hash. */
+/* Parses `$2b$NN$`, 22 characters of salt, 31 of hash. */
 static bool parse_bcrypt(struct text hash, struct stored *stored)
 {
-    if (hash.length != BCRYPT_LENGTH || hash.data[6] != '$')
+    if (hash.length != BCRYPT_LENGTH || hash.data[6] != '$') {
         return false;
-    for (size_t i = 7; i < hash.length; i++)
-        if (hash.data[i] != '.' &&
-            (hash.data[i] == '\0' || hash.data[i] == '+' || strchr(base64_alphabet, hash.data[i]) == NULL))
+    }
+    for (size_t i = 7; i < hash.length; i++) {
+        if (hash.data[i] != '.' && (hash.data[i] == '+' || !base64_has(BASE64_PADDED, hash.data[i]))) {
             return false;
+        }
+    }
 
     int tens = hash.data[4] - '0';
     int ones = hash.data[5] - '0';
-    if (tens < 0 || tens > 9 || ones < 0 || ones > 9)
+    if (tens < 0 || tens > 9 || ones < 0 || ones > 9) {
         return false;
+    }
     stored->bcrypt_cost = (unsigned)(tens * 10 + ones);
-    return stored->bcrypt_cost >= BCRYPT_COST_LEAST && stored->bcrypt_cost <= BCRYPT_COST_MOST;
+    return stored->bcrypt_cost >= BCRYPT_COST_MIN && stored->bcrypt_cost <= BCRYPT_COST_MAX;
 }
 
-static void parse_hash(struct context *context, struct text hash, struct stored *stored_r)
+/* Parses a stored hash. Returns NULL where it can be verified; else the reason (static). */
+static const char *take_apart(struct context *context, struct text hash, struct stored *stored_r)
 {
     *stored_r = (struct stored){.kind = KIND_NONE};
     if (text_starts_with(hash, "$s1$")) {
-        if (parse_scrypt(context->config, hash, stored_r))
-            stored_r->kind = KIND_SCRYPT;
+        if (!parse_scrypt(context->config, hash, stored_r)) {
+            return "a scrypt hash that is malformed, or too expensive (see password_hash_memory_limit)";
+        }
+        stored_r->kind = KIND_SCRYPT;
     } else if (text_starts_with(hash, "$2a$") || text_starts_with(hash, "$2b$") || text_starts_with(hash, "$2y$")) {
-        if (parse_bcrypt(hash, stored_r))
-            stored_r->kind = KIND_BCRYPT;
+        if (!parse_bcrypt(hash, stored_r)) {
+            return "a bcrypt hash that is malformed, or too expensive";
+        }
+        stored_r->kind = KIND_BCRYPT;
+    } else if (text_starts_with(hash, "$argon2")) {
+        const char *fault = argon2_is_available()
+                                ? argon2_parse(hash, &stored_r->argon2)
+                                : "an Argon2 hash, which this build can't verify: it was made without libargon2";
+        if (fault != NULL) {
+            return fault;
+        }
+        stored_r->kind = KIND_ARGON2;
+    } else if (crypt_is_hash(hash)) {
+        const char *fault = crypt_judge_hash(hash, &stored_r->crypt_cost);
+        if (fault != NULL) {
+            return fault;
+        }
+        stored_r->kind = KIND_CRYPT;
+    } else {
+        return "hashed in a format that can't be verified here";
     }
-
-    static int64_t last_logged;
-    if (stored_r->kind == KIND_NONE && text_starts_with(hash, "$") && log_due(&last_logged, 60))
-        log_warning(context, "an account's password hash is malformed, of an unknown kind, or too expensive; nobody "
-                             "can sign in with it");
+    return NULL;
 }
 
-static bool check_scrypt(struct context *context, struct text password, const struct stored *stored)
+const char *password_judge_hash(struct context *context, struct text hash)
+{
+    struct stored stored;
+    return take_apart(context, hash, &stored);
+}
+
+void password_warn_unusable(struct context *context, struct text user_id, struct text hash)
+{
+    const char *fault = hash.data != NULL ? password_judge_hash(context, hash) : NULL;
+    if (fault != NULL) {
+        log_warning(context,
+                    "the user %s can't sign in with a password, since the stored one is %s; set a new one: "
+                    "`rosterctl user passwd'",
+                    text_to_string(context->arena, user_id), fault);
+    }
+}
+
+/* *failed_r: the hash could not be computed. */
+static bool check_scrypt(struct context *context, struct text password, const struct stored *stored, bool *failed_r)
 {
     unsigned char hash[HASH_LENGTH];
     char encoded[HASH_ENCODED_LENGTH + 1];
     bool matches = false;
-    if (compute_scrypt(context, password, stored->salt, stored->salt_length, stored->cost, hash)) {
-        EVP_EncodeBlock((unsigned char *)encoded, hash, sizeof hash);
+    *failed_r = !compute_scrypt(context, password, stored->salt, stored->salt_length, stored->cost, hash);
+    if (!*failed_r) {
+        base64_encode(BASE64_PADDED, hash, sizeof hash, encoded);
         matches = CRYPTO_memcmp(encoded, stored->encoded_hash, HASH_ENCODED_LENGTH) == 0;
     }
     explicit_bzero(hash, sizeof hash);
@@ -338,44 +475,71 @@ static bool check_bcrypt(struct context *context, struct text password, struct t
 
 struct password_match password_verify(struct context *context, struct text password, struct text hash)
 {
-    struct stored stored;
-    struct password_match match = {false, false};
-
-    /* A null password, and one with a NUL, cost the same and never match; so does one that is too long, cut, since
-     * it would take measurably longer with scrypt, but not with bcrypt. */
-    if (password.data == NULL)
+    /* A null password and one with a NUL never match, and take the same time. One that is too long does not match
+     * either; it is cut, since scrypt would take measurably longer. */
+    if (password.data == NULL) {
         password = (struct text){"\0", 1};
+    }
     bool usable = password.length <= PASSWORD_LENGTH_EVER && memchr(password.data, '\0', password.length) == NULL;
-    if (password.length > PASSWORD_LENGTH_EVER)
+    if (password.length > PASSWORD_LENGTH_EVER) {
         password.length = PASSWORD_LENGTH_EVER;
+    }
 
     measure_once(context, password);
-    bool bcrypt_is_longest =
-        bcrypt_cost_expected >= BCRYPT_COST_LEAST && bcrypt_time.nanoseconds > scrypt_time.nanoseconds;
-    int64_t enough = processor_nanoseconds() + (bcrypt_is_longest ? bcrypt_time.nanoseconds : scrypt_time.nanoseconds);
+    int64_t longest = scrypt_time.nanoseconds;
+    if (bcrypt_cost_expected >= BCRYPT_COST_MIN && bcrypt_time.nanoseconds > longest) {
+        longest = bcrypt_time.nanoseconds;
+    }
+    if (argon2_time.parameters.memory_kibibytes > 0 && argon2_time.nanoseconds > longest) {
+        longest = argon2_time.nanoseconds;
+    }
+    if (crypt_time.nanoseconds > longest) {
+        longest = crypt_time.nanoseconds;
+    }
+    if (old_scrypt_time.nanoseconds > longest) {
+        longest = old_scrypt_time.nanoseconds;
+    }
+    bool scrypt_is_longest = longest == scrypt_time.nanoseconds;
+    int64_t enough = processor_nanoseconds() + longest;
 
-    parse_hash(context, hash, &stored);
+    struct stored stored;
+    take_apart(context, hash, &stored);
     bool is_configured = same_cost(stored.cost, configured_cost(context->config));
+    struct password_match match = {false, false, false};
     switch (stored.kind) {
     case KIND_NONE:
-        compute_nothing(context, password);
+        match.failed = !compute_nothing(context, password, configured_cost(context->config));
         is_configured = true;
         break;
     case KIND_SCRYPT:
-        match.matches = check_scrypt(context, password, &stored) && usable;
+        match.matches = check_scrypt(context, password, &stored, &match.failed) && usable;
         match.outdated = match.matches && !is_configured;
+        password_expect_scrypt(context->config, stored.cost);
         break;
     case KIND_BCRYPT:
         match.matches = check_bcrypt(context, password, hash) && usable;
         match.outdated = match.matches;
-        if (bcrypt_cost_expected < stored.bcrypt_cost && bcrypt_cost_expected < BCRYPT_COST_USUAL)
+        if (bcrypt_cost_expected < stored.bcrypt_cost && bcrypt_cost_expected < BCRYPT_COST_USUAL) {
             bcrypt_cost_expected = stored.bcrypt_cost < BCRYPT_COST_USUAL ? stored.bcrypt_cost : BCRYPT_COST_USUAL;
+        }
+        break;
+    case KIND_ARGON2:
+        match.failed = !compute_argon2(context, password, &stored.argon2, &match.matches);
+        match.matches = match.matches && usable;
+        match.outdated = match.matches;
+        expect_argon2(&stored.argon2);
+        break;
+    case KIND_CRYPT:
+        match.failed = !compute_crypt(context, password, hash, stored.crypt_cost, &match.matches);
+        match.matches = match.matches && usable;
+        match.outdated = match.matches;
         break;
     }
-    /* A hash of the configured cost has taken its time, give or take; to go on after the quick ones alone would make
-     * the average longer. */
-    if (!is_configured || bcrypt_is_longest)
+    /* Where a hash of the configured cost is the longest, it took about its average time. To extend only those that
+     * were faster would raise the average. */
+    if (!is_configured || !scrypt_is_longest) {
         compute_until(enough);
+    }
     return match;
 }
 
@@ -387,28 +551,25 @@ static pcre2_code *compile_pattern(const char *pattern, int *error_r, size_t *of
                          offset_r, NULL);
 }
 
-bool password_check_pattern(const char *pattern, const char **error_r)
+bool password_check_pattern(const char *pattern, struct error *error)
 {
-    static char error_text[200];
-    if (pattern == NULL || *pattern == '\0')
+    if (pattern == NULL || *pattern == '\0') {
         return true;
+    }
 
-    int error = 0;
+    int code_of_error = 0;
     size_t offset = 0;
-    pcre2_code *code = compile_pattern(pattern, &error, &offset);
+    pcre2_code *code = compile_pattern(pattern, &code_of_error, &offset);
     if (code == NULL) {
         PCRE2_UCHAR reason[120];
-        pcre2_get_error_message(error, reason, sizeof reason);
-        snprintf(error_text, sizeof error_text, "%s, at offset %zu", (const char *)reason, offset);
-        *error_r = error_text;
-        return false;
+        pcre2_get_error_message(code_of_error, reason, sizeof reason);
+        return error_set(error, "%s, at offset %zu", (const char *)reason, offset);
     }
     pcre2_code_free(code);
     return true;
 }
 
-/* Whether the pattern is found anywhere in the password. A pattern that takes too many steps does not match, and the
- * operator is told. */
+/* Whether the pattern matches anywhere in the password. A pattern that takes too many steps does not match (logged). */
 static bool matches_pattern(struct context *context, struct text password)
 {
     int error = 0;
@@ -418,12 +579,12 @@ static bool matches_pattern(struct context *context, struct text password)
     pcre2_match_context *match_context = code != NULL ? pcre2_match_context_create(NULL) : NULL;
     int found = PCRE2_ERROR_NOMEMORY;
     if (match_data != NULL && match_context != NULL) {
-        pcre2_set_match_limit(match_context, PATTERN_MATCHES_MOST);
-        pcre2_set_heap_limit(match_context, PATTERN_HEAP_KIBIBYTES_MOST);
+        pcre2_set_match_limit(match_context, PATTERN_MATCHES_MAX);
+        pcre2_set_heap_limit(match_context, PATTERN_HEAP_KIBIBYTES_MAX);
         found = pcre2_match(code, (PCRE2_SPTR)password.data, password.length, 0, 0, match_data, match_context);
     }
-    /* Codes down to PCRE2_ERROR_UTF8_ERR21 say 'no match', or that the password is no UTF-8, which is not the
-     * operator's fault. */
+    /* Codes down to PCRE2_ERROR_UTF8_ERR21 are 'no match', or invalid UTF-8 in the password: not an error of the
+     * pattern. */
     if (found < PCRE2_ERROR_UTF8_ERR21) {
         PCRE2_UCHAR reason[120];
         pcre2_get_error_message(code == NULL ? error : found, reason, sizeof reason);
@@ -435,7 +596,7 @@ static bool matches_pattern(struct context *context, struct text password)
     return found >= 0;
 }
 
-/* Both without regard to case; `own` is the user's name or address. */
+/* Whether the password is `own`, the user's name or address. Ignores case. */
 static bool is_own(struct context *context, struct text lower_password, struct text own)
 {
     return own.length > 0 && text_equal(lower_password, text_to_lower(context->arena, own));
@@ -445,8 +606,9 @@ enum outcome password_check_rules(struct context *context, struct text password,
 {
     const struct config *config = context->config;
 
-    if (password.data == NULL)
+    if (password.data == NULL) {
         password = TEXT("");
+    }
     if (password.length > (size_t)config->password_length_most) {
         const char *detail =
             text_format(context->arena, "The password is too long: it may have at most %" PRId64 " byte%s.",
@@ -461,28 +623,33 @@ enum outcome password_check_rules(struct context *context, struct text password,
                 .data;
         return problem_set_detail(context, ERROR_INVALID_PASSWORD, 0, detail);
     }
-    if (memchr(password.data, '\0', password.length) != NULL)
+    if (memchr(password.data, '\0', password.length) != NULL) {
         return problem_set_detail(context, ERROR_INVALID_PASSWORD, 0,
                                   "The password must not contain the character NUL.");
-    if (config->password_pattern != NULL && *config->password_pattern != '\0' && !matches_pattern(context, password))
+    }
+    if (config->password_pattern != NULL && *config->password_pattern != '\0' && !matches_pattern(context, password)) {
         return problem_set_detail(context, ERROR_INVALID_PASSWORD, 0,
                                   "The password does not match the pattern that is required here.");
-    if (!config->password_refuse_common)
+    }
+    if (!config->password_refuse_common) {
         return OK;
+    }
 
     enum outcome outcome = OK;
     struct text lower = text_to_lower(context->arena, password);
     const char *at = email.data != NULL ? memchr(email.data, '@', email.length) : NULL;
     struct text local_part = {email.data, at != NULL ? (size_t)(at - email.data) : 0};
-    if (common_password_is(lower))
+    if (common_password_is(lower)) {
         outcome = problem_set_detail(context, ERROR_INVALID_PASSWORD, 0,
-                                     "The password is one of the commonest ones; choose another.");
-    else if (is_own(context, lower, email) || is_own(context, lower, local_part))
+                                     "The password is one of the most common ones; choose another.");
+    } else if (is_own(context, lower, email) || is_own(context, lower, local_part)) {
         outcome = problem_set_detail(context, ERROR_INVALID_PASSWORD, 0,
-                                     "The password must not be the email address, nor its first part.");
-    else if (is_own(context, lower, name))
+                                     "The password must not be the email address or its first part.");
+    } else if (is_own(context, lower, name)) {
         outcome = problem_set_detail(context, ERROR_INVALID_PASSWORD, 0, "The password must not be the name.");
-    if (lower.data != password.data)
+    }
+    if (lower.data != password.data) {
         password_wipe(lower);
+    }
     return outcome;
 }

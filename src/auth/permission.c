@@ -1,23 +1,19 @@
 #include "auth/permission.h"
 
+#include "base/digest.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "base/log.h"
+#include "base/permission_table.h"
 #include "store/config_store.h"
 #include "store/group_store.h"
-
-/* The table of permissions, without the worker's header: auth lies below it. */
-static const struct {
-    const char *section, *key;
-    bool absent, fresh;
-} rows[] = {
-#define PERMISSION(section, key, absent, fresh) {#section, #key, absent, fresh},
-#include "tables/permissions.def"
-};
+#include "store/row_cache.h"
 
 static json_object *member(json_object *object, const char *name)
 {
     json_object *value = NULL;
-    return json_object_get_type(object) == json_type_object && json_object_object_get_ex(object, name, &value) ? value : NULL;
+    return json_object_get_type(object) == json_type_object && json_object_object_get_ex(object, name, &value) ? value
+                                                                                                               : NULL;
 }
 
 static json_object *section_of(json_object *permissions, const char *name)
@@ -30,32 +26,31 @@ static json_object *section_of(json_object *permissions, const char *name)
     return section;
 }
 
-/* Puts the table's value wherever `permissions` has no boolean of its own. */
+/* Sets each permission that is missing or no boolean in `permissions` to its value in permissions.def: that of a new
+ * installation (`fresh`), or that of a missing key. */
 static void fill(json_object *permissions, bool fresh)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        json_object *section = section_of(permissions, rows[i].section);
-        if (json_object_get_type(member(section, rows[i].key)) != json_type_boolean) {
-            json_object_object_add(section, rows[i].key, json_object_new_boolean(fresh ? rows[i].fresh : rows[i].absent));
+    const struct permission_row *row;
+    for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
+        json_object *section = section_of(permissions, row->section);
+        if (json_object_get_type(member(section, row->key)) != json_type_boolean) {
+            json_object_object_add(section, row->key, json_object_new_boolean(fresh ? row->fresh : row->absent));
         }
     }
 }
 
-/* What the table wants at a place: an object for a section, a boolean for a permission, and null where it knows nothing of it. `section` is NULL at the top. */
+/* The type that permissions.def requires: an object for a section, a boolean for a permission, null for an unknown key.
+ * `section` is NULL at the top level. */
 static json_type wanted_at(const char *section, const char *key)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (section == NULL && strcmp(rows[i].section, key) == 0) {
-            return json_type_object;
-        }
-        if (section != NULL && strcmp(rows[i].section, section) == 0 && strcmp(rows[i].key, key) == 0) {
-            return json_type_boolean;
-        }
+    if (section == NULL) {
+        return permission_is_section(key) ? json_type_object : json_type_null;
     }
-    return json_type_null;
+    return permission_find(section, key) != NULL ? json_type_boolean : json_type_null;
 }
 
-/* Adds what `more` grants. What is no boolean where one belongs (rows moved over may hold anything) grants nothing, and takes no place from what is right. */
+/* Adds the permissions that `more` grants. A value of the wrong type (imported rows may hold anything) grants nothing,
+ * and does not replace a valid value. */
 static void combine(json_object *permissions, json_object *more, const char *section)
 {
     json_object_object_foreach(more, key, value)
@@ -87,10 +82,11 @@ json_object *permission_defaults(struct context *context, json_object *document)
     json_object *stored = config_store_at(document, "user.permissions");
     json_object *permissions = json_keep(context->arena, json_object_new_object());
     bool fresh = json_object_get_type(stored) != json_type_object;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        json_object *value = member(member(stored, rows[i].section), rows[i].key);
+    const struct permission_row *row;
+    for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
+        json_object *value = member(member(stored, row->section), row->key);
         if (json_object_get_type(value) == json_type_boolean) {
-            json_object_object_add(section_of(permissions, rows[i].section), rows[i].key, json_object_get(value));
+            json_object_object_add(section_of(permissions, row->section), row->key, json_object_get(value));
         }
     }
     fill(permissions, fresh);
@@ -106,7 +102,8 @@ json_object *permission_combine(struct context *context, json_object *defaults, 
         fill(permissions, true);
     }
     for (size_t i = 0; i < count; i++) {
-        json_object *group = json_parse(context->arena, groups[i]);
+        json_object *group;
+        json_text_parse(context->arena, groups[i], &group);
         if (json_object_get_type(group) == json_type_object) {
             combine(permissions, group, NULL);
         }
@@ -115,39 +112,152 @@ json_object *permission_combine(struct context *context, json_object *defaults, 
     return permissions;
 }
 
-enum outcome permission_of_user(struct context *context, struct text user_id, json_object **permissions_r)
+/* Not a fault: unreadable permissions grant nothing, and the group's members can still sign in. */
+static void report_broken(struct context *context, const struct value *row)
 {
-    struct result sources;
-    enum outcome outcome = group_store_permissions(context, user_id, &sources);
+    struct text json;
+    if (json_text_read(context->arena, row[0].text, &json) == JSON_BROKEN) {
+        log_error(context, "group.permissions of %.*s is invalid JSON and grants nothing; fix the row",
+                  (int)row[1].text.length, row[1].text.data);
+    }
+}
+
+enum outcome permission_read_sources(struct context *context, struct text user_id, struct permission_sources *sources_r)
+{
+    struct result *rows = &sources_r->rows;
+    json_object *document;
+    enum outcome outcome = group_store_permissions(context, user_id, rows);
     if (outcome != OK) {
         return outcome;
     }
-    invariant(sources.row_count > 0);
-    json_object *document = json_parse(context->arena, result_row(&sources, 0)->text);
-    struct text *groups = arena_zero(context->arena, sources.row_count, sizeof *groups);
-    for (size_t i = 1; i < sources.row_count; i++) {
-        groups[i - 1] = result_row(&sources, i)->text;
+    invariant(rows->row_count > 0);
+    outcome = config_store_parse(context, result_row(rows, 0)->text, &document);
+    if (outcome != OK) {
+        return outcome;
     }
-    *permissions_r = permission_combine(context, config_store_at(document, "user.permissions"), groups, sources.row_count - 1);
+    sources_r->defaults = config_store_at(document, "user.permissions");
+    sources_r->group_count = rows->row_count - 1;
+    sources_r->groups = arena_zero(context->arena, rows->row_count, sizeof *sources_r->groups);
+    for (size_t i = 0; i < sources_r->group_count; i++) {
+        sources_r->groups[i] = result_row(rows, i + 1)->text;
+    }
     return OK;
 }
 
-bool permission_is_granted(json_object *permissions, const char *name)
+enum outcome permission_of_user(struct context *context, struct text user_id, json_object **permissions_r)
 {
-    json_object *found = config_store_at(permissions, name);
+    struct permission_sources sources;
+    enum outcome outcome = permission_read_sources(context, user_id, &sources);
+    if (outcome != OK) {
+        return outcome;
+    }
+    for (size_t i = 1; i < sources.rows.row_count; i++) {
+        report_broken(context, result_row(&sources.rows, i));
+    }
+    *permissions_r = permission_combine(context, sources.defaults, sources.groups, sources.group_count);
+    return OK;
+}
+
+/* ---- What is kept of it ---- */
+
+/* The effective permissions of one user. Many users have the same ones, so the JSON is kept once, by its digest. */
+struct kept {
+    uint64_t granted; /* a bit for each row of permissions.def */
+    char digest[32];  /* the first half of its digits */
+};
+
+_Static_assert(PERMISSION_COUNT <= 64, "each permission has a bit");
+
+static struct table_key user_key(struct context *context, struct text user_id)
+{
+    struct table_key key = row_cache_user_key(context, 'p', user_id, VERSION_GROUPS);
+    key.concerns[2] = VERSION_SETTINGS;
+    return key;
+}
+
+static bool recall(struct context *context, const struct table_key *key, struct kept *kept_r)
+{
+    struct text found = row_cache_get(context, key);
+    if (found.data != NULL) {
+        memcpy(kept_r, found.data, sizeof *kept_r);
+    }
+    return found.data != NULL;
+}
+
+static void keep(struct context *context, const struct table_key *key, const struct table_stamp *stamp,
+                 json_object *permissions)
+{
+    struct kept kept = {.granted = 0};
+    for (unsigned i = 0; i < PERMISSION_COUNT; i++) {
+        kept.granted |= (uint64_t)permission_is_granted(permissions, i) << i;
+    }
+    const struct text json = json_print(context->arena, permissions);
+    memcpy(kept.digest, digest_sha256(context->arena, json).data, sizeof kept.digest);
+    row_cache_put_content(context, (struct text){kept.digest, sizeof kept.digest}, json);
+    row_cache_put(key, stamp, (struct text){(const char *)&kept, sizeof kept});
+}
+
+/* Computes the permissions, and keeps what they come to. */
+static enum outcome compute(struct context *context, const struct table_key *key, struct text user_id,
+                            json_object **permissions_r)
+{
+    const struct table_stamp stamp = row_cache_stamp(context, key);
+    enum outcome outcome = permission_of_user(context, user_id, permissions_r);
+    if (outcome == OK && stamp.may_store) {
+        keep(context, key, &stamp, *permissions_r);
+    }
+    return outcome;
+}
+
+enum outcome permission_document(struct context *context, struct text user_id, struct text *json_r)
+{
+    const struct table_key key = user_key(context, user_id);
+    struct kept kept;
+    if (recall(context, &key, &kept)) {
+        *json_r = row_cache_get_content(context, (struct text){kept.digest, sizeof kept.digest});
+        if (json_r->data != NULL) {
+            return OK;
+        }
+    }
+    json_object *permissions;
+    enum outcome outcome = compute(context, &key, user_id, &permissions);
+    *json_r = outcome == OK ? json_print(context->arena, permissions) : TEXT_NULL;
+    return outcome;
+}
+
+bool permission_is_granted(json_object *permissions, enum permission permission)
+{
+    const struct permission_row *row = permission_row(permission);
+    json_object *found = member(member(permissions, row->section), row->key);
     return json_object_get_type(found) == json_type_boolean && json_object_get_boolean(found);
 }
 
-enum outcome permission_check(struct context *context, struct text user_id, bool is_admin, const char *name, bool *granted_r)
+enum outcome permission_check(struct context *context, struct text user_id, bool is_admin, enum permission permission,
+                              bool *granted_r)
 {
     *granted_r = is_admin;
     if (is_admin) {
         return OK;
     }
+    const struct table_key key = user_key(context, user_id);
+    struct kept kept;
+    if (recall(context, &key, &kept)) {
+        *granted_r = kept.granted >> permission & 1;
+        return OK;
+    }
     json_object *permissions;
-    enum outcome outcome = permission_of_user(context, user_id, &permissions);
+    enum outcome outcome = compute(context, &key, user_id, &permissions);
     if (outcome == OK) {
-        *granted_r = permission_is_granted(permissions, name);
+        *granted_r = permission_is_granted(permissions, permission);
     }
     return outcome;
+}
+
+enum outcome permission_check_api_keys(struct context *context, json_object *document, struct text user_id,
+                                       bool is_admin, bool *granted_r)
+{
+    *granted_r = false;
+    return config_store_is_on(context, document, SETTING_ENABLE_API_KEYS)
+               ? permission_check(context, user_id, is_admin, PERMISSION_features_api_keys, granted_r)
+               : OK;
 }

@@ -1,25 +1,54 @@
-/* permission.h: what a user may do: the defaults, with each group's permissions combined in. */
+/* permission.h: a user's effective permissions: the defaults, combined with the permissions of the user's groups. */
 #ifndef ROSTER_AUTH_PERMISSION_H
 #define ROSTER_AUTH_PERMISSION_H
 
 #include <json.h>
 
 #include "base/context.h"
+#include "base/permission_table.h"
+#include "store/database.h"
 
-/* All permissions of a user: true wins, nested objects are combined key by key, a group's own further keys appear, keys that nobody has are filled from permissions.def. Freed with the request. */
+/* The effective permissions of a user: roster-api(7), PERMISSIONS.
+ * *permissions_r is freed with the request.
+ * OK, or FAULT of the store. */
 enum outcome permission_of_user(struct context *context, struct text user_id, json_object **permissions_r);
 
-/* The same where the settings and groups have been read already. `groups` are JSON texts. */
-json_object *permission_combine(struct context *context, json_object *defaults, const struct text *groups, size_t count);
+/* The same as JSON, in the arena. It may come from the identity table, and so may the answers below. */
+enum outcome permission_document(struct context *context, struct text user_id, struct text *json_r);
 
-/* The known keys of the defaults as they are stored, each section filled with those that are taken where a body leaves them out; a fresh install's own where nothing
- * is stored. */
+/* What a user's permissions are combined from, in the arena. */
+struct permission_sources {
+    struct result rows;    /* of group_store_permissions */
+    json_object *defaults; /* NULL: none are stored */
+    struct text *groups;   /* the JSON text of each group's permissions */
+    size_t group_count;
+};
+
+/* OK, or FAULT of the store. */
+enum outcome permission_read_sources(struct context *context, struct text user_id,
+                                     struct permission_sources *sources_r);
+
+/* The effective permissions from `defaults` and the JSON texts of the groups' permissions. */
+json_object *permission_combine(struct context *context, json_object *defaults, const struct text *groups,
+                                size_t count);
+
+/* The default permissions, from the stored settings `document`: the known keys alone. A key that is missing
+ * in a section gets the value that permissions.def has for it. Where nothing is stored: the defaults of a new
+ * installation. */
 json_object *permission_defaults(struct context *context, json_object *document);
 
-/* Whether `name` ("features.api_keys") is true in `permissions`. */
-bool permission_is_granted(json_object *permissions, const char *name);
+/* True where `permissions` grants `permission`. */
+bool permission_is_granted(json_object *permissions, enum permission permission);
 
-/* Whether a user has a permission; administrators always. */
-enum outcome permission_check(struct context *context, struct text user_id, bool is_admin, const char *name, bool *granted_r);
+/* Whether a user has a permission. Administrators have all.
+ * OK, or FAULT of the store. */
+enum outcome permission_check(struct context *context, struct text user_id, bool is_admin, enum permission permission,
+                              bool *granted_r);
+
+/* Whether a user may create and use API keys: `document` (the stored settings) has them enabled, and the user has the
+ * permission.
+ * OK, or FAULT of the store. */
+enum outcome permission_check_api_keys(struct context *context, json_object *document, struct text user_id,
+                                       bool is_admin, bool *granted_r);
 
 #endif

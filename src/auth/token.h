@@ -1,4 +1,4 @@
-/* token.h: JSON Web Tokens (RFC 7519), HS256 (RFC 7518) and nothing else. */
+/* token.h: JSON Web Tokens (RFC 7519), with HS256 (RFC 7518) only. */
 #ifndef ROSTER_AUTH_TOKEN_H
 #define ROSTER_AUTH_TOKEN_H
 
@@ -7,40 +7,43 @@
 
 #include "base/context.h"
 
-/* Longest token that is looked at, in bytes. */
-enum { TOKEN_LENGTH_MOST = 8192 };
+/* The longest token that is parsed, in bytes. */
+enum { TOKEN_LENGTH_MAX = 8192 };
 
 enum token_verdict {
     TOKEN_GOOD,
-    TOKEN_BAD,        /* UNAUTHORIZED: does not decode, not signed by us, expired, not yet valid, a claim of the wrong type, no `id` */
-    TOKEN_BAD_USER    /* INVALID_TOKEN: `id` is there, but is no text */
+    TOKEN_BAD,     /* UNAUTHORIZED */
+    TOKEN_BAD_USER /* INVALID_TOKEN: `id` is not a string */
 };
 
 struct token {
-    struct text id;        /* the user's id */
-    struct text jti;       /* data NULL where absent */
-    int64_t expires_at;    /* epoch seconds; -1: no `exp` */
-    int64_t issued_at;     /* epoch seconds; -1: no `iat` */
-    const char *reason;    /* where not good: why, static, for `rosterctl token` and the debug log */
+    struct text id;     /* the user's id */
+    struct text jti;    /* data NULL where absent */
+    int64_t expires_at; /* epoch seconds; -1: no `exp` */
+    int64_t issued_at;  /* epoch seconds; -1: no `iat` */
+    const char *reason; /* why the token is refused, static; for `rosterctl token` and the debug log */
 };
 
-/* Verifies signature and claims as api.md's step 3 says. `unlimited`: tokens without `exp` are accepted (the configured lifetime is unlimited). The texts are in
- * the arena. The signature is compared in constant time, the algorithm is checked before the key is used. */
-enum token_verdict token_verify(struct context *context, struct text token, struct text key, bool unlimited, struct token *token_r);
+/* Loads what OpenSSL needs for signatures: about as much work as fifteen requests.
+ * The master calls it, so that workers have it from their fork on. Not needed otherwise. */
+void token_load_library(void);
 
-/* A signed token with `id`, `jti` (a random UUID, given back in *jti_r), `iat` and, where expires_at is not -1, `exp`. */
-struct text token_issue(struct context *context, struct text key, struct text user_id, int64_t issued_at, int64_t expires_at, struct text *jti_r);
+/* Verifies signature and claims: roster-api(7), JSON Web Tokens.
+ * `unlimited`: a token without `exp` is accepted.
+ * The texts of *token_r are in the arena.
+ * The algorithm is checked before the key is used, and the signature is compared in constant time. */
+enum token_verdict token_verify(struct context *context, struct text token, struct text key, bool unlimited,
+                                struct token *token_r);
 
-/* A random UUID (RFC 9562, version 4) in its 36-character form. */
-struct text token_new_uuid(struct arena *arena);
+/* Verifies the signature alone (HS256, `key`), without regard to times and other claims. For signing out: the clock of
+ * this host, or of the host that issued the token, may be wrong.
+ * expires_at is -1 where `exp` is absent or not a number.
+ * False where the signature does not match, or `id` or `jti` is not a string. */
+bool token_read_signed(struct context *context, struct text token, struct text key, struct token *token_r);
 
-/* `size` bytes from the kernel's generator; ends the process where there are none. */
-void token_random_bytes(unsigned char *bytes, size_t size);
-
-/* SHA-256 as 64 lower-case hexadecimal digits. */
-struct text token_sha256(struct arena *arena, struct text text);
-
-/* Reads a lifetime: "-1" and "0" are unlimited (-1 in *seconds_r); else one or more of NUMBER and unit (ms, s, m, h, d, w), as "4w" or "1h30m"; numbers may be fractions. False where it is none of these. */
-bool token_parse_lifetime(struct text text, int64_t *seconds_r);
+/* Returns a signed token with `id`, `jti`, `iat` and, where expires_at is not -1, `exp`. Times are epoch seconds.
+ * *jti_r: its `jti`, a random UUID. */
+struct text token_issue(struct context *context, struct text key, struct text user_id, int64_t issued_at,
+                        int64_t expires_at, struct text *jti_r);
 
 #endif

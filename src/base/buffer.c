@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/arena.h"
 
@@ -13,35 +12,20 @@ void buffer_init(struct buffer *buffer, struct arena *arena)
     *buffer = (struct buffer){.arena = arena};
 }
 
-/* One byte more than is asked for is always kept for the NUL of buffer_text. */
-char *buffer_reserve(struct buffer *buffer, size_t size)
+char *buffer_make_room(struct buffer *buffer, size_t size)
 {
-    size_t needed, capacity;
-
-    if (size < buffer->capacity - buffer->length)
-        return buffer->data + buffer->length;
-    if (__builtin_add_overflow(buffer->length, size, &needed) || needed >= SIZE_MAX / 2)
-        needed = SIZE_MAX / 2; /* more than there is: the arena ends the process */
+    size_t needed;
+    if (__builtin_add_overflow(buffer->length, size, &needed) || needed >= SIZE_MAX / 2) {
+        needed = SIZE_MAX / 2; /* too large: the arena ends the process */
+    }
     needed++;
-    capacity = buffer->capacity < CAPACITY_FIRST_BYTES ? CAPACITY_FIRST_BYTES : buffer->capacity * 2;
-    if (capacity < needed)
+    size_t capacity = buffer->capacity < CAPACITY_FIRST_BYTES ? CAPACITY_FIRST_BYTES : buffer->capacity * 2;
+    if (capacity < needed) {
         capacity = needed;
+    }
     buffer->data = arena_grow(buffer->arena, buffer->data, buffer->capacity, capacity);
     buffer->capacity = capacity;
     return buffer->data + buffer->length;
-}
-
-void buffer_add(struct buffer *buffer, const void *bytes, size_t length)
-{
-    if (length == 0)
-        return;
-    memcpy(buffer_reserve(buffer, length), bytes, length);
-    buffer->length += length;
-}
-
-void buffer_add_text(struct buffer *buffer, struct text text)
-{
-    buffer_add(buffer, text.data, text.length);
 }
 
 void buffer_add_string(struct buffer *buffer, const char *string)
@@ -49,25 +33,33 @@ void buffer_add_string(struct buffer *buffer, const char *string)
     buffer_add_text(buffer, text_of(string));
 }
 
-void buffer_add_byte(struct buffer *buffer, char byte)
+void buffer_add_character(struct buffer *buffer, uint32_t character)
 {
-    *buffer_reserve(buffer, 1) = byte;
-    buffer->length++;
+    char bytes[4];
+    size_t length = 0;
+    if (character < 0x80) {
+        bytes[length++] = (char)character;
+    } else if (character < 0x800) {
+        bytes[length++] = (char)(0xC0 | character >> 6);
+    } else if (character < 0x10000) {
+        bytes[length++] = (char)(0xE0 | character >> 12);
+    } else {
+        bytes[length++] = (char)(0xF0 | character >> 18);
+        bytes[length++] = (char)(0x80 | (character >> 12 & 0x3F));
+    }
+    if (character >= 0x800) {
+        bytes[length++] = (char)(0x80 | (character >> 6 & 0x3F));
+    }
+    if (character >= 0x80) {
+        bytes[length++] = (char)(0x80 | (character & 0x3F));
+    }
+    buffer_add(buffer, bytes, length);
 }
 
 void buffer_add_integer(struct buffer *buffer, int64_t integer)
 {
-    char digits[sizeof "-9223372036854775808"];
-    char *first = digits + sizeof digits;
-    /* The negative of the most negative integer exists without a sign only. */
-    uint64_t rest = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
-
-    do
-        *--first = (char)('0' + rest % 10);
-    while ((rest /= 10) != 0);
-    if (integer < 0)
-        *--first = '-';
-    buffer_add(buffer, first, (size_t)(digits + sizeof digits - first));
+    char digits[TEXT_INTEGER_SIZE];
+    buffer_add_text(buffer, text_of_integer(integer, digits));
 }
 
 void buffer_add_format(struct buffer *buffer, const char *format, ...)
@@ -76,13 +68,13 @@ void buffer_add_format(struct buffer *buffer, const char *format, ...)
     va_list arguments;
     char *end = buffer_reserve(buffer, GUESS_BYTES);
     size_t room = buffer->capacity - buffer->length;
-    int length;
 
     va_start(arguments, format);
-    length = vsnprintf(end, room, format, arguments);
+    int length = vsnprintf(end, room, format, arguments);
     va_end(arguments);
-    if (length < 0)
+    if (length < 0) {
         return;
+    }
     if ((size_t)length >= room) {
         end = buffer_reserve(buffer, (size_t)length);
         va_start(arguments, format);
@@ -90,55 +82,6 @@ void buffer_add_format(struct buffer *buffer, const char *format, ...)
         va_end(arguments);
     }
     buffer->length += (size_t)length;
-}
-
-static void add_escape(struct buffer *buffer, unsigned char byte)
-{
-    static const char digits[] = "0123456789abcdef";
-    static const char letters[] = {
-        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
-    };
-
-    if (byte < sizeof letters && letters[byte] != 0)
-        buffer_add(buffer, (char[]){'\\', letters[byte]}, 2);
-    else
-        buffer_add(buffer, (char[]){'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 0x0F]}, 6);
-}
-
-void buffer_add_json(struct buffer *buffer, struct text text)
-{
-    size_t at = 0, run = 0; /* what lies between run and at goes out as it is */
-
-    if (text.data == NULL) {
-        buffer_add_literal(buffer, "null");
-        return;
-    }
-    buffer_reserve(buffer, text.length + 2);
-    buffer_add_byte(buffer, '"');
-    while (at < text.length) {
-        unsigned char byte = (unsigned char)text.data[at];
-        size_t step = 1;
-
-        if (byte >= 0x80) {
-            uint32_t character;
-
-            step = text_utf8_step(text.data + at, text.length - at, &character);
-        } else if (byte < 0x20 || byte == '"' || byte == '\\') {
-            step = 0;
-        }
-        if (step > 0) {
-            at += step;
-            continue;
-        }
-        buffer_add(buffer, text.data + run, at - run);
-        if (byte >= 0x80)
-            buffer_add_literal(buffer, "\xEF\xBF\xBD"); /* U+FFFD */
-        else
-            add_escape(buffer, byte);
-        run = ++at;
-    }
-    buffer_add(buffer, text.data + run, at - run);
-    buffer_add_byte(buffer, '"');
 }
 
 struct text buffer_text(struct buffer *buffer)

@@ -12,7 +12,7 @@ void context_note_statement(struct context *context, const char *sql, int64_t mi
     while (i < context->statements_kept && context->statements[i].sql != sql) {
         i++;
     }
-    if (i == CONTEXT_STATEMENTS_MOST) {
+    if (i == CONTEXT_STATEMENTS_MAX) {
         context->statements_left_out++;
         return;
     }
@@ -21,13 +21,6 @@ void context_note_statement(struct context *context, const char *sql, int64_t mi
     }
     context->statements[i].count++;
     context->statements[i].microseconds += microseconds;
-}
-
-void context_forget_statements(struct context *context)
-{
-    context->statement_count = 0;
-    context->statement_microseconds = 0;
-    context->statements_kept = context->statements_left_out = 0;
 }
 
 static int compare_uses(const void *left, const void *right)
@@ -55,16 +48,16 @@ static void add_sql(struct buffer *line, const char *sql)
 
 struct text context_describe_statements(const struct context *context)
 {
-    struct statement_use uses[CONTEXT_STATEMENTS_MOST];
-    struct buffer line;
+    struct statement_use uses[CONTEXT_STATEMENTS_MAX];
     memcpy(uses, context->statements, sizeof uses);
     qsort(uses, context->statements_kept, sizeof uses[0], compare_uses);
+    struct buffer line;
     buffer_init(&line, context->arena);
-    buffer_add_format(&line, "%u statement%s in %.1f ms", context->statement_count, context->statement_count == 1 ? "" : "s",
-                      (double)context->statement_microseconds / 1000);
+    buffer_add_format(&line, "%u statement%s in %.1f ms", context->statement_count,
+                      context->statement_count == 1 ? "" : "s", (double)context->statement_microseconds / 1000);
     for (unsigned i = 0; i < context->statements_kept; i++) {
-        buffer_add_format(&line, "%s [%u time%s, %.1f ms] ", i == 0 ? ":" : ";", uses[i].count, uses[i].count == 1 ? "" : "s",
-                          (double)uses[i].microseconds / 1000);
+        buffer_add_format(&line, "%s [%u time%s, %.1f ms] ", i == 0 ? ":" : ";", uses[i].count,
+                          uses[i].count == 1 ? "" : "s", (double)uses[i].microseconds / 1000);
         add_sql(&line, uses[i].sql);
     }
     if (context->statements_left_out > 0) {

@@ -1,7 +1,6 @@
 #include "base/json.h"
 
 #include "base/arena.h"
-#include "base/buffer.h"
 #include "base/log.h"
 
 static void drop(void *object)
@@ -20,7 +19,7 @@ json_object *json_keep(struct arena *arena, json_object *object)
 struct text json_text(json_object *object)
 {
     if (json_object_get_type(object) != json_type_string) {
-        return (struct text){NULL, 0};
+        return TEXT_NULL;
     }
     return (struct text){json_object_get_string(object), (size_t)json_object_get_string_len(object)};
 }
@@ -28,14 +27,15 @@ struct text json_text(json_object *object)
 struct text json_print(struct arena *arena, json_object *object)
 {
     size_t length = 0;
-    const char *text = json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+    const char *text =
+        json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
     invariant(text != NULL);
     return text_copy(arena, (struct text){text, length});
 }
 
 size_t json_tree_bytes(struct text text)
 {
-    /* json-c makes room for 16 members in every object and for 32 elements in every list */
+    /* json-c allocates 16 members for each object and 32 elements for each array */
     enum { OBJECT_BYTES = 900, LIST_BYTES = 400, VALUE_BYTES = 100 };
     size_t bytes = text.length;
     for (size_t i = 0; i < text.length; i++) {
@@ -53,25 +53,11 @@ json_object *json_parse(struct arena *arena, struct text text)
     struct json_tokener *tokener = json_tokener_new_ex(256);
     invariant(tokener != NULL);
     json_object *object = json_tokener_parse_ex(tokener, text.data, (int)text.length);
-    if (json_tokener_get_error(tokener) == json_tokener_continue) { /* a bare number, true, null: only the end of the text ends it */
+    /* a number, true, null at the top level ends only with the text */
+    if (json_tokener_get_error(tokener) == json_tokener_continue) {
         object = json_tokener_parse_ex(tokener, "", 1);
     }
     json_tokener_free(tokener);
     arena_account(arena, json_tree_bytes(text));
     return json_keep(arena, object);
-}
-
-struct text json_list_of_texts(struct arena *arena, const struct text *texts, size_t count)
-{
-    struct buffer list;
-    buffer_init(&list, arena);
-    buffer_add_byte(&list, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0) {
-            buffer_add_byte(&list, ',');
-        }
-        buffer_add_json(&list, texts[i]);
-    }
-    buffer_add_byte(&list, ']');
-    return buffer_text(&list);
 }

@@ -1,34 +1,45 @@
-/* log.h: what the operator reads.
+/* log.h: the error log and the access log.
  *
- * Errors are in nginx's shape: `2026/11/24 10:00:00 [error] 123#api: text while STAGE, client: ADDRESS, request: ID`. Unprintable bytes are
- * escaped. No caller ever passes a token, a password, a key or a body: names of things, ids, lengths and error numbers only.
- * A full disk, or a syslog that hangs, stops nobody's work: what can't be written is counted, and the next line that can says how many were lost. */
+ * Errors have the format of nginx:
+ * `2026/11/24 10:00:00 [error] 123#api: text while STAGE, client: ADDRESS, request: ID`.
+ * Unprintable bytes are escaped.
+ * Callers never pass a token, a password, a key or a body; only names, ids, lengths and error numbers.
+ * A full disk, or a syslog that hangs, does not stop a process. Lost lines are counted, and the next line that can be
+ * written gives their number. */
 #ifndef ROSTER_BASE_LOG_H
 #define ROSTER_BASE_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "base/enums.h"
+#include "base/error.h"
 #include "base/text.h"
 
 struct context;
 
-enum severity { LOG_SEVERITY_ALERT, LOG_SEVERITY_ERROR, LOG_SEVERITY_WARNING, LOG_SEVERITY_NOTICE, LOG_SEVERITY_INFO, LOG_SEVERITY_DEBUG };
+/* Opens both logs, for lines of the severity `min` and above.
+ * `error_log` and `access_log` are a path, "stderr", "syslog", "journal" or "off" (only access_log).
+ * "stderr" is the same as "journal" where systemd has connected standard error to the journal.
+ * A further call reopens them (SIGUSR1, SIGHUP).
+ * False where one of them can't be opened. The old ones stay open then. */
+bool log_open(const char *error_log, const char *access_log, enum severity min, enum log_format format,
+              struct error *error);
 
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+/* Sets a function that opens log files instead of open(2), for a process that runs as root.
+ * It takes the flags and the mode of open(2), and returns a descriptor, or -1 with errno set.
+ * NULL: use open(2). */
+void log_set_file_opener(int (*open_file)(const char *path, int flags, mode_t mode));
 
-/* Where lines go, and from which severity on. `error_log` and `access_log` are a path, "stderr" (the same as "journal" where
- * systemd has made that standard error), "syslog", "journal" or "off" (access only). False, with a text in *error_r, where one of them can't be opened; what was
- * open stays open then. Called again, it opens anew (USR1, HUP). */
-bool log_open(const char *error_log, const char *access_log, enum severity least, enum log_format format, const char **error_r);
-
-/* The name of this process in the lines: "master", "api", "password". Static or kept for ever. */
+/* Sets the name of this process in the lines: "master", "api", "password".
+ * The string must stay valid. */
 void log_set_process(const char *name);
 
-void log_write(const struct context *context, enum severity severity, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_write(const struct context *context, enum severity severity, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* With the request's id, stage and client where context is not NULL. */
+/* Write a line. With a context: with the stage, the client and the id of the request. NULL is allowed. */
 #define log_alert(context, ...) log_write((context), LOG_SEVERITY_ALERT, __VA_ARGS__)
 #define log_error(context, ...) log_write((context), LOG_SEVERITY_ERROR, __VA_ARGS__)
 #define log_warning(context, ...) log_write((context), LOG_SEVERITY_WARNING, __VA_ARGS__)
@@ -36,29 +47,47 @@ void log_write(const struct context *context, enum severity severity, const char
 #define log_info(context, ...) log_write((context), LOG_SEVERITY_INFO, __VA_ARGS__)
 #define log_debug(context, ...) log_write((context), LOG_SEVERITY_DEBUG, __VA_ARGS__)
 
-/* True at most once in `seconds` for one `*last` (a static of the caller, 0 at first): for states that would fill the log. */
+/* True at most once in `seconds`: for messages that would fill the log.
+ * *last_seconds: a static variable of the caller, initially 0. */
 bool log_due(int64_t *last_seconds, int64_t seconds);
 
-/* States that concern all processes of the service, and that one line is enough for, whichever process notices first. */
-enum log_topic { LOG_TOPIC_MARIADB, LOG_TOPIC_REDIS, LOG_TOPIC_REDIS_ERROR, LOG_TOPIC_TRUSTED_HEADERS, LOG_TOPIC_COUNT };
+/* States of the whole service. One process logs them for all: the one that notices first. */
+enum log_topic {
+    LOG_TOPIC_MARIADB,
+    LOG_TOPIC_MARIADB_FULL,
+    LOG_TOPIC_REDIS,
+    LOG_TOPIC_REDIS_ERROR,
+    LOG_TOPIC_TRUSTED_HEADERS,
+    LOG_TOPIC_ACCEPT,
+    LOG_TOPIC_CROSS_SITE,
+    LOG_TOPIC_UNTOLD,
+    LOG_TOPIC_KEEP,
+    LOG_TOPIC_TRACKING,
+    LOG_TOPIC_COUNT
+};
 
-/* As log_due, counted for all processes that were forked after the first log_open together. */
+/* Like log_due, but shared by all processes that were forked after the first log_open. */
 bool log_topic_due(enum log_topic topic, int64_t seconds);
 
-/* The state is over: true for the first process that says so after a line was due. The next line is due at once. */
+/* Ends a state. True for the first process that calls it after a line was due.
+ * The next line is due at once. */
 bool log_topic_end(enum log_topic topic);
 
-/* One field of an access line. Either text or integer. */
+/* Seconds since the last line of a state was due. -1 where the state has ended, or never began. */
+int64_t log_topic_age(enum log_topic topic);
+
+/* One field of a line in the access log. */
 struct log_field {
     const char *name;
-    struct text text;  /* data NULL: the integer counts */
+    struct text text; /* data == NULL: the value is `integer` */
     int64_t integer;
 };
 
-/* One line to the access log: `key=value key=value`, or a JSON object, as configured. */
-void log_access(const struct log_field *fields, size_t count);
+/* Writes a line to the access log: `key=value key=value`, or a JSON object, according to the configuration.
+ * `now` is the time of the line: wall time, in microseconds. */
+void log_access(int64_t now, const struct log_field *fields, size_t count);
 
-/* For invariants, in every build: logs FILE:LINE and aborts. Never for input. */
+/* An assertion in every build: logs FILE:LINE and aborts. Not for the validation of input. */
 #define invariant(condition) ((condition) ? (void)0 : log_invariant_failed(#condition, __FILE__, __LINE__))
 void log_invariant_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 

@@ -1,12 +1,14 @@
-/* config_table.c: the rows of directives.def, their defaults, the sample file. */
+/* config_table.c: the rows of directives.def: names, defaults, and the offsets of their values. */
+#include "config/config_table.h"
+
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "config/config_internal.h"
-
-const char *const pool_names[POOL_COUNT] = {"api", "password"};
+#include "base/array.h"
+#include "base/ascii.h"
+#include "base/edit_distance.h"
+#include "base/log.h"
 
 #define IS_POOL_GLOBAL false
 #define IS_POOL_POOL true
@@ -15,128 +17,106 @@ const char *const pool_names[POOL_COUNT] = {"api", "password"};
 #define NEEDS_RESTART_RELOAD false
 #define NEEDS_RESTART_RESTART true
 
-const struct config_field config_fields[CONFIG_ROW_COUNT] = {
-#define SECTION(section_title, section_text) {{.title = section_title, .text = section_text}, CONFIG_TEXT, 0},
+/* The cell `type` of a row. */
+#define KIND(kind) .type = DIRECTIVE_##kind, .type_name = #kind
+#define KIND_TEXT KIND(TEXT)
+#define KIND_PATH KIND(PATH)
+#define KIND_SECRET_PATH KIND(SECRET_PATH)
+#define KIND_INTEGER KIND(INTEGER)
+#define KIND_SIZE KIND(SIZE)
+#define KIND_SECONDS KIND(SECONDS)
+#define KIND_MILLISECONDS KIND(MILLISECONDS)
+#define KIND_BOOLEAN KIND(BOOLEAN), .words = boolean_words
+#define KIND_ENUM(name) KIND(ENUM), .words = name##_words
+#define KIND_ADDRESSES KIND(ADDRESSES)
+#define KIND_LIST KIND(LIST)
+
+const struct directive config_table[CONFIG_ROW_COUNT] = {
+#define SECTION(section_title, section_text) {.title = section_title, .text = section_text},
 #define DIRECTIVE(directive, scope, kind, default_value, minimum, maximum, applies, description) \
-    {{.name = #directive,                                                                        \
-      .is_pool = IS_POOL_##scope,                                                                \
-      .type = #kind,                                                                             \
-      .default_text = default_value,                                                             \
-      .least = minimum,                                                                          \
-      .most = maximum,                                                                           \
-      .needs_restart = NEEDS_RESTART_##applies,                                                  \
-      .text = description},                                                                      \
-     CONFIG_##kind,                                                                              \
-     OFFSET_##scope(directive)},
+    {.name = #directive,                                                                         \
+     .is_pool = IS_POOL_##scope,                                                                 \
+     KIND_##kind,                                                                                \
+     .default_text = default_value,                                                              \
+     .min = minimum,                                                                             \
+     .max = maximum,                                                                             \
+     .needs_restart = NEEDS_RESTART_##applies,                                                   \
+     .text = description,                                                                        \
+     .offset = OFFSET_##scope(directive)},
 #include "tables/directives.def"
 };
 
 static const struct {
-    const char *pool;
-    const char *name;
+    enum pool pool;
+    size_t offset; /* of the directive */
     const char *value;
 } pool_defaults[] = {
-#define POOL_DEFAULT(pool, name, value) {#pool, #name, value},
+#define POOL_DEFAULT(pool, name, value) {POOL_##pool, offsetof(struct pool_config, name), value},
 #include "tables/directives.def"
 };
 
-void config_message_set(struct config_message *message, const char *format, ...)
+const struct directive *config_directive(size_t index)
 {
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(message->text, sizeof message->text, format, arguments);
-    va_end(arguments);
+    return index < CONFIG_ROW_COUNT ? &config_table[index] : NULL;
 }
 
-const struct directive_row *config_directive(size_t index)
+const struct directive *config_find(struct text name)
 {
-    return index < CONFIG_ROW_COUNT ? &config_fields[index].row : NULL;
-}
-
-const struct config_field *config_find(struct text name)
-{
-    size_t i;
-
-    for (i = 0; i < CONFIG_ROW_COUNT; i++)
-        if (config_fields[i].row.name != NULL && text_is(name, config_fields[i].row.name))
-            return &config_fields[i];
+    for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
+        if (config_table[i].name != NULL && text_is(name, config_table[i].name)) {
+            return &config_table[i];
+        }
+    }
     return NULL;
 }
 
 const char *config_pool_default(enum pool pool, const char *name)
 {
-    const struct config_field *field = config_find(text_of(name));
-    size_t i;
+    const struct directive *directive = config_find(text_of(name));
 
-    if (field == NULL || !field->row.is_pool)
+    if (directive == NULL || !directive->is_pool) {
         return NULL;
-    for (i = 0; i < sizeof pool_defaults / sizeof pool_defaults[0]; i++)
-        if (strcmp(pool_defaults[i].pool, pool_names[pool]) == 0 && strcmp(pool_defaults[i].name, name) == 0)
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(pool_defaults); i++) {
+        if (pool_defaults[i].pool == pool && pool_defaults[i].offset == directive->offset) {
             return pool_defaults[i].value;
-    return field->row.default_text;
+        }
+    }
+    return directive->default_text;
 }
 
-const char *config_default(const struct config_field *field, unsigned scope)
+const char *config_default(const struct directive *directive, unsigned scope)
 {
     const char *value =
-        field->row.is_pool ? config_pool_default((enum pool)scope, field->row.name) : field->row.default_text;
+        directive->is_pool ? config_pool_default((enum pool)scope, directive->name) : directive->default_text;
 
     return value != NULL ? value : "";
 }
 
-void *config_slot(struct config *config, const struct config_field *field, unsigned scope)
+void *config_slot(struct config *config, const struct directive *directive, unsigned scope)
 {
-    return (char *)(field->row.is_pool ? (void *)&config->pools[scope] : (void *)config) + field->offset;
+    return (char *)(directive->is_pool ? (void *)&config->pools[scope] : (void *)config) + directive->offset;
 }
 
-const void *config_slot_const(const struct config *config, const struct config_field *field, unsigned scope)
+const void *config_slot_const(const struct config *config, const struct directive *directive, unsigned scope)
 {
-    return (const char *)(field->row.is_pool ? (const void *)&config->pools[scope] : (const void *)config) +
-           field->offset;
+    return (const char *)(directive->is_pool ? (const void *)&config->pools[scope] : (const void *)config) +
+           directive->offset;
 }
 
 /* Did you mean. */
 
-enum { NAME_MOST = 48 };
-
-/* How many letters must be changed, added, left out or swapped with their neighbour to come from one to the other;
- * upper case and '-' for '_' count nothing. */
-static unsigned edit_distance(struct text left, const char *right)
+/* The edit distance of a typed name from a known one; upper case, and '-' for '_', do not count. */
+static unsigned distance(struct text typed, const char *known)
 {
-    unsigned rows[3][NAME_MOST + 1];
-    unsigned *before = rows[0], *above = rows[1], *current = rows[2], *oldest;
-    size_t right_length = strlen(right), i, j;
-    char previous = '\0';
-
-    if (left.length > NAME_MOST || right_length > NAME_MOST)
-        return NAME_MOST;
-    for (j = 0; j <= right_length; j++)
-        before[j] = above[j] = (unsigned)j;
-    for (i = 1; i <= left.length; i++) {
-        char letter = left.data[i - 1];
-        if (letter >= 'A' && letter <= 'Z')
-            letter = (char)(letter - 'A' + 'a');
-        else if (letter == '-')
-            letter = '_';
-        current[0] = (unsigned)i;
-        for (j = 1; j <= right_length; j++) {
-            unsigned best = above[j - 1] + (letter == right[j - 1] ? 0 : 1);
-            if (above[j] + 1 < best)
-                best = above[j] + 1;
-            if (current[j - 1] + 1 < best)
-                best = current[j - 1] + 1;
-            if (i > 1 && j > 1 && letter == right[j - 2] && previous == right[j - 1] && before[j - 2] + 1 < best)
-                best = before[j - 2] + 1;
-            current[j] = best;
-        }
-        previous = letter;
-        oldest = before;
-        before = above;
-        above = current;
-        current = oldest;
+    char folded[EDIT_DISTANCE_LENGTH_MAX];
+    if (typed.length > sizeof folded) {
+        return UINT_MAX;
     }
-    return above[right_length];
+    for (size_t i = 0; i < typed.length; i++) {
+        folded[i] = typed.data[i] == '-' ? '_' : ascii_to_lower(typed.data[i]);
+    }
+    return edit_distance((struct text){folded, typed.length}, text_of(known));
 }
 
 static unsigned distance_allowed(struct text name)
@@ -147,135 +127,52 @@ static unsigned distance_allowed(struct text name)
 const char *config_suggest_directive(struct text name)
 {
     const char *suggestion = NULL;
-    unsigned least = distance_allowed(name) + 1, distance;
-    size_t i;
+    unsigned min = distance_allowed(name) + 1;
 
-    for (i = 0; i < CONFIG_ROW_COUNT; i++) {
-        if (config_fields[i].row.name == NULL)
+    for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
+        if (config_table[i].name == NULL) {
             continue;
-        distance = edit_distance(name, config_fields[i].row.name);
-        if (distance < least) {
-            least = distance;
-            suggestion = config_fields[i].row.name;
+        }
+        unsigned here = distance(name, config_table[i].name);
+        if (here < min) {
+            min = here;
+            suggestion = config_table[i].name;
         }
     }
-    /* A name that was begun and not finished: database_password for database_password_file. */
-    for (i = 0; suggestion == NULL && name.length >= 4 && i < CONFIG_ROW_COUNT; i++)
-        if (config_fields[i].row.name != NULL && strncasecmp(config_fields[i].row.name, name.data, name.length) == 0)
-            suggestion = config_fields[i].row.name;
+    /* An incomplete name: database_password for database_password_file. */
+    for (size_t i = 0; suggestion == NULL && name.length >= 4 && i < CONFIG_ROW_COUNT; i++) {
+        if (config_table[i].name != NULL && strncasecmp(config_table[i].name, name.data, name.length) == 0) {
+            suggestion = config_table[i].name;
+        }
+    }
     return suggestion;
 }
 
 const char *config_suggest_section(struct text name)
 {
-    unsigned pool;
-
-    for (pool = 0; pool < POOL_COUNT; pool++)
-        if (edit_distance(name, pool_names[pool]) <= distance_allowed(name))
+    for (unsigned pool = 0; pool < POOL_COUNT; pool++) {
+        if (distance(name, pool_names[pool]) <= distance_allowed(name)) {
             return pool_names[pool];
+        }
+    }
     return NULL;
 }
 
-/* The sample file. */
-
-enum { SAMPLE_WIDTH = 100 };
-
-void config_print_quoted(FILE *out, const char *value)
+const char *config_list_sections(char list_r[static CONFIG_SECTIONS_SIZE])
 {
-    size_t length = strlen(value);
+    size_t length = 0;
 
-    if (length > 0 && strpbrk(value, "\"#") == NULL && strchr(" \t", value[0]) == NULL &&
-        strchr(" \t", value[length - 1]) == NULL) {
-        fputs(value, out);
-        return;
+    for (unsigned pool = 0; pool < POOL_COUNT && length < CONFIG_SECTIONS_SIZE; pool++) {
+        const char *between = pool == 0 ? "" : pool + 1 < POOL_COUNT ? ", " : " and ";
+        length += (size_t)snprintf(list_r + length, CONFIG_SECTIONS_SIZE - length, "%s[%s]", between, pool_names[pool]);
     }
-    putc('"', out);
-    for (; *value != '\0'; value++) {
-        if (*value == '"' || *value == '\\')
-            putc('\\', out);
-        putc(*value, out);
-    }
-    putc('"', out);
+    return list_r;
 }
 
-/* Words in lines that start with "# ". */
-static void print_comment(FILE *out, const char *text)
+unsigned config_line(const struct config_loaded *loaded, const char *name, unsigned scope)
 {
-    size_t column = 1;
+    const struct directive *directive = config_find(text_of(name));
 
-    fputs("#", out);
-    while (*text != '\0') {
-        size_t length = strcspn(text, " ");
-        if (column > 1 && column + 1 + length > SAMPLE_WIDTH) {
-            fputs("\n#", out);
-            column = 1;
-        }
-        fprintf(out, " %.*s", (int)length, text);
-        column += 1 + length;
-        text += length;
-        text += strspn(text, " ");
-    }
-    putc('\n', out);
-}
-
-static void print_heading(FILE *out, const struct directive_row *row)
-{
-    fprintf(out, "\n## %s\n", row->title);
-    print_comment(out, row->text);
-}
-
-static void print_default(FILE *out, const struct config_field *field, unsigned scope)
-{
-    fprintf(out, "#%s = ", field->row.name);
-    config_print_quoted(out, config_default(field, scope));
-    putc('\n', out);
-}
-
-static void print_description(FILE *out, const struct directive_row *row)
-{
-    putc('\n', out);
-    print_comment(out, row->text);
-    if (row->needs_restart)
-        print_comment(out, "A change takes effect at a restart.");
-}
-
-static void print_pool(FILE *out, enum pool pool)
-{
-    size_t i;
-
-    fprintf(out, "\n[%s]\n", pool_names[pool]);
-    for (i = 0; i < CONFIG_ROW_COUNT; i++) {
-        if (config_fields[i].row.name == NULL || !config_fields[i].row.is_pool)
-            continue;
-        if (pool == 0)
-            print_description(out, &config_fields[i].row);
-        print_default(out, &config_fields[i], pool);
-    }
-}
-
-void config_print_sample(FILE *out)
-{
-    unsigned pool;
-    size_t i;
-
-    print_comment(out, "roster.conf: the configuration of roster(8). See roster.conf(5).");
-    fputs("#\n", out);
-    print_comment(
-        out, "One `name = value` a line. A value that holds # or starts or ends in white space stands in double "
-             "quotes, where \\\" is a quote and \\\\ a backslash. Sizes take k, m and g; times need a unit: ms, s, m, "
-             "h or d. Each line below that starts with # and a name shows the default; take the # away to change it.");
-    fputs("#\n", out);
-    print_comment(out,
-                  "`roster -t` checks this file, `roster -T` prints what is in force, `systemctl reload roster` has it "
-                  "read again.");
-    for (i = 0; i < CONFIG_ROW_COUNT; i++) {
-        if (config_fields[i].row.name == NULL) {
-            print_heading(out, &config_fields[i].row);
-        } else if (!config_fields[i].row.is_pool) {
-            print_description(out, &config_fields[i].row);
-            print_default(out, &config_fields[i], CONFIG_SCOPE_GLOBAL);
-        }
-    }
-    for (pool = 0; pool < POOL_COUNT; pool++)
-        print_pool(out, (enum pool)pool);
+    invariant(directive != NULL);
+    return loaded->lines[scope][config_index(directive)];
 }

@@ -1,14 +1,17 @@
-/* ctl.h: a call of rosterctl: what was typed, checked against commands.def, and what a command may reach. */
+/* ctl.h: one invocation of rosterctl: its command line, checked against commands.def, and what a command may use:
+ * configuration, MariaDB, output. */
 #ifndef ROSTER_CTL_CTL_H
 #define ROSTER_CTL_CTL_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include <sys/types.h>
 
 #include "base/buffer.h"
 #include "base/context.h"
 #include "config/config.h"
+#include "store/config_store.h"
 
 enum exit_status {
 #define EXIT_STATUS(name, number, text) EXIT_##name = number,
@@ -22,48 +25,85 @@ enum needed { OPTION_OPTIONAL, OPTION_NEEDED };
 struct invocation;
 
 struct command {
-    const char *name;      /* user_add */
     const char *words;     /* "user add" */
-    const char *arguments; /* "USER [GROUP ...]": for people */
-    size_t least, most;    /* number of arguments */
+    const char *arguments; /* "USER [GROUP ...]", for the usage */
+    size_t min, max;       /* number of arguments */
     enum needs needs;
     const char *text; /* one line */
     const char *more; /* further sentences, or "" */
-    int (*run)(struct invocation *invocation);
 };
 
 enum command_id {
-#define COMMAND(name, words, arguments, least, most, needs, text, more) COMMAND_##name,
+#define COMMAND(name, words, arguments, min, max, needs, text, more) COMMAND_##name,
 #include "ctl/commands.def"
     COMMAND_COUNT
 };
 
 extern const struct command commands[COMMAND_COUNT];
 
+/* What a first word alone stands for. The last row has a NULL word. */
+struct command_alone {
+    const char *word;
+    enum command_id command;
+};
+extern const struct command_alone commands_alone[];
+
+/* Placeholders of arguments and of values of options. */
+enum argument {
+    ARGUMENT_NONE,
+#define ARGUMENT(name, choices) ARGUMENT_##name,
+#include "ctl/commands.def"
+    ARGUMENT_COUNT
+};
+
+struct argument_row {
+    const char *name;    /* "ROLE"; NULL for ARGUMENT_NONE */
+    const char *choices; /* "pending user admin"; NULL: any value */
+};
+extern const struct argument_row argument_rows[ARGUMENT_COUNT];
+
+/* All options, of all commands. */
+enum option {
+    OPTION_NONE,
+#define OPTION_NAME(name, words, value) OPTION_##name,
+#include "ctl/commands.def"
+    OPTION_NAME_COUNT
+};
+
+struct option_name {
+    const char *words;   /* "password-stdin"; NULL for OPTION_NONE */
+    enum argument value; /* ARGUMENT_NONE: a switch */
+};
+extern const struct option_name option_names[OPTION_NAME_COUNT];
+
 struct option_row {
-    enum command_id command; /* COMMAND_COUNT: every command takes it */
+    enum command_id command; /* COMMAND_COUNT: all commands take it */
     char letter;             /* of a global option, else 0 */
-    const char *name;        /* without the dashes */
-    const char *value;       /* what stands for its value in the manual; NULL: a switch */
+    enum option option;
     enum needed needed;
     const char *text;
 };
 
 enum {
     OPTION_COUNT = 0
-#define GLOBAL_OPTION(letter, name, value, text) +1
-#define OPTION(command, name, value, needed, text) +1
+#define GLOBAL_OPTION(letter, name, text) +1
+#define OPTION(command, name, needed, text) +1
 #include "ctl/commands.def"
 };
 
 extern const struct option_row options[OPTION_COUNT];
 
-/* What may stand for an argument or a value: {"ROLE", "pending user admin"}. */
-struct choice_row {
-    const char *argument;
-    const char *words;
-};
-extern const struct choice_row choices[];
+/* The name of an option without the dashes. */
+static inline const char *option_words(const struct option_row *row)
+{
+    return option_names[row->option].words;
+}
+
+/* The placeholder of its value. NULL: a switch. */
+static inline const char *option_value(const struct option_row *row)
+{
+    return argument_rows[option_names[row->option].value].name;
+}
 
 struct exit_row {
     const char *name;
@@ -72,68 +112,98 @@ struct exit_row {
 };
 extern const struct exit_row exit_rows[];
 
-/* Titles of the manual's groups of commands, and the first command of each. */
+/* Groups of commands in the manual: title and first command. The last row has a NULL title. */
 struct command_group {
     const char *title;
     enum command_id first;
 };
 extern const struct command_group command_groups[];
 
-/* A call. */
+/* One invocation. */
 struct invocation {
-    struct context context; /* first: memory and, where the command needs it, configuration */
+    struct context context; /* first member: arena and, if the command needs it, configuration */
     const struct command *command;
     const char *config_path;
-    struct config *config; /* NULL where the command needs none */
+    struct config *config; /* NULL: the command needs no configuration */
     bool json, quiet, yes;
     const char **arguments;
     size_t argument_count;
-    const char *values[OPTION_COUNT]; /* of each option that was given; "" for a switch */
+    const char *values[OPTION_NAME_COUNT]; /* by option; NULL: not given; "" for a switch */
 };
 
-#define COMMAND(name, words, arguments, least, most, needs, text, more) \
-    int command_##name(struct invocation *invocation);
+#define COMMAND(name, words, arguments, min, max, needs, text, more) int command_##name(struct invocation *invocation);
 #include "ctl/commands.def"
 
-/* The value of an option of the command that runs; NULL where it was not given. `name` must be one of its rows. */
-const char *ctl_option(const struct invocation *invocation, const char *name);
-bool ctl_has_option(const struct invocation *invocation, const char *name);
+/* The value of an option of the running command. NULL: it was not given. */
+const char *ctl_option(const struct invocation *invocation, enum option option);
 
-/* An argument; NULL behind the last. */
+/* Whether an option of the running command was given. */
+bool ctl_has_option(const struct invocation *invocation, enum option option);
+
+/* Parses the value of an option that is a duration: a number and a unit, at least a second.
+ * EXIT_DONE, or EXIT_USAGE with a message. */
+int ctl_take_duration(const struct invocation *invocation, enum option option, int64_t *seconds_r);
+
+/* The argument at `index`. NULL after the last one. */
 const char *ctl_argument(const struct invocation *invocation, size_t index);
 
-/* The words of a choice, one by one: the next behind *cursor, copied into `word`; false at the end. */
+/* Splits a list of words, as the choices of an argument.
+ * Copies the next word after *cursor into `word`, truncated to `size`, and advances *cursor.
+ * False at the end. */
 bool ctl_next_word(const char **cursor, char *word, size_t size);
 
-/* The words that may stand for `argument`; NULL where anything may. */
-const char *ctl_choices(const char *argument);
+/* The argument with this name ("USER", without brackets). ARGUMENT_NONE: unknown name. */
+enum argument ctl_find_argument(const char *name);
 
-/* The nearest of the names that `next` gives (NULL ends them) to what was typed; NULL where none is near. */
+/* The known name that is most similar to a mistyped one.
+ * `next` returns the names by index, and NULL after the last one.
+ * NULL: no name is similar. */
 const char *ctl_suggest(const char *typed, const char *(*next)(size_t index, void *argument), void *argument);
 
-/* Says on stderr what is wrong, and answers `status`, so that a command can `return ctl_fail(…)`. */
+/* Prints an error message to stderr.
+ * Returns `status`, so that a command can `return ctl_fail(…)`. */
 int ctl_fail(enum exit_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same from context.problem: its sentence, and the status that goes with its code. */
+/* Prints the message of context.problem to stderr, after `what`: the thing that it is about.
+ * Returns the exit status of its error code. */
 int ctl_problem(struct invocation *invocation, const char *what);
 
-/* A remark on stdout (or on stderr, where stdout carries what was asked for); silent with --quiet and --json. */
+/* The message of context->problem. */
+const char *ctl_problem_words(const struct context *context);
+
+/* What rosterctl calls a setting: "ENABLE_SIGNUP", "ldap.host". Static, or in the arena. */
+const char *ctl_setting_name(struct arena *arena, enum setting setting);
+
+/* Prints a remark to stdout. Silent with --quiet and --json. */
 void ctl_say(const struct invocation *invocation, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same to stderr, for commands whose stdout is the result. */
 void ctl_say_aside(const struct invocation *invocation, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints what a buffer holds, and a line end. */
+/* Prints the content of a buffer and a newline. */
 void ctl_print(struct buffer *buffer);
 
-/* Prints a JSON text, indented for people on a terminal and in one line otherwise. */
-void ctl_print_json(struct invocation *invocation, struct text json);
+/* Prints a JSON text: indented on a terminal, else in one line.
+ * Control characters are escaped, since a terminal would interpret them. */
+void ctl_print_json(const struct invocation *invocation, struct text json);
 
-/* Reads the configuration with its secrets and connects to MariaDB; done before a command that needs it. Exit status.
- * */
+/* Reads roster.conf into invocation->config. Called before a command that needs it.
+ * Returns an exit status; errors are printed to stderr. So do the next three. */
 int ctl_load_config(struct invocation *invocation);
+
+/* Reads the secret files that roster.conf names. */
 int ctl_load_secrets(struct invocation *invocation);
+
+/* Connects to MariaDB. Called by root, it first switches to the service's user, if that user exists. */
 int ctl_connect(struct invocation *invocation);
 
-/* Usage, from the table. */
+/* Both: for a command that first does something as the caller, as reading a file that the service's user can't read. */
+int ctl_open_store(struct invocation *invocation);
+
+/* As ctl_connect. The service's user also gets the supplementary group `group`; (gid_t)-1: no group. */
+int ctl_connect_in_group(struct invocation *invocation, gid_t group);
+
+/* Usage of one command, and the overview of all commands, from commands.def. */
 void ctl_print_usage(const struct command *command);
 void ctl_print_overview(void);
 

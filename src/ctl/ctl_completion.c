@@ -1,11 +1,13 @@
-/* ctl_completion.c: rosterctl completion, help: what a shell, and who sits before it, should know of commands.def. */
+/* ctl_completion.c: rosterctl completion and help: completions for shells, and usage, from commands.def. */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/permission_table.h"
 #include "ctl/ctl.h"
+#include "store/config_store.h"
 
-/* Words that are names of directives are asked of rosterctl itself; FILE and DIRECTORY are the shell's; the rest are
- * known, or unknown. */
+/* Names of directives come from rosterctl itself, those of settings and permissions from their tables. The shell
+ * completes FILE and DIRECTORY. Other arguments complete their choices, if they have any. */
 
 static void print_names(void)
 {
@@ -24,7 +26,7 @@ static void print_options_of(enum command_id id, const char *separator)
     const char *before = "";
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (options[i].command == id || options[i].command == COMMAND_COUNT) {
-            printf("%s--%s", before, options[i].name);
+            printf("%s--%s", before, option_words(&options[i]));
             before = separator;
         }
     }
@@ -42,43 +44,56 @@ static void print_second_words(const char *group, size_t length)
     }
 }
 
-/* The argument that a command's first word in capitals stands for, without brackets. */
-static bool first_argument(enum command_id id, char *name, size_t size)
+/* An argument as it stands in the usage: "[SETTING=VALUE". *is_assignment_r: an equals sign follows. */
+static enum argument named_argument(const char *typed, bool *is_assignment_r)
 {
-    const char *start = commands[id].arguments + strspn(commands[id].arguments, "[");
-    snprintf(name, size, "%.*s", (int)strcspn(start, " ]"), start);
-    return name[0] != '\0';
+    const char *start = typed + strspn(typed, "[");
+    size_t length = strcspn(start, " ]=");
+    char name[40];
+    snprintf(name, sizeof name, "%.*s", (int)length, start);
+    *is_assignment_r = start[length] == '=';
+    return ctl_find_argument(name);
 }
 
-/* What may stand for an argument, as a word list of the shell; false where nothing is known. */
-static bool print_choices(const char *argument)
+/* The valid values of an argument, or the names before an equals sign, as a word list of the shell. NULL: they are
+ * unknown. */
+static const char *choices_of(struct arena *arena, enum argument argument, bool is_assignment)
 {
-    const char *words = ctl_choices(argument);
-    if (words != NULL) {
-        fputs(words, stdout);
-    } else if (strcmp(argument, "DIRECTIVE") == 0) {
-        fputs("$(rosterctl directive --quiet 2>/dev/null)", stdout);
+    const char *end = is_assignment ? "=" : "";
+    struct buffer words;
+    buffer_init(&words, arena);
+    if (argument == ARGUMENT_DIRECTIVE) {
+        return "$(rosterctl directive --quiet 2>/dev/null)";
     }
-    return words != NULL || strcmp(argument, "DIRECTIVE") == 0;
+    if (argument == ARGUMENT_SETTING) {
+        for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
+            buffer_add_format(&words, "%s%s%s", setting > 0 ? " " : "", ctl_setting_name(arena, setting), end);
+        }
+        return buffer_text(&words).data;
+    }
+    if (argument == ARGUMENT_PERMISSION) {
+        const struct permission_row *row;
+        for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
+            buffer_add_format(&words, "%s%s.%s%s", i > 0 ? " " : "", row->section, row->key, end);
+        }
+        return buffer_text(&words).data;
+    }
+    return argument_rows[argument].choices;
 }
 
-static void print_bash(void)
+static void print_bash(struct arena *arena)
 {
     printf("# rosterctl's completion for bash, made by `rosterctl completion bash'.\n"
            "_rosterctl() {\n"
            "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= at words=\n"
            "    COMPREPLY=()\n"
-           "    # The words of the command: what is no option, nor an option's value.\n"
+           "    # The words of the command, without options and their values.\n"
            "    for ((at = 1; at < COMP_CWORD; at++)); do\n"
            "        case ${COMP_WORDS[at]} in\n");
     printf("            -c");
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        bool is_new = options[i].value != NULL;
-        for (size_t j = 0; j < i; j++) {
-            is_new = is_new && strcmp(options[j].name, options[i].name) != 0;
-        }
-        if (is_new) {
-            printf("|--%s", options[i].name);
+    for (enum option option = OPTION_NONE + 1; option < OPTION_NAME_COUNT; option++) {
+        if (option_names[option].value != ARGUMENT_NONE) {
+            printf("|--%s", option_names[option].words);
         }
     }
     printf(") ((at++)) ;;\n"
@@ -87,20 +102,17 @@ static void print_bash(void)
            "        esac\n"
            "    done\n"
            "    case $before in\n");
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        bool is_new = options[i].value != NULL;
-        for (size_t j = 0; j < i; j++) {
-            is_new = is_new && strcmp(options[j].name, options[i].name) != 0;
-        }
-        if (!is_new) {
+    for (enum option option = OPTION_NONE + 1; option < OPTION_NAME_COUNT; option++) {
+        enum argument argument = option_names[option].value;
+        if (argument == ARGUMENT_NONE) {
             continue;
         }
-        printf("        %s--%s) ", options[i].letter == 'c' ? "-c|" : "", options[i].name);
-        if (ctl_choices(options[i].value) != NULL) {
-            printf("COMPREPLY=($(compgen -W \"%s\" -- \"$word\")); return ;;\n", ctl_choices(options[i].value));
-        } else if (strcmp(options[i].value, "FILE") == 0) {
+        printf("        %s--%s) ", option == OPTION_config ? "-c|" : "", option_names[option].words);
+        if (argument_rows[argument].choices != NULL) {
+            printf("COMPREPLY=($(compgen -W \"%s\" -- \"$word\")); return ;;\n", argument_rows[argument].choices);
+        } else if (argument == ARGUMENT_FILE) {
             printf("COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n");
-        } else if (strcmp(options[i].value, "DIRECTORY") == 0) {
+        } else if (argument == ARGUMENT_DIRECTORY) {
             printf("COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n");
         } else {
             printf("return ;;\n");
@@ -121,24 +133,26 @@ static void print_bash(void)
         }
     }
     for (enum command_id id = 0; id < COMMAND_COUNT; id++) {
-        char argument[40];
+        bool is_assignment;
+        enum argument argument = named_argument(commands[id].arguments, &is_assignment);
+        const char *choices = choices_of(arena, argument, is_assignment);
         printf("        '%s'|'%s '*) [[ $word == -* ]] && words='", commands[id].words, commands[id].words);
         print_options_of(id, " ");
         printf("'");
-        if (first_argument(id, argument, sizeof argument)) {
-            if (strcmp(argument, "DIRECTORY") == 0) {
-                printf(" || { COMPREPLY=($(compgen -d -- \"$word\")); return; }");
-            } else if (ctl_choices(argument) != NULL || strcmp(argument, "DIRECTIVE") == 0) {
-                printf(" || words=\"");
-                print_choices(argument);
-                printf("\"");
-            } else if (strcmp(argument, "COMMAND") == 0) {
-                printf(" || words='");
-                print_names();
-                printf("'");
-            } else if (strcmp(argument, "USER") == 0 && strcmp(commands[id].arguments, "USER ROLE") == 0) {
-                printf(" || words='%s'", ctl_choices("ROLE"));
-            }
+        if (argument == ARGUMENT_DIRECTORY) {
+            printf(" || { COMPREPLY=($(compgen -d -- \"$word\")); return; }");
+        } else if (argument == ARGUMENT_FILE) {
+            printf(" || { COMPREPLY=($(compgen -f -- \"$word\")); return; }");
+        } else if (choices != NULL && is_assignment) {
+            printf(" || { words=\"%s\"; compopt -o nospace 2>/dev/null; }", choices);
+        } else if (choices != NULL) {
+            printf(" || words=\"%s\"", choices);
+        } else if (argument == ARGUMENT_COMMAND) {
+            printf(" || words='");
+            print_names();
+            printf("'");
+        } else if (id == COMMAND_user_role) {
+            printf(" || words='%s'", argument_rows[ARGUMENT_ROLE].choices);
         }
         printf(" ;;\n");
     }
@@ -148,7 +162,7 @@ static void print_bash(void)
            "complete -F _rosterctl rosterctl\n");
 }
 
-/* A text within single quotes of zsh's _arguments: quotes, colons and brackets are special. */
+/* Escapes a text within single quotes for zsh's _arguments: quotes, colons and brackets are special. */
 static void print_zsh_text(const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -164,33 +178,36 @@ static void print_zsh_text(const char *text)
 }
 
 /* ":message:action" of a value or an argument. */
-static void print_zsh_action(const char *argument)
+static void print_zsh_action(struct arena *arena, const char *name)
 {
-    printf(":%s:", argument);
-    if (strcmp(argument, "FILE") == 0) {
+    bool is_assignment;
+    enum argument argument = named_argument(name, &is_assignment);
+    const char *choices = choices_of(arena, argument, is_assignment);
+    printf(":%s:", name);
+    if (argument == ARGUMENT_FILE) {
         printf("_files");
-    } else if (strcmp(argument, "DIRECTORY") == 0) {
+    } else if (argument == ARGUMENT_DIRECTORY) {
         printf("_files -/");
-    } else if (strcmp(argument, "DIRECTIVE") == 0) {
-        printf("($(rosterctl directive --quiet 2>/dev/null))");
-    } else if (ctl_choices(argument) != NULL) {
-        printf("(%s)", ctl_choices(argument));
+    } else if (choices != NULL && is_assignment) {
+        printf("{compadd -S \"\" %s}", choices);
+    } else if (choices != NULL) {
+        printf("(%s)", choices);
     }
 }
 
-static void print_zsh_option(const struct option_row *option)
+static void print_zsh_option(struct arena *arena, const struct option_row *option)
 {
-    printf(" \\\n            '%s--%s%s[", option->command == COMMAND_COUNT ? "" : "*", option->name,
-           option->value != NULL ? "=" : "");
+    printf(" \\\n            '%s--%s%s[", option->command == COMMAND_COUNT ? "" : "*", option_words(option),
+           option_value(option) != NULL ? "=" : "");
     print_zsh_text(option->text);
     printf("]");
-    if (option->value != NULL) {
-        print_zsh_action(option->value);
+    if (option_value(option) != NULL) {
+        print_zsh_action(arena, option_value(option));
     }
     printf("'");
 }
 
-static void print_zsh_arguments(enum command_id id)
+static void print_zsh_arguments(struct arena *arena, enum command_id id)
 {
     const char *cursor = commands[id].arguments;
     char word[40];
@@ -210,12 +227,12 @@ static void print_zsh_arguments(enum command_id id)
         } else {
             printf(" \\\n            '%zu%s", position++, is_optional ? ":" : "");
         }
-        print_zsh_action(name);
+        print_zsh_action(arena, name);
         printf("'");
     }
 }
 
-static void print_zsh(void)
+static void print_zsh(struct arena *arena)
 {
     printf("#compdef rosterctl\n"
            "# rosterctl's completion for zsh, made by `rosterctl completion zsh'.\n"
@@ -258,10 +275,10 @@ static void print_zsh(void)
         }
         for (size_t i = 0; i < OPTION_COUNT; i++) {
             if (options[i].command == id || options[i].command == COMMAND_COUNT) {
-                print_zsh_option(&options[i]);
+                print_zsh_option(arena, &options[i]);
             }
         }
-        print_zsh_arguments(id);
+        print_zsh_arguments(arena, id);
         printf(" && return\n");
     }
     printf("        ;;\n"
@@ -284,7 +301,7 @@ static void print_zsh(void)
            "            _arguments -S");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (options[i].command == COMMAND_COUNT) {
-            print_zsh_option(&options[i]);
+            print_zsh_option(arena, &options[i]);
         }
     }
     printf("\n"
@@ -298,9 +315,9 @@ static void print_zsh(void)
 int command_completion(struct invocation *invocation)
 {
     if (strcmp(ctl_argument(invocation, 0), "bash") == 0) {
-        print_bash();
+        print_bash(invocation->context.arena);
     } else {
-        print_zsh();
+        print_zsh(invocation->context.arena);
     }
     return EXIT_DONE;
 }
@@ -326,6 +343,6 @@ int command_help(struct invocation *invocation)
         }
     }
     return shown > 0 ? EXIT_DONE
-                     : ctl_fail(EXIT_USAGE, "there is no command `%s%s%s'; `rosterctl help' lists all", first,
+                     : ctl_fail(EXIT_USAGE, "unknown command `%s%s%s'; `rosterctl help' lists all", first,
                                 second != NULL ? " " : "", second != NULL ? second : "");
 }

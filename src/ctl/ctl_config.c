@@ -1,15 +1,19 @@
-/* ctl_config.c: rosterctl config …, directive: roster.conf and what may stand in it. */
+/* ctl_config.c: rosterctl config … and directive: roster.conf and its directives. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_writer.h"
+#include "config/config_print.h"
+#include "config/config_table.h"
 #include "ctl/ctl.h"
 
 int command_config_check(struct invocation *invocation)
 {
     int status = ctl_load_secrets(invocation);
     if (status == EXIT_DONE) {
-        ctl_say(invocation, "%s is good. `roster -t' also looks at what it names; `rosterctl doctor' at everything.",
+        ctl_say(invocation,
+                "%s is valid. `roster -t' also checks the files that it names; `rosterctl doctor' checks everything.",
                 invocation->config->path);
     }
     return status;
@@ -17,7 +21,11 @@ int command_config_check(struct invocation *invocation)
 
 int command_config_dump(struct invocation *invocation)
 {
-    config_dump(invocation->config, stdout);
+    if (ctl_has_option(invocation, OPTION_changed)) {
+        config_dump_changed(invocation->config, stdout);
+    } else {
+        config_dump(invocation->config, stdout);
+    }
     return EXIT_DONE;
 }
 
@@ -32,7 +40,7 @@ static const char *next_directive(size_t index, void *argument)
 {
     (void)argument;
     for (size_t i = 0;; i++) {
-        const struct directive_row *row = config_directive(i);
+        const struct directive *row = config_directive(i);
         if (row == NULL) {
             return NULL;
         }
@@ -42,9 +50,9 @@ static const char *next_directive(size_t index, void *argument)
     }
 }
 
-static const struct directive_row *find_directive(const char *name)
+static const struct directive *find_directive(const char *name)
 {
-    const struct directive_row *row;
+    const struct directive *row;
     for (size_t i = 0; (row = config_directive(i)) != NULL; i++) {
         if (row->name != NULL && strcmp(row->name, name) == 0) {
             return row;
@@ -58,43 +66,57 @@ static const char *shown_default(const char *text)
     return text == NULL || text[0] == '\0' ? "(unset)" : text;
 }
 
-static void add_defaults_json(struct buffer *json, const struct directive_row *row)
+static void add_defaults_json(struct json_writer *json, const struct directive *row)
 {
-    buffer_add_literal(json, ",\"default\":");
+    json_name(json, "default");
     if (!row->is_pool) {
-        buffer_add_json(json, text_of(row->default_text));
+        json_add_string(json, row->default_text);
         return;
     }
-    for (int pool = 0; pool < POOL_COUNT; pool++) {
-        buffer_add_literal(json, pool == 0 ? "{" : ",");
-        buffer_add_json(json, text_of(pool_names[pool]));
-        buffer_add_byte(json, ':');
-        buffer_add_json(json, text_of(config_pool_default((enum pool)pool, row->name)));
+    json_begin_object(json);
+    for (enum pool pool = 0; pool < POOL_COUNT; pool++) {
+        json_add_name_string(json, pool_names[pool]);
+        json_add_string(json, config_pool_default(pool, row->name));
     }
-    buffer_add_byte(json, '}');
+    json_end_object(json);
 }
 
-static void add_directive_json(struct buffer *json, const struct directive_row *row)
+static void add_directive_json(struct json_writer *json, const struct directive *row)
 {
-    buffer_add_literal(json, "{\"name\":");
-    buffer_add_json(json, text_of(row->name));
-    buffer_add_literal(json, ",\"type\":");
-    buffer_add_json(json, text_of(row->type));
-    add_defaults_json(json, row);
-    if (row->most > 0) {
-        buffer_add_format(json, ",\"least\":%" PRId64 ",\"most\":%" PRId64, row->least, row->most);
+    json_begin_object(json);
+    json_member_string(json, "name", row->name);
+    json_member_string(json, "type", row->type_name);
+    if (row->type == DIRECTIVE_ENUM) {
+        json_name(json, "words");
+        json_begin_array(json);
+        for (const struct enum_word *word = row->words; word->word != NULL; word++) {
+            json_add_string(json, word->word);
+        }
+        json_end_array(json);
     }
-    buffer_add_format(json, ",\"pool\":%s,\"restart\":%s,\"text\":", row->is_pool ? "true" : "false",
-                      row->needs_restart ? "true" : "false");
-    buffer_add_json(json, text_of(row->text));
-    buffer_add_byte(json, '}');
+    add_defaults_json(json, row);
+    if (row->max > 0) {
+        json_member_integer(json, "least", row->min);
+        json_member_integer(json, "most", row->max);
+    }
+    json_member_boolean(json, "pool", row->is_pool);
+    json_member_boolean(json, "restart", row->needs_restart);
+    json_member_string(json, "text", row->text);
+    json_end_object(json);
 }
 
-static void print_directive(const struct directive_row *row)
+static bool is_length(enum directive_type type)
+{
+    return type == DIRECTIVE_TEXT || type == DIRECTIVE_PATH || type == DIRECTIVE_SECRET_PATH ||
+           type == DIRECTIVE_ADDRESSES || type == DIRECTIVE_LIST;
+}
+
+static void print_directive(const struct directive *row)
 {
     printf("%s\n  %s\n\n", row->name, row->text);
-    printf("  Place:    %s\n", row->is_pool ? "in [api] and [password]" : "before the sections");
-    printf("  Type:     %s\n", row->type);
+    printf("  Section:  %s\n", row->is_pool ? "of a pool" : "none, before the first section");
+    char list[ENUM_LIST_SIZE];
+    printf("  Type:     %s\n", row->type == DIRECTIVE_ENUM ? enum_list(row->words, list) : row->type_name);
     if (row->is_pool) {
         for (int pool = 0; pool < POOL_COUNT; pool++) {
             printf("  Default:  %s in [%s]\n", shown_default(config_pool_default((enum pool)pool, row->name)),
@@ -103,10 +125,9 @@ static void print_directive(const struct directive_row *row)
     } else {
         printf("  Default:  %s\n", shown_default(row->default_text));
     }
-    if (row->most > 0) {
-        bool is_text = strcmp(row->type, "TEXT") == 0 || strcmp(row->type, "LIST") == 0 ||
-                       strcmp(row->type, "ADDRESSES") == 0 || strstr(row->type, "PATH") != NULL;
-        printf("  %s %" PRId64 " to %" PRId64 "%s\n", is_text ? "Length:  " : "Range:   ", row->least, row->most,
+    if (row->max > 0) {
+        bool is_text = is_length(row->type);
+        printf("  %s %" PRId64 " to %" PRId64 "%s\n", is_text ? "Length:  " : "Range:   ", row->min, row->max,
                is_text ? " bytes" : "");
     }
     printf("  Applies:  %s\n", row->needs_restart ? "after a restart" : "after a reload");
@@ -114,13 +135,13 @@ static void print_directive(const struct directive_row *row)
 
 static int list_directives(struct invocation *invocation)
 {
-    const struct directive_row *row;
-    struct buffer json;
-    buffer_init(&json, invocation->context.arena);
+    struct json_writer json;
+    json_start(&json, invocation->context.arena);
+    json_begin_array(&json);
+    const struct directive *row;
     for (size_t i = 0; (row = config_directive(i)) != NULL; i++) {
         if (invocation->json) {
             if (row->name != NULL) {
-                buffer_add_byte(&json, json.length == 0 ? '[' : ',');
                 add_directive_json(&json, row);
             }
         } else if (row->name == NULL) {
@@ -133,9 +154,9 @@ static int list_directives(struct invocation *invocation)
             printf("  %-28s %s\n", row->name, row->text);
         }
     }
+    json_end_array(&json);
     if (invocation->json) {
-        buffer_add_byte(&json, ']');
-        ctl_print(&json);
+        ctl_print_json(invocation, json_finish(&json));
     }
     return EXIT_DONE;
 }
@@ -146,7 +167,7 @@ int command_directive(struct invocation *invocation)
     if (name == NULL) {
         return list_directives(invocation);
     }
-    const struct directive_row *row = find_directive(name);
+    const struct directive *row = find_directive(name);
     if (row == NULL) {
         const char *near = ctl_suggest(name, next_directive, NULL);
         return near != NULL
@@ -154,10 +175,10 @@ int command_directive(struct invocation *invocation)
                    : ctl_fail(EXIT_NOT_FOUND, "there is no directive `%s'; `rosterctl directive' lists all", name);
     }
     if (invocation->json) {
-        struct buffer json;
-        buffer_init(&json, invocation->context.arena);
+        struct json_writer json;
+        json_start(&json, invocation->context.arena);
         add_directive_json(&json, row);
-        ctl_print(&json);
+        ctl_print_json(invocation, json_finish(&json));
     } else {
         print_directive(row);
     }

@@ -1,11 +1,13 @@
-/* ctl_manual.c: rosterctl manual: a template of man/ with its marks filled in: @WORD@ within a line, or alone on it
- * for a part that the tables give. */
+/* ctl_manual.c: rosterctl manual: fills in a template of man/. @WORD@ within a line is replaced by a value, and alone
+ * on a line by a part that is generated from the tables. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
+#include "base/ascii.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "ctl/ctl.h"
-#include "ctl/file.h"
 #include "ctl/manual.h"
 
 #ifndef PACKAGE_VERSION
@@ -21,6 +23,7 @@ static const struct {
     {"@ROUTES@", manual_routes},         {"@BODIES@", manual_bodies},
     {"@SHAPES@", manual_shapes},         {"@PERMISSIONS@", manual_permissions},
     {"@ERRORS@", manual_errors},         {"@LIMITS@", manual_limits},
+    {"@FAULTS@", manual_faults},
 };
 
 static const struct {
@@ -31,9 +34,18 @@ static const struct {
     {"@PKGDATADIR@", PKGDATADIR},
 };
 
+/* The pages of man/ are part of the program, so that `rosterctl manual' needs no files. */
+static const struct page {
+    const char *name, *section, *text;
+} pages[] = {
+#define MANUAL_PAGE(name, section, text) {name, section, text},
+#include "ctl/manual_pages.inc"
+#undef MANUAL_PAGE
+};
+
 static bool add_part(struct buffer *out, struct text line)
 {
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
         if (text_is(line, parts[i].mark)) {
             parts[i].print(out);
             return true;
@@ -42,7 +54,7 @@ static bool add_part(struct buffer *out, struct text line)
     return false;
 }
 
-/* False where a mark is unknown. */
+/* False: a mark is unknown. */
 static bool add_line(struct buffer *out, struct text line)
 {
     while (line.length > 0) {
@@ -52,13 +64,13 @@ static bool add_line(struct buffer *out, struct text line)
         buffer_add(out, line.data, before);
         if (at != NULL) {
             struct text rest = {at, line.length - before};
-            for (size_t i = 0; i < sizeof words / sizeof words[0] && taken == before; i++) {
+            for (size_t i = 0; i < ARRAY_COUNT(words) && taken == before; i++) {
                 if (text_starts_with(rest, words[i].mark)) {
                     buffer_add_string(out, words[i].value);
                     taken += strlen(words[i].mark);
                 }
             }
-            if (taken == before && rest.length > 1 && rest.data[1] >= 'A' && rest.data[1] <= 'Z') {
+            if (taken == before && rest.length > 1 && ascii_is_upper(rest.data[1])) {
                 return false;
             }
             if (taken == before) {
@@ -72,34 +84,35 @@ static bool add_line(struct buffer *out, struct text line)
     return true;
 }
 
-static const char *section_of(const char *page)
+static const struct page *find_page(const char *name)
 {
-    return strcmp(page, "roster.conf") == 0 ? "5" : strcmp(page, "roster-api") == 0 ? "7" : "8";
+    const struct page *page = pages;
+    while (strcmp(page->name, name) != 0) {
+        page++;
+        /* commands.def allows no other name */
+        invariant(page < pages + ARRAY_COUNT(pages));
+    }
+    return page;
 }
 
 int command_manual(struct invocation *invocation)
 {
     struct arena *arena = invocation->context.arena;
-    const char *page = ctl_argument(invocation, 0);
-    const char *directory = ctl_option(invocation, "directory");
+    const struct page *page = find_page(ctl_argument(invocation, 0));
+    const char *directory = ctl_option(invocation, OPTION_directory);
     const char *path =
-        text_format(arena, "%s/%s.%s.in", directory != NULL ? directory : PKGDATADIR "/man", page, section_of(page))
-            .data;
-    struct text template;
-    struct buffer out;
-    if (!file_read(arena, path, &template)) {
-        return ctl_fail(EXIT_FAILED, "%s: %s; name the directory of the pages to fill in with --directory", path,
-                        strerror(errno));
+        text_format(arena, "%s/%s.%s.in", directory != NULL ? directory : "man", page->name, page->section).data;
+    struct text template = text_of(page->text);
+    if (directory != NULL && !file_read(arena, path, &template)) {
+        return ctl_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
     }
+    struct buffer out;
     buffer_init(&out, arena);
-    for (size_t at = 0; at < template.length;) {
-        const char *end = memchr(template.data + at, '\n', template.length - at);
-        size_t length = end != NULL ? (size_t)(end - template.data) - at : template.length - at;
-        struct text line = {template.data + at, length};
+    while (template.length > 0) {
+        struct text line = text_take(&template, '\n');
         if (!add_part(&out, line) && !add_line(&out, line)) {
             return ctl_fail(EXIT_FAILED, "%s: unknown mark: %.*s", path, (int)line.length, line.data);
         }
-        at += length + 1;
     }
     ctl_print(&out);
     return EXIT_DONE;

@@ -1,78 +1,142 @@
-/* ctl_nginx.c: rosterctl nginx …: the files of nginx/, with the words between at signs filled in. */
+/* ctl_nginx.c: rosterctl nginx …: the templates of nginx/, with each @WORD@ replaced. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
+#include "base/ascii.h"
+#include "base/file.h"
 #include "ctl/ctl.h"
-#include "ctl/file.h"
 
-static const char *const files[] = {"roster-upstream.conf", "roster-locations.conf", "roster-fastcgi.conf",
-                                    "roster-headers.conf", "roster.conf"};
+static const struct {
+    const char *template, *name;
+    enum option option; /* of `nginx write': the file is written if it is given; OPTION_NONE: always */
+} files[] = {
+    {"roster-upstream.conf", "roster-upstream.conf", OPTION_NONE},   /* in http { } */
+    {"roster-locations.conf", "roster-locations.conf", OPTION_NONE}, /* in server { } */
+    {"roster-fastcgi.conf", "roster-fastcgi.conf", OPTION_NONE},     /* included by the locations */
+    {"roster-headers.conf", "roster-headers.conf", OPTION_NONE},     /* the same */
+    {"roster.conf", "roster.conf", OPTION_server_name},              /* a site */
+    {"private.conf", "nginx.conf", OPTION_private},                  /* the complete configuration of a private nginx */
+    {"private-tls.conf", "private-tls.conf", OPTION_listen_tls},     /* in its server { } */
+};
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static const char *option_or(const struct invocation *invocation, const char *name, const char *otherwise)
+static const char *option_or(const struct invocation *invocation, enum option option, const char *otherwise)
 {
-    const char *value = ctl_option(invocation, name);
+    const char *value = ctl_option(invocation, option);
     return value != NULL ? value : otherwise;
 }
 
 static const char *templates_of(const struct invocation *invocation)
 {
-    return option_or(invocation, "templates", PKGDATADIR "/nginx");
+    return option_or(invocation, OPTION_templates, PKGDATADIR "/nginx");
 }
 
-/* What stands for a word; NULL where it is unknown, or an option that was not given. *option_r: the option that gives
- * it, or NULL. */
-static const char *word_value(const struct invocation *invocation, struct text word, const char *nginx_directory,
-                              const char **option_r)
+/* The socket that a word stands for. NULL: it stands for no socket.
+ * A pool without a second socket receives all requests at its first. */
+static const char *socket_of_word(const struct config *config, struct text word)
 {
     static const struct {
-        const char *word, *option, *otherwise;
+        const char *word;
+        enum pool pool;
+        bool is_second;
     } words[] = {
-        {"STATIC_DIRECTORY", "static-directory", PKGDATADIR "/nginx/static"},
-        {"STORE_DIRECTORY", "store-directory", "/var/cache/roster"},
-        {"SERVER_NAME", "server-name", NULL},
-        {"TLS_CERTIFICATE", "tls-certificate", NULL},
-        {"TLS_KEY", "tls-key", NULL},
+        {"API_SOCKET", POOL_API, false},
+        {"API_WRITE_SOCKET", POOL_API, true},
+        {"PASSWORD_SOCKET", POOL_PASSWORD, false},
+        {"PASSWORD_FIRST_SOCKET", POOL_PASSWORD, true},
+        {"DIRECTORY_SOCKET", POOL_DIRECTORY, false},
+        {"STATUS_SOCKET", POOL_STATUS, false},
     };
-    *option_r = NULL;
-    if (text_is(word, "API_SOCKET")) {
-        return invocation->config->pools[POOL_API].listen;
-    }
-    if (text_is(word, "PASSWORD_SOCKET")) {
-        return invocation->config->pools[POOL_PASSWORD].listen;
-    }
-    if (text_is(word, "NGINX_DIRECTORY")) {
-        return nginx_directory;
-    }
-    for (size_t i = 0; i < COUNT(words); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+        const struct pool_config *pool = &config->pools[words[i].pool];
         if (text_is(word, words[i].word)) {
-            *option_r = words[i].option;
-            return option_or(invocation, words[i].option, words[i].otherwise);
+            return words[i].is_second && pool->listen_second[0] != '\0' ? pool->listen_second : pool->listen;
         }
     }
     return NULL;
 }
 
-/* The word that starts at an at sign: `@NAME@`. A null text where it is something else, as the name of a location. */
+/* Whether nginx has the directive http2: since 1.25.1. --nginx-version may be "nginx version: nginx/1.22.1". */
+static bool has_http2_directive(const struct invocation *invocation)
+{
+    const char *version = option_or(invocation, OPTION_nginx_version, "");
+    const char *slash = strrchr(version, '/');
+    unsigned major = 0, minor = 0, patch = 0;
+    sscanf(slash != NULL ? slash + 1 : version, "%u.%u.%u", &major, &minor, &patch);
+    return major > 1 || (major == 1 && (minor > 25 || (minor == 25 && patch >= 1)));
+}
+
+/* The value of a word whose value may be empty. NULL: another word. */
+static const char *word_that_may_be_empty(const struct invocation *invocation, struct text word)
+{
+    if (text_is(word, "HTTP2_PARAMETER")) {
+        return has_http2_directive(invocation) ? "" : " http2";
+    }
+    if (text_is(word, "HTTP2_DIRECTIVE")) {
+        return has_http2_directive(invocation) ? "http2 on;" : "";
+    }
+    if (text_is(word, "USER_DIRECTIVE")) {
+        return geteuid() == 0 ? "user root;"
+                              : ""; /* by default, workers of an nginx started by root run as another user */
+    }
+    return NULL;
+}
+
+/* The value of a word. *option_r: the option that gives it, or OPTION_NONE.
+ * NULL: the word is unknown, or its option was not given. */
+static const char *word_value(const struct invocation *invocation, struct text word, const char *nginx_directory,
+                              enum option *option_r)
+{
+    static const struct {
+        const char *word;
+        enum option option;
+        const char *otherwise;
+        bool is_private; /* only `nginx write' has the option */
+    } words[] = {
+        {"STATIC_DIRECTORY", OPTION_static_directory, PKGDATADIR "/nginx/static", false},
+        {"STORE_DIRECTORY", OPTION_store_directory, "/var/cache/roster", false},
+        {"SERVER_NAME", OPTION_server_name, NULL, false},
+        {"TLS_CERTIFICATE", OPTION_tls_certificate, NULL, false},
+        {"TLS_KEY", OPTION_tls_key, NULL, false},
+        {"LISTEN", OPTION_listen, NULL, true},
+        {"LISTEN_TLS", OPTION_listen_tls, NULL, true},
+        {"LOG_DIRECTORY", OPTION_log_directory, NULL, true},
+    };
+    *option_r = OPTION_NONE;
+    const char *socket = socket_of_word(invocation->config, word);
+    if (socket != NULL) {
+        return socket;
+    }
+    if (text_is(word, "NGINX_DIRECTORY")) {
+        return nginx_directory;
+    }
+    bool may_be_private = invocation->command == &commands[COMMAND_nginx_write];
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+        if (text_is(word, words[i].word) && (may_be_private || !words[i].is_private)) {
+            *option_r = words[i].option;
+            return option_or(invocation, words[i].option, words[i].otherwise);
+        }
+    }
+    return word_that_may_be_empty(invocation, word);
+}
+
+/* The word that starts at an at sign: `@NAME@`. Null: it is something else, as the name of a location. */
 static struct text word_at(const char *at, const char *end)
 {
     const char *stop = at + 1;
-    while (stop < end && ((*stop >= 'A' && *stop <= 'Z') || *stop == '_')) {
+    while (stop < end && (ascii_is_upper(*stop) || ascii_is_digit(*stop) || *stop == '_')) {
         stop++;
     }
-    return stop < end && *stop == '@' && stop > at + 1 ? (struct text){at + 1, (size_t)(stop - at - 1)}
-                                                       : (struct text){NULL, 0};
+    return stop < end && *stop == '@' && stop > at + 1 ? (struct text){at + 1, (size_t)(stop - at - 1)} : TEXT_NULL;
 }
 
 static int fill(struct invocation *invocation, const char *file, const char *nginx_directory, struct buffer *filled)
 {
     const char *path = text_format(invocation->context.arena, "%s/%s", templates_of(invocation), file).data;
     struct text template;
-    const char *option;
     if (!file_read(invocation->context.arena, path, &template)) {
         return ctl_fail(EXIT_FAILED, "%s: %s; name the directory of Roster's nginx files with --templates", path,
                         strerror(errno));
@@ -91,12 +155,13 @@ static int fill(struct invocation *invocation, const char *file, const char *ngi
             here = at + 1;
             continue;
         }
+        enum option option;
         const char *value = word_value(invocation, word, nginx_directory, &option);
-        if (value == NULL && option != NULL) {
-            return ctl_fail(EXIT_USAGE, "%s needs --%s", file, option);
+        if (value == NULL && option != OPTION_NONE) {
+            return ctl_fail(EXIT_USAGE, "%s needs --%s", file, option_names[option].words);
         }
         if (value == NULL) {
-            return ctl_fail(EXIT_FAILED, "%s: @%.*s@ is unknown to this version", path, (int)word.length, word.data);
+            return ctl_fail(EXIT_FAILED, "%s: unknown word @%.*s@", path, (int)word.length, word.data);
         }
         buffer_add_string(filled, value);
         here = word.data + word.length + 1;
@@ -108,7 +173,7 @@ static int print_file(struct invocation *invocation, const char *file)
 {
     struct buffer filled;
     buffer_init(&filled, invocation->context.arena);
-    int status = fill(invocation, file, option_or(invocation, "nginx-directory", "/etc/nginx/roster"), &filled);
+    int status = fill(invocation, file, option_or(invocation, OPTION_nginx_directory, "/etc/nginx/roster"), &filled);
     if (status == EXIT_DONE) {
         ctl_print(&filled);
     }
@@ -149,27 +214,32 @@ int command_nginx_write(struct invocation *invocation)
         return ctl_fail(EXIT_FAILED, "%s: %s", typed, strerror(errno));
     }
     struct text directory = text_copy(arena, text_of(whole));
+    const char *nginx_directory = option_or(invocation, OPTION_nginx_directory, directory.data);
     free(whole);
-    /* Without a name there is no site to write: the other files serve one that exists. */
-    bool with_site = ctl_has_option(invocation, "server-name");
-    size_t count = with_site ? COUNT(files) : COUNT(files) - 1; /* the site is the last */
-    struct buffer filled[COUNT(files)];
-    for (size_t i = 0; i < count; i++) { /* all of them first: where one can't be filled in, nothing is written */
-        buffer_init(&filled[i], arena);
-        int status = fill(invocation, files[i], option_or(invocation, "nginx-directory", directory.data), &filled[i]);
-        if (status != EXIT_DONE) {
-            return status;
+    /* Fills in all files first: if one fails, nothing is written. */
+    struct {
+        const char *path;
+        struct buffer content;
+    } filled[ARRAY_COUNT(files)];
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        if (files[i].option == OPTION_NONE || ctl_has_option(invocation, files[i].option)) {
+            filled[count].path = text_format(arena, "%s/%s", directory.data, files[i].name).data;
+            buffer_init(&filled[count].content, arena);
+            int status = fill(invocation, files[i].template, nginx_directory, &filled[count++].content);
+            if (status != EXIT_DONE) {
+                return status;
+            }
         }
     }
     for (size_t i = 0; i < count; i++) {
-        const char *path = text_format(arena, "%s/%s", directory.data, files[i]).data;
-        if (!file_write(path, buffer_text(&filled[i]), 0644)) {
-            return ctl_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+        if (!file_write(filled[i].path, buffer_text(&filled[i].content), 0644)) {
+            return ctl_fail(EXIT_FAILED, "%s: %s", filled[i].path, strerror(errno));
         }
-        ctl_say(invocation, "Wrote %s.", path);
+        ctl_say(invocation, "Wrote %s.", filled[i].path);
     }
-    if (!with_site) {
-        ctl_say(invocation, "For a complete site give --server-name, --tls-certificate and --tls-key too.");
+    if (!ctl_has_option(invocation, OPTION_server_name) && !ctl_has_option(invocation, OPTION_private)) {
+        ctl_say(invocation, "For a complete site, add --server-name, --tls-certificate and --tls-key.");
     }
     return EXIT_DONE;
 }

@@ -5,6 +5,6 @@
 
 int command_openapi(struct invocation *invocation)
 {
-    ctl_print_json(invocation, openapi_document(invocation->context.arena, ctl_option(invocation, "server")));
+    ctl_print_json(invocation, openapi_document(invocation->context.arena, ctl_option(invocation, OPTION_server)));
     return EXIT_DONE;
 }

@@ -1,20 +1,22 @@
-/* ctl_permissions.c: rosterctl permissions …: what may be done, by everybody, by the members of a group, by one user.
- * */
+/* ctl_permissions.c: rosterctl permissions …: default permissions, permissions of groups, and effective permissions. */
 #include "auth/permission.h"
+#include "auth/permission_source.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/array.h"
 #include "base/json.h"
+#include "base/json_text.h"
+#include "base/permission_table.h"
 #include "ctl/ctl.h"
 #include "ctl/find.h"
 #include "ctl/sheet.h"
 #include "store/config_store.h"
 #include "store/group_store.h"
-#include "worker/schema.h"
+#include "worker/scalar.h"
 
-/* Where the document of settings keeps what everybody may do. */
+/* Path of the default permissions in the document of settings. */
 static const char *const default_path = "user.permissions";
 
 /* A permission and its answer, as typed: "chat.delete=no". */
@@ -28,7 +30,7 @@ struct assignments {
     size_t count;
 };
 
-/* "chat.delete": kept in the arena that `argument` points to. */
+/* "chat.delete", in the arena that `argument` points to. */
 static const char *next_permission(size_t index, void *argument)
 {
     const struct permission_row *row = permission_row(index);
@@ -46,18 +48,6 @@ static const struct permission_row *find_permission(const char *name, size_t len
         }
     }
     return NULL;
-}
-
-static bool parse_answer(const char *typed, bool *granted_r)
-{
-    static const char *const yes[] = {"yes", "true", "on", "1"}, *const no[] = {"no", "false", "off", "0"};
-    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
-        if (strcasecmp(typed, yes[i]) == 0 || strcasecmp(typed, no[i]) == 0) {
-            *granted_r = strcasecmp(typed, yes[i]) == 0;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* The arguments from `first` on. */
@@ -79,7 +69,8 @@ static int parse_assignments(struct invocation *invocation, size_t first, struct
                        : ctl_fail(EXIT_NOT_FOUND, "there is no permission `%s'; `rosterctl permissions show' lists all",
                                   name);
         }
-        if (typed[length] != '=' || !parse_answer(typed + length + 1, &assignment->granted)) {
+        if (typed[length] != '=' ||
+            scalar_read_boolean(text_of(typed + length + 1), &assignment->granted) != FAULT_NONE) {
             return ctl_fail(EXIT_USAGE, "`%s': write it as %s.%s=yes or %s.%s=no", typed, assignment->row->section,
                             assignment->row->key, assignment->row->section, assignment->row->key);
         }
@@ -137,24 +128,105 @@ static int read_defaults(struct invocation *invocation, json_object **permission
     return EXIT_DONE;
 }
 
-int command_permissions_show(struct invocation *invocation)
+/* "default, Staff, Sales" */
+static const char *from_text(struct arena *arena, json_object *from, const struct result *groups)
 {
-    const char *typed = ctl_argument(invocation, 0);
-    const struct value *user = NULL;
-    json_object *permissions = NULL;
-    int status = typed == NULL ? read_defaults(invocation, &permissions) : find_user(invocation, typed, &user);
-    if (status == EXIT_DONE && typed != NULL &&
-        permission_of_user(&invocation->context, user[USER_id].text, &permissions) != OK) {
-        status = ctl_problem(invocation, typed);
+    struct buffer text;
+    buffer_init(&text, arena);
+    for (size_t i = 0; i < json_object_array_length(from); i++) {
+        struct text source = json_text(json_object_array_get_idx(from, i));
+        struct text name = source;
+        for (size_t row = 0; row < groups->row_count; row++) {
+            const struct value *group = result_row(groups, row);
+            name = text_equal(group[0].text, source) ? group[1].text : name;
+        }
+        buffer_add_string(&text, i > 0 ? ", " : "");
+        buffer_add_text(&text, sheet_clean(arena, name));
     }
+    return buffer_text(&text).data;
+}
+
+/* Adds a row for each permission below `prefix`. */
+static void add_sources(struct sheet *sheet, json_object *sources, const char *prefix, const struct result *groups)
+{
+    json_object_object_foreach(sources, key, described)
+    {
+        struct arena *arena = sheet->arena;
+        const char *name = text_format(arena, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", key).data;
+        json_object *value = json_object_object_get(described, "value");
+        json_object *from = json_object_object_get(described, "from");
+        if (json_object_get_type(value) != json_type_boolean || json_object_get_type(from) != json_type_array) {
+            add_sources(sheet, described, name, groups);
+            continue;
+        }
+        struct sheet_cell *row = sheet_add(sheet);
+        row[0] = sheet_text(text_of(name));
+        row[1] = sheet_integer(json_object_get_boolean(value));
+        row[2] = sheet_text(text_of(from_text(arena, from, groups)));
+    }
+}
+
+/* What a user may do, and where it comes from. */
+static int print_sources(struct invocation *invocation, struct text user_id)
+{
+    static const struct sheet_column columns[] = {
+        {"permission", "PERMISSION", SHEET_TEXT},
+        {"value", "GRANTED", SHEET_BOOLEAN},
+        {"from", "FROM", SHEET_TEXT},
+    };
+    struct context *context = &invocation->context;
+    json_object *sources;
+    struct result groups;
+    if (permission_source_of_user(context, user_id, &sources) != OK ||
+        group_store_names_of_user(context, user_id, &groups) != OK) {
+        return ctl_problem(invocation, "the permissions");
+    }
+    if (invocation->json) {
+        ctl_print_json(invocation, json_print(context->arena, sources));
+        return EXIT_DONE;
+    }
+    struct sheet sheet;
+    sheet_init(&sheet, context->arena, columns, ARRAY_COUNT(columns));
+    add_sources(&sheet, sources, "", &groups);
+    sheet_print(invocation, &sheet);
+    return EXIT_DONE;
+}
+
+static int show_user(struct invocation *invocation, const char *typed)
+{
+    const struct value *user;
+    json_object *permissions;
+    int status = find_user(invocation, typed, &user);
     if (status != EXIT_DONE) {
         return status;
     }
-    if (typed != NULL && text_is(user[USER_role].text, "admin")) {
-        ctl_say_aside(invocation, "Note: an administrator; the service asks administrators for no permission.");
+    if (text_is(user[USER_role].text, "admin")) {
+        ctl_say_aside(invocation, "Note: this user is an administrator; permissions do not restrict administrators.");
+    }
+    if (ctl_has_option(invocation, OPTION_sources) || (!invocation->json && !invocation->quiet)) {
+        return print_sources(invocation, user[USER_id].text);
+    }
+    if (permission_of_user(&invocation->context, user[USER_id].text, &permissions) != OK) {
+        return ctl_problem(invocation, typed);
     }
     print_permissions(invocation, permissions);
     return EXIT_DONE;
+}
+
+int command_permissions_show(struct invocation *invocation)
+{
+    json_object *permissions = NULL;
+    if (ctl_argument(invocation, 0) != NULL) {
+        return show_user(invocation, ctl_argument(invocation, 0));
+    }
+    if (ctl_has_option(invocation, OPTION_sources)) {
+        return ctl_fail(EXIT_USAGE, "--sources needs a user: the default permissions have no other source");
+    }
+    int status = read_defaults(invocation, &permissions);
+    if (status == EXIT_DONE) {
+        print_permissions(invocation, permissions);
+    }
+    return status;
 }
 
 static void change_defaults(struct context *context, json_object *document, void *argument)
@@ -167,7 +239,6 @@ static void change_defaults(struct context *context, json_object *document, void
 int command_permissions_default(struct invocation *invocation)
 {
     struct assignments assignments;
-    json_object *permissions = NULL;
     int status = parse_assignments(invocation, 0, &assignments);
     if (status != EXIT_DONE) {
         return status;
@@ -176,9 +247,10 @@ int command_permissions_default(struct invocation *invocation)
         if (config_store_change(&invocation->context, change_defaults, &assignments) != OK) {
             return ctl_problem(invocation, "the permissions");
         }
-        ctl_say(invocation, "Changed %s for everybody.", find_count(invocation, assignments.count, "permission"));
+        ctl_say(invocation, "Changed %s for all users.", find_count(invocation, assignments.count, "permission"));
         return EXIT_DONE;
     }
+    json_object *permissions = NULL;
     status = read_defaults(invocation, &permissions);
     if (status == EXIT_DONE) {
         print_permissions(invocation, permissions);
@@ -196,16 +268,24 @@ int command_permissions_group(struct invocation *invocation)
     if (status != EXIT_DONE) {
         return status;
     }
-    json_object *permissions = json_parse(context->arena, group[GROUP_permissions].text);
-    if (!json_object_is_type(permissions, json_type_object)) {
+    json_object *permissions;
+    if (json_text_parse(context->arena, group[GROUP_permissions].text, &permissions) == JSON_ABSENT) {
         permissions = json_keep(context->arena, json_object_new_object());
+    } else if (!json_object_is_type(permissions, json_type_object)) {
+        return ctl_fail(
+            EXIT_FAILED,
+            "table group: the permissions of %s are not a valid JSON object: fix the row, or replace it with "
+            "POST /groups/id/%s/update",
+            sheet_clean(context->arena, group[GROUP_name].text).data, group[GROUP_id].text.data);
     }
+    struct text before;
+    json_text_read(context->arena, group[GROUP_permissions].text, &before);
     if (assignments.count == 0) {
         print_permissions(invocation, permissions);
         return EXIT_DONE;
     }
     assign(permissions, &assignments);
-    struct group_change change = {.permissions = json_print(context->arena, permissions)};
+    struct group_change change = {.permissions = json_text_rewrite(context->arena, before, permissions)};
     if (group_store_change(context, group[GROUP_id].text, &change) != OK) {
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }

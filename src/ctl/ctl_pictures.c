@@ -1,22 +1,22 @@
-/* ctl_pictures.c: rosterctl pictures: pictures that lie in rows are brought into their table; what nobody refers to any
- * more goes, with the copies that nginx keeps. */
+/* ctl_pictures.c: rosterctl pictures: moves pictures from rows of users to their table, and removes pictures that no
+ * row refers to, with nginx's copies of them. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json_writer.h"
 #include "ctl/ctl.h"
 #include "ctl/find.h"
 #include "ctl/sheet.h"
 #include "store/picture_store.h"
 #include "store/picture_upkeep.h"
 
-enum { NAMES_MOST = 500, NAME_LENGTH_MOST = 80 };
+enum { NAMES_MAX = 500, NAME_LENGTH_MAX = 80 };
 
 #define STORE_DIRECTORY "/var/cache/roster"
 
@@ -28,10 +28,24 @@ static void report_refused(struct text user_id, void *argument)
     struct text clean = sheet_clean(invocation->context.arena, user_id);
     if (!invocation->json) {
         fprintf(stderr,
-                "rosterctl: the picture of the user %s is no PNG, JPEG, GIF or WebP that can be decoded: it is the "
-                "default one now\n",
+                "rosterctl: the picture of the user %s is not a valid PNG, JPEG, GIF or WebP: it was replaced by the "
+                "default picture\n",
                 clean.data);
     }
+}
+
+static void print_counts(const struct invocation *invocation, struct json_name first, int64_t first_count,
+                         struct json_name second, int64_t second_count)
+{
+    struct json_writer json;
+    json_start(&json, invocation->context.arena);
+    json_begin_object(&json);
+    json_add_name(&json, first);
+    json_add_integer(&json, first_count);
+    json_add_name(&json, second);
+    json_add_integer(&json, second_count);
+    json_end_object(&json);
+    ctl_print_json(invocation, json_finish(&json));
 }
 
 int command_pictures_adopt(struct invocation *invocation)
@@ -41,9 +55,9 @@ int command_pictures_adopt(struct invocation *invocation)
         return ctl_problem(invocation, "the pictures");
     }
     if (invocation->json) {
-        printf("{\"adopted\":%" PRId64 ",\"refused\":%" PRId64 "}\n", adoption.adopted, adoption.refused);
+        print_counts(invocation, JSON_NAME("adopted"), adoption.adopted, JSON_NAME("refused"), adoption.refused);
     }
-    ctl_say(invocation, "Brought over %s.", find_count(invocation, (size_t)adoption.adopted, "picture"));
+    ctl_say(invocation, "Moved %s.", find_count(invocation, (size_t)adoption.adopted, "picture"));
     return adoption.refused > 0 ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
@@ -52,19 +66,19 @@ int command_pictures_adopt(struct invocation *invocation)
 struct cleaning {
     struct invocation *invocation;
     int directory;
-    char names[NAMES_MOST][NAME_LENGTH_MOST];
+    char names[NAMES_MAX][NAME_LENGTH_MAX];
     size_t count;
     int64_t removed;
 };
 
-/* Names of pictures alone, of files that have been there for a while: others are none of our business, or just being written. */
+/* Whether a file may be removed: it has the name of a picture, and is not so new that nginx may still be writing it. */
 static bool is_candidate(const struct cleaning *cleaning, const char *name)
 {
     struct arena *arena = cleaning->invocation->context.arena;
     struct text hash;
     enum picture_type type;
     struct stat status;
-    return strlen(name) < NAME_LENGTH_MOST &&
+    return strlen(name) < NAME_LENGTH_MAX &&
            picture_store_parse_address(text_format(arena, "/pictures/%s", name), &hash, &type) &&
            fstatat(cleaning->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
            status.st_mtime < clock_wall_seconds() - PICTURE_YOUNG_SECONDS;
@@ -73,15 +87,15 @@ static bool is_candidate(const struct cleaning *cleaning, const char *name)
 static int remove_unknown(struct cleaning *cleaning)
 {
     struct invocation *invocation = cleaning->invocation;
-    struct text names[NAMES_MOST];
-    bool found[NAMES_MOST];
-    int status = EXIT_DONE;
+    struct text names[NAMES_MAX];
     for (size_t i = 0; i < cleaning->count; i++) {
         names[i] = text_of(cleaning->names[i]);
     }
+    bool found[NAMES_MAX];
     if (cleaning->count > 0 && picture_upkeep_find(&invocation->context, names, cleaning->count, found) != OK) {
         return ctl_problem(invocation, "the pictures");
     }
+    int status = EXIT_DONE;
     for (size_t i = 0; i < cleaning->count; i++) {
         if (found[i]) {
             continue;
@@ -96,7 +110,7 @@ static int remove_unknown(struct cleaning *cleaning)
     return status;
 }
 
-/* Goes through the directory with a memory of its own for each batch of names. */
+/* Checks all files of the directory, in batches. Each batch uses an arena that is reset after it. */
 static int clean_directory(struct cleaning *cleaning, DIR *directory)
 {
     struct context *context = &cleaning->invocation->context;
@@ -106,9 +120,9 @@ static int clean_directory(struct cleaning *cleaning, DIR *directory)
     context->arena = arena_new(0);
     while (status == EXIT_DONE && (entry = readdir(directory)) != NULL) {
         if (is_candidate(cleaning, entry->d_name)) {
-            snprintf(cleaning->names[cleaning->count++], NAME_LENGTH_MOST, "%s", entry->d_name);
+            snprintf(cleaning->names[cleaning->count++], NAME_LENGTH_MAX, "%.*s", NAME_LENGTH_MAX - 1, entry->d_name);
         }
-        if (cleaning->count == NAMES_MOST) {
+        if (cleaning->count == NAMES_MAX) {
             status = remove_unknown(cleaning);
             arena_reset(context->arena);
         }
@@ -121,7 +135,7 @@ static int clean_directory(struct cleaning *cleaning, DIR *directory)
     return status;
 }
 
-/* DIR/pictures, which nginx makes with the first picture. *directory_r is NULL where there is none yet. */
+/* Opens DIR/pictures. nginx creates it with the first picture; until then, *directory_r is NULL. */
 static int open_directory(const char *store, DIR **directory_r)
 {
     *directory_r = NULL;
@@ -143,15 +157,31 @@ static int open_directory(const char *store, DIR **directory_r)
     return EXIT_DONE;
 }
 
+/* The directory belongs to nginx's user, and its group may write there. So root switches to the service's user with
+ * that group. */
+static int connect_for(struct invocation *invocation, const char *store)
+{
+    struct stat status;
+    const char *pictures = text_format(invocation->context.arena, "%s/pictures", store).data;
+    gid_t group = lstat(pictures, &status) == 0 && S_ISDIR(status.st_mode) ? status.st_gid : (gid_t)-1;
+    int result = ctl_load_secrets(invocation);
+    return result == EXIT_DONE ? ctl_connect_in_group(invocation, group) : result;
+}
+
 int command_pictures_clean(struct invocation *invocation)
 {
-    const char *store = ctl_option(invocation, "store");
+    const char *store = ctl_option(invocation, OPTION_store);
+    store = store != NULL ? store : STORE_DIRECTORY;
+    int status = connect_for(invocation, store);
+    if (status != EXIT_DONE) {
+        return status;
+    }
     int64_t dropped;
-    DIR *directory;
     if (picture_upkeep_drop_unused(&invocation->context, &dropped) != OK) {
         return ctl_problem(invocation, "the pictures");
     }
-    int status = open_directory(store != NULL ? store : STORE_DIRECTORY, &directory);
+    DIR *directory;
+    status = open_directory(store, &directory);
     struct cleaning *cleaning = arena_zero(invocation->context.arena, 1, sizeof *cleaning);
     cleaning->invocation = invocation;
     if (directory != NULL) {
@@ -160,9 +190,9 @@ int command_pictures_clean(struct invocation *invocation)
         closedir(directory);
     }
     if (invocation->json) {
-        printf("{\"pictures\":%" PRId64 ",\"files\":%" PRId64 "}\n", dropped, cleaning->removed);
+        print_counts(invocation, JSON_NAME("pictures"), dropped, JSON_NAME("files"), cleaning->removed);
     }
-    ctl_say(invocation, "Removed %s that nobody has any more, and %s of nginx.",
+    ctl_say(invocation, "Removed %s that no user has, and %s of nginx.",
             find_count(invocation, (size_t)dropped, "picture"),
             find_count(invocation, (size_t)cleaning->removed, "file"));
     return status;

@@ -1,4 +1,4 @@
-/* ctl_run.c: what every command needs around it: configuration, connection, remarks, failures. */
+/* ctl_run.c: functions that all commands use: configuration, connection, remarks, errors. */
 #include <json.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,29 +6,52 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/problem.h"
+#include "base/process_user.h"
+#include "config/config_read.h"
+#include "config/config_secrets.h"
 #include "ctl/ctl.h"
-#include "master/process_user.h"
+#include "ctl/fastcgi_client.h"
 #include "store/database.h"
 
-const char *ctl_option(const struct invocation *invocation, const char *name)
+/* Whether the running command takes an option. */
+static bool takes(const struct invocation *invocation, enum option option)
 {
-    enum command_id id = (enum command_id)(invocation->command - commands);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (options[i].command == id && strcmp(options[i].name, name) == 0) {
-            return invocation->values[i];
+        bool is_global = options[i].command == COMMAND_COUNT;
+        if (options[i].option == option && (is_global || commands + options[i].command == invocation->command)) {
+            return true;
         }
     }
-    log_invariant_failed("the option has a row", __FILE__, __LINE__);
+    return false;
 }
 
-bool ctl_has_option(const struct invocation *invocation, const char *name)
+const char *ctl_option(const struct invocation *invocation, enum option option)
 {
-    return ctl_option(invocation, name) != NULL;
+    invariant(takes(invocation, option));
+    return invocation->values[option];
+}
+
+bool ctl_has_option(const struct invocation *invocation, enum option option)
+{
+    return ctl_option(invocation, option) != NULL;
 }
 
 const char *ctl_argument(const struct invocation *invocation, size_t index)
 {
     return index < invocation->argument_count ? invocation->arguments[index] : NULL;
+}
+
+int ctl_take_duration(const struct invocation *invocation, enum option option, int64_t *seconds_r)
+{
+    const char *typed = ctl_option(invocation, option);
+    return duration_parse(text_of(typed), seconds_r) && *seconds_r >= 1 && *seconds_r <= INT64_MAX / 2
+               ? EXIT_DONE
+               : ctl_fail(EXIT_USAGE,
+                          "--%s: `%s' is not a valid duration; give a number and a unit, for example 12h, 90d or 4w",
+                          option_names[option].words, typed);
 }
 
 static void print_line(FILE *out, const char *format, va_list arguments)
@@ -48,7 +71,7 @@ int ctl_fail(enum exit_status status, const char *format, ...)
     return (int)status;
 }
 
-/* The exit status that stands for an error of errors.def. */
+/* The exit status for an error of errors.def. */
 static enum exit_status status_of_error(enum error_code code)
 {
     switch (code) {
@@ -68,11 +91,16 @@ static enum exit_status status_of_error(enum error_code code)
     }
 }
 
+const char *ctl_problem_words(const struct context *context)
+{
+    const struct problem *problem = &context->problem;
+    return problem->detail != NULL ? problem->detail : error_detail(problem->code);
+}
+
 int ctl_problem(struct invocation *invocation, const char *what)
 {
-    const struct problem *problem = &invocation->context.problem;
-    const char *detail = problem->detail != NULL ? problem->detail : error_detail(problem->code);
-    return ctl_fail(status_of_error(problem->code), "%s: %s", what, detail);
+    return ctl_fail(status_of_error(invocation->context.problem.code), "%s: %s", what,
+                    ctl_problem_words(&invocation->context));
 }
 
 void ctl_say(const struct invocation *invocation, const char *format, ...)
@@ -104,28 +132,52 @@ void ctl_print(struct buffer *buffer)
     }
 }
 
-void ctl_print_json(struct invocation *invocation, struct text json)
+/* Escapes control characters in stored documents, since a terminal would interpret them. Values do not change. */
+static struct text escape_odd(struct arena *arena, struct text json)
+{
+    struct buffer out;
+    buffer_init(&out, arena);
+    for (size_t at = 0; at < json.length;) {
+        uint32_t character;
+        size_t step = text_utf8_step(json.data + at, json.length - at, &character);
+        if (step > 0 && character >= 0x7f && text_character_is_odd(character)) {
+            char escape[TEXT_ESCAPE_SIZE];
+            buffer_add_string(&out, text_escape(character, escape));
+        } else {
+            step = step > 0 ? step : 1;
+            buffer_add(&out, json.data + at, step);
+        }
+        at += step;
+    }
+    return buffer_text(&out);
+}
+
+void ctl_print_json(const struct invocation *invocation, struct text json)
 {
     json_object *parsed = NULL;
     if (isatty(STDOUT_FILENO) && !invocation->json) {
         parsed = json_tokener_parse(text_to_string(invocation->context.arena, json));
     }
     if (parsed != NULL) {
-        puts(json_object_to_json_string_ext(parsed, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                        JSON_C_TO_STRING_NOSLASHESCAPE));
-        json_object_put(parsed);
-    } else {
-        fwrite(json.data, 1, json.length, stdout);
-        putchar('\n');
+        json = text_of(json_object_to_json_string_ext(parsed, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                                  JSON_C_TO_STRING_NOSLASHESCAPE));
+    }
+    struct text escaped = escape_odd(invocation->context.arena, json);
+    json_object_put(parsed);
+    fwrite(escaped.data, 1, escaped.length, stdout);
+    putchar('\n');
+    if (parsed == NULL) {
+        /* it may contain a new key or password */
+        explicit_bzero((char *)escaped.data, escaped.length);
     }
 }
 
 int ctl_load_config(struct invocation *invocation)
 {
-    const char *error;
+    struct error error;
     invocation->config = config_read(invocation->config_path, &error);
     if (invocation->config == NULL) {
-        return ctl_fail(EXIT_CONFIGURATION, "%s", error);
+        return ctl_fail(EXIT_CONFIGURATION, "%s", error.text);
     }
     invocation->context.config = invocation->config;
     return EXIT_DONE;
@@ -133,12 +185,12 @@ int ctl_load_config(struct invocation *invocation)
 
 int ctl_load_secrets(struct invocation *invocation)
 {
-    const char *error;
+    struct error error;
     if (!config_load_secrets(invocation->config, &error)) {
-        ctl_fail(EXIT_CONFIGURATION, "%s", error);
+        ctl_fail(EXIT_CONFIGURATION, "%s", error.text);
         if (geteuid() != 0) {
-            fputs("rosterctl: This command needs the secrets of the service: call it as root, or as the service's "
-                  "user.\n",
+            fputs("rosterctl: this command needs the secret files of the service: call it as root, or as the service's "
+                  "user\n",
                   stderr);
         }
         return EXIT_CONFIGURATION;
@@ -146,19 +198,54 @@ int ctl_load_secrets(struct invocation *invocation)
     return EXIT_DONE;
 }
 
-/* As the service's user, where root called and there is such a user: MariaDB then knows us by unix_socket
- * authentication. */
-int ctl_connect(struct invocation *invocation)
+static bool become(const struct config *config, gid_t group, struct error *error)
 {
-    const char *error;
+    struct process_user user;
+    bool is_done = process_user_resolve(config->user, config->group, &user, error) &&
+                   process_user_add_group(&user, group, error) && process_user_assume(&user, error);
+    process_user_free(&user);
+    return is_done;
+}
+
+/* Before the first write: the service must not answer from what it keeps meanwhile. One that does not run keeps
+ * nothing. */
+static void announce_writes(struct context *context, uint64_t connection)
+{
+    enum { ANSWER_MILLISECONDS = 2000 };
+    struct error error;
+    const char *path = context->config->pools[POOL_STATUS].listen;
+    if (config_uses_identity_cache(context->config) && access(path, F_OK) == 0 &&
+        !fastcgi_hold(context->arena, path, connection, ANSWER_MILLISECONDS, &error)) {
+        fprintf(stderr,
+                "rosterctl: warning: the service could not be told of the change (%s); it sees it after "
+                "identity_cache at most\n",
+                error.text);
+    }
+}
+
+/* Root switches to the service's user, if there is such a user, for unix_socket authentication. */
+int ctl_connect_in_group(struct invocation *invocation, gid_t group)
+{
+    struct error error;
     uid_t uid;
     gid_t gid;
-    if (process_user_find(invocation->config->user, &uid, &gid) &&
-        !process_user_become(invocation->config->user, invocation->config->group, &error)) {
-        return ctl_fail(EXIT_CONFIGURATION, "%s: %s", invocation->config_path, error);
+    if (process_user_find(invocation->config->user, &uid, &gid) && !become(invocation->config, group, &error)) {
+        return ctl_fail(EXIT_CONFIGURATION, "%s: %s", invocation->config_path, error.text);
     }
     if (!database_connect(&invocation->context, &error)) {
-        return ctl_fail(EXIT_AWAY, "MariaDB does not answer: %s", error);
+        return ctl_fail(EXIT_AWAY, "MariaDB does not answer: %s", error.text);
     }
+    database_announce_writes(announce_writes);
     return EXIT_DONE;
+}
+
+int ctl_connect(struct invocation *invocation)
+{
+    return ctl_connect_in_group(invocation, (gid_t)-1);
+}
+
+int ctl_open_store(struct invocation *invocation)
+{
+    int status = ctl_load_secrets(invocation);
+    return status == EXIT_DONE ? ctl_connect(invocation) : status;
 }

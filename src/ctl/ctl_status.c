@@ -1,30 +1,35 @@
-/* ctl_status.c: rosterctl status, top: what the service says of itself, asked over its socket. */
+/* ctl_status.c: rosterctl status, top and reload: they request the status over the service's socket. */
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "ctl/ctl.h"
 #include "ctl/fastcgi_client.h"
 
-enum { ANSWER_MILLISECONDS = 5000, ROUTES_SHOWN = 12 };
+enum { ANSWER_MILLISECONDS = 5000, ROUTES_SHOWN = 12, RELOAD_SECONDS = 150 };
 
 static int ask(struct invocation *invocation, struct arena *arena, json_object **status_r, struct text *json_r)
 {
-    const char *socket_path = invocation->config->pools[POOL_API].listen;
+    const char *socket_path = invocation->config->pools[POOL_STATUS].listen;
     struct fastcgi_answer answer;
-    const char *error;
+    struct error error;
     if (!fastcgi_get(arena, socket_path, "/status?format=json", ANSWER_MILLISECONDS, &answer, &error)) {
-        return ctl_fail(EXIT_AWAY, "the service does not answer: %s; does it run, and may you open its socket?", error);
+        return ctl_fail(EXIT_AWAY,
+                        "the service does not answer: %s; check that it runs, and that you may connect to its socket",
+                        error.text);
     }
     *json_r = answer.body;
     *status_r = json_parse(arena, answer.body);
     if (answer.status != 200 || !json_object_is_type(*status_r, json_type_object)) {
-        return ctl_fail(EXIT_FAILED, "the service answers %d, and no status", answer.status);
+        return ctl_fail(EXIT_FAILED, "the service answers %d, without a status document", answer.status);
     }
     return EXIT_DONE;
 }
@@ -49,17 +54,81 @@ static void print_pools(json_object *status)
     json_object_object_foreach(json_object_object_get(status, "pools"), name, pool)
     {
         json_object *waiting = json_object_object_get(pool, "waiting");
+        int64_t all_waiting = number(pool, "waiting") + number(pool, "second_waiting");
         printf("%-10s %8" PRId64 " %6" PRId64 " %6" PRId64 " %8" PRId64, name,
                number(pool, "starting") + number(pool, "idle") + number(pool, "busy") + number(pool, "leaving"),
                number(pool, "idle"), number(pool, "busy"), number(pool, "leaving"));
-        printf(" %8s", waiting != NULL ? json_object_get_string(waiting) : "?");
+        if (waiting != NULL) {
+            printf(" %8" PRId64, all_waiting);
+        } else {
+            printf(" %8s", "?");
+        }
         printf(" %12" PRId64 " %8" PRId64 " %6" PRId64 "\n", number(pool, "longest_microseconds") / 1000,
                number(pool, "with_database"), number(pool, "with_redis"));
     }
 }
 
-/* The bound under which this share of the requests between two looks were answered, in milliseconds; -1: there were
- * none. */
+/* Why the identity table is not used, in words. */
+static const char *reason_of(const char *state)
+{
+    static const struct {
+        const char *state, *reason;
+    } reasons[] = {
+        {"off", "identity_cache is 0"},
+        {"several-hosts", "database_host names several hosts"},
+        {"unwatched", "the watcher does not answer: see the error log"},
+        {"no-redis", "Redis can't be followed: see the error log"},
+        {"no-mariadb", "it is not known yet who else writes to MariaDB"},
+        {"shared-database", "others may write to the same database: see the error log"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(reasons); i++) {
+        if (strcmp(state, reasons[i].state) == 0) {
+            return reasons[i].reason;
+        }
+    }
+    return state;
+}
+
+static void print_table(json_object *status)
+{
+    json_object *table = json_object_object_get(status, "identity_table");
+    const char *state = json_object_get_string(json_object_object_get(table, "state"));
+    if (state == NULL) {
+        return; /* an older service */
+    }
+    if (strcmp(state, "used") != 0) {
+        printf("Identity table: not used, since %s\n", reason_of(state));
+        return;
+    }
+    const int64_t hits = number(table, "hits"), asked = hits + number(table, "misses");
+    printf("Identity table: %.1f%% of %" PRId64 " questions answered, %" PRId64 " entries, %.1f of %.1f MiB",
+           asked > 0 ? 100.0 * (double)hits / (double)asked : 0.0, asked, number(table, "entries"),
+           (double)number(table, "bytes") / 1048576, (double)number(table, "size") / 1048576);
+    if (number(table, "orphans") > 0) {
+        printf(", %" PRId64 " writes whose outcome is not known yet", number(table, "orphans"));
+    }
+    putchar('\n');
+}
+
+static void print_pauses(json_object *status)
+{
+    json_object_object_foreach(json_object_object_get(status, "pools"), name, pool)
+    {
+        if (json_object_get_boolean(json_object_object_get(pool, "paused"))) {
+            printf("Pool %s is paused, because its workers exited at start: see the error log. `rosterctl reload' "
+                   "starts it again at once.\n",
+                   name);
+        }
+    }
+    json_object *error = json_object_object_get(status, "reload_error");
+    if (error != NULL) {
+        printf("The last reload failed, and the old configuration stays in effect: %s\n",
+               json_object_get_string(error));
+    }
+}
+
+/* The latency, in milliseconds, that this share of the requests between two samples did not exceed.
+ * `before` NULL: since the start. -1: there were no requests. -2: above the highest bound of the histogram. */
 static double percentile(json_object *now, json_object *before, double share)
 {
     json_object *buckets = json_object_object_get(now, "latency");
@@ -89,7 +158,7 @@ static void print_percentile(const char *name, double milliseconds)
     if (milliseconds == -1) {
         printf("%s -", name);
     } else if (milliseconds == -2) {
-        printf("%s over the scale", name);
+        printf("%s more than can be measured", name);
     } else {
         printf("%s up to %g ms", name, milliseconds);
     }
@@ -106,9 +175,9 @@ static int compare_rows(const void *left, const void *right)
     return a->requests != b->requests ? (a->requests < b->requests ? 1 : -1) : strcmp(a->name, b->name);
 }
 
-/* Routes that were asked for between two looks (before NULL: since the start), the busiest first. `seconds` > 0: per
- * second. */
-static void print_routes(struct arena *arena, json_object *now, json_object *before, double seconds, size_t most)
+/* Routes with requests between two samples, most requests first. `before` NULL: since the start.
+ * `seconds` > 0: print rates per second. */
+static void print_routes(struct arena *arena, json_object *now, json_object *before, double seconds, size_t max)
 {
     json_object *routes = json_object_object_get(now, "routes");
     json_object *old_routes = before != NULL ? json_object_object_get(before, "routes") : NULL;
@@ -133,11 +202,21 @@ static void print_routes(struct arena *arena, json_object *now, json_object *bef
     }
     qsort(rows, count, sizeof *rows, compare_rows);
     printf("%-28s %12s %8s %8s %10s\n", "ROUTE", seconds > 0 ? "REQUESTS/s" : "REQUESTS", "4xx", "5xx", "MEAN ms");
-    for (size_t i = 0; i < count && i < most; i++) {
+    for (size_t i = 0; i < count && i < max; i++) {
         double requests = (double)rows[i].requests / (seconds > 0 ? seconds : 1);
         printf("%-28s %12.*f %8" PRId64 " %8" PRId64 " %10.2f\n", rows[i].name, seconds > 0 ? 1 : 0, requests,
                rows[i].client_errors, rows[i].server_errors,
                (double)rows[i].microseconds / (double)rows[i].requests / 1000);
+    }
+}
+
+/* An older service has none. */
+static void print_directory(json_object *status)
+{
+    const char *state = json_object_get_string(json_object_object_get(status, "directory"));
+    if (state != NULL && strcmp(state, "off") != 0) {
+        printf("The directory is %s: %" PRId64 " users in %.1f MB\n", state, number(status, "directory_users"),
+               (double)number(status, "directory_bytes") / 1e6);
     }
 }
 
@@ -160,24 +239,79 @@ int command_status(struct invocation *invocation)
                " reloads, %" PRId64 " workers died\n",
                number(status, "requests"), number(status, "statements"), number(status, "rate_limited"),
                number(status, "reloads"), number(status, "worker_deaths"));
+        print_directory(status);
         print_percentile("Half of the requests took", percentile(status, NULL, 0.5));
         print_percentile(", 99 of 100", percentile(status, NULL, 0.99));
-        printf("\n\n");
+        putchar('\n');
+        print_table(status);
+        putchar('\n');
         print_pools(status);
+        print_pauses(status);
         putchar('\n');
         print_routes(invocation->context.arena, status, NULL, 0, SIZE_MAX);
     }
     return EXIT_DONE;
 }
 
-static int take_number(const struct invocation *invocation, const char *option, double least, double otherwise,
+/* Counters of reloads, from one sample of the status. */
+struct reloads {
+    int64_t done, failed;
+    pid_t master;
+    const char *error; /* in the sample's arena, or static */
+};
+
+static int look_at_reloads(struct invocation *invocation, struct arena *arena, struct reloads *reloads_r)
+{
+    json_object *status;
+    struct text json;
+    arena_reset(arena);
+    int result = ask(invocation, arena, &status, &json);
+    if (result == EXIT_DONE) {
+        const char *error = json_object_get_string(json_object_object_get(status, "reload_error"));
+        *reloads_r = (struct reloads){number(status, "reloads"), number(status, "reload_failures"),
+                                      (pid_t)number(status, "master"), error != NULL ? error : "see the error log"};
+    }
+    return result;
+}
+
+int command_reload(struct invocation *invocation)
+{
+    struct arena *arena = arena_new(0);
+    struct reloads before;
+    int result = look_at_reloads(invocation, arena, &before);
+    if (result == EXIT_DONE && (before.master <= 1 || kill(before.master, SIGHUP) != 0)) {
+        result = ctl_fail(EXIT_FAILED, "can't send SIGHUP to the master, process %ld: %s", (long)before.master,
+                          strerror(errno));
+    }
+    int64_t end = clock_monotonic_microseconds() + RELOAD_SECONDS * INT64_C(1000000);
+    bool is_over = false;
+    struct reloads now = {0};
+    const struct timespec pause = {0, 50000000};
+    while (result == EXIT_DONE && !is_over && clock_monotonic_microseconds() < end) {
+        nanosleep(&pause, NULL);
+        result = look_at_reloads(invocation, arena, &now);
+        is_over = result == EXIT_DONE && (now.done > before.done || now.failed > before.failed);
+    }
+    if (result == EXIT_DONE && !is_over) {
+        result = ctl_fail(EXIT_FAILED, "the reload has not finished after %d s; see the error log", RELOAD_SECONDS);
+    } else if (result == EXIT_DONE && now.failed > before.failed) {
+        result = ctl_fail(EXIT_FAILED, "the old configuration stays: %s", now.error);
+    } else if (result == EXIT_DONE) {
+        ctl_say(invocation, "The service has the new configuration.");
+    }
+    arena_free(arena);
+    return result;
+}
+
+static int take_number(const struct invocation *invocation, enum option option, double min, double otherwise,
                        double *number_r)
 {
     const char *typed = ctl_option(invocation, option);
     char *end = NULL;
     *number_r = typed != NULL ? strtod(typed, &end) : otherwise;
-    if (typed != NULL && (*end != '\0' || end == typed || !(*number_r >= least) || *number_r > 1e6)) {
-        return ctl_fail(EXIT_USAGE, "--%s: `%s' is no number from %g to 1000000", option, typed, least);
+    if (typed != NULL && (*end != '\0' || end == typed || !(*number_r >= min) || *number_r > 1e6)) {
+        return ctl_fail(EXIT_USAGE, "--%s: `%s' is not a number from %g to 1000000", option_names[option].words, typed,
+                        min);
     }
     return EXIT_DONE;
 }
@@ -202,13 +336,13 @@ static void print_screen(struct arena *arena, json_object *now, json_object *bef
     print_routes(arena, now, before, seconds, ROUTES_SHOWN);
 }
 
-/* Two looks live at a time, each in an arena of its own. */
+/* Two samples are kept at a time, each in its own arena. */
 int command_top(struct invocation *invocation)
 {
     double interval, count;
     bool terminal = isatty(STDOUT_FILENO);
-    int result = take_number(invocation, "interval", 0.1, 1, &interval);
-    result = result == EXIT_DONE ? take_number(invocation, "count", 1, 0, &count) : result;
+    int result = take_number(invocation, OPTION_interval, 0.1, 1, &interval);
+    result = result == EXIT_DONE ? take_number(invocation, OPTION_count, 1, 0, &count) : result;
     struct arena *arenas[2] = {arena_new(0), arena_new(0)};
     json_object *now = NULL, *before = NULL;
     struct text json;

@@ -1,26 +1,30 @@
-/* ctl_table.c: commands.def as C, and the help that is printed from it. */
+/* ctl_table.c: the tables of commands.def, and the help that is printed from them. */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/edit_distance.h"
 #include "ctl/ctl.h"
 
-#define COMMAND(name, words, arguments, least, most, needs, text, more) \
-    {#name, words, arguments, least, most, NEEDS_##needs, text, more, command_##name},
+#define COMMAND(name, words, arguments, min, max, needs, text, more) \
+    {words, arguments, min, max, NEEDS_##needs, text, more},
 const struct command commands[COMMAND_COUNT] = {
 #include "ctl/commands.def"
 };
 
-#define GLOBAL_OPTION(letter, name, value, text) {COMMAND_COUNT, letter, name, value, OPTION_OPTIONAL, text},
-#define OPTION(command, name, value, needed, text) {COMMAND_##command, 0, name, value, OPTION_##needed, text},
-const struct option_row options[OPTION_COUNT] = {
+const struct argument_row argument_rows[ARGUMENT_COUNT] = {
+#define ARGUMENT(name, choices) [ARGUMENT_##name] = {#name, choices},
 #include "ctl/commands.def"
 };
 
-#define CHOICES(argument, words) {argument, words},
-const struct choice_row choices[] = {
+const struct option_name option_names[OPTION_NAME_COUNT] = {
+#define OPTION_NAME(name, words, value) [OPTION_##name] = {words, ARGUMENT_##value},
 #include "ctl/commands.def"
-    {NULL, NULL},
+};
+
+#define GLOBAL_OPTION(letter, name, text) {COMMAND_COUNT, letter, OPTION_##name, OPTION_OPTIONAL, text},
+#define OPTION(command, name, needed, text) {COMMAND_##command, 0, OPTION_##name, OPTION_##needed, text},
+const struct option_row options[OPTION_COUNT] = {
+#include "ctl/commands.def"
 };
 
 #define EXIT_STATUS(name, number, text) {#name, number, text},
@@ -35,14 +39,20 @@ const struct command_group command_groups[] = {
     {NULL, COMMAND_COUNT},
 };
 
-const char *ctl_choices(const char *argument)
+#define COMMAND_ALONE(word, command) {#word, COMMAND_##command},
+const struct command_alone commands_alone[] = {
+#include "ctl/commands.def"
+    {NULL, COMMAND_COUNT},
+};
+
+enum argument ctl_find_argument(const char *name)
 {
-    for (const struct choice_row *row = choices; row->argument != NULL; row++) {
-        if (strcmp(row->argument, argument) == 0) {
-            return row->words;
+    for (enum argument argument = ARGUMENT_NONE + 1; argument < ARGUMENT_COUNT; argument++) {
+        if (strcmp(argument_rows[argument].name, name) == 0) {
+            return argument;
         }
     }
-    return NULL;
+    return ARGUMENT_NONE;
 }
 
 bool ctl_next_word(const char **cursor, char *word, size_t size)
@@ -58,47 +68,16 @@ bool ctl_next_word(const char **cursor, char *word, size_t size)
     return true;
 }
 
-/* The number of letters to insert, remove, replace or exchange between both (optimal string alignment). */
-static unsigned distance(const char *left, const char *right)
-{
-    enum { LENGTH_MOST = 40 };
-    size_t left_length = strlen(left);
-    size_t right_length = strlen(right);
-    if (left_length > LENGTH_MOST || right_length > LENGTH_MOST) {
-        return LENGTH_MOST;
-    }
-    unsigned rows[LENGTH_MOST + 1][LENGTH_MOST + 1];
-    for (size_t i = 0; i <= left_length; i++) {
-        rows[i][0] = (unsigned)i;
-    }
-    for (size_t j = 0; j <= right_length; j++) {
-        rows[0][j] = (unsigned)j;
-    }
-    for (size_t i = 1; i <= left_length; i++) {
-        for (size_t j = 1; j <= right_length; j++) {
-            unsigned best = rows[i - 1][j - 1] + (left[i - 1] != right[j - 1] ? 1 : 0);
-            best = rows[i - 1][j] + 1 < best ? rows[i - 1][j] + 1 : best;
-            best = rows[i][j - 1] + 1 < best ? rows[i][j - 1] + 1 : best;
-            if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] &&
-                rows[i - 2][j - 2] + 1 < best) {
-                best = rows[i - 2][j - 2] + 1;
-            }
-            rows[i][j] = best;
-        }
-    }
-    return rows[left_length][right_length];
-}
-
 const char *ctl_suggest(const char *typed, const char *(*next)(size_t index, void *argument), void *argument)
 {
     const char *nearest = NULL;
-    unsigned least = (unsigned)(strlen(typed) / 3 + 1);
+    unsigned min = (unsigned)(strlen(typed) / 3 + 1);
     const char *name;
     for (size_t i = 0; (name = next(i, argument)) != NULL; i++) {
-        unsigned here = distance(typed, name);
-        if (here <= least && (nearest == NULL || here < least)) {
+        unsigned here = edit_distance(text_of(typed), text_of(name));
+        if (here <= min && (nearest == NULL || here < min)) {
             nearest = name;
-            least = here;
+            min = here;
         }
     }
     return nearest;
@@ -126,13 +105,14 @@ static void print_wrapped(const char *text, size_t indent, size_t width)
 
 static void print_option(const struct option_row *option)
 {
-    char shown[80];
+    const char *value = option_value(option);
     char letter[8] = "    ";
     if (option->letter != 0) {
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
     }
-    int length = snprintf(shown, sizeof shown, "  %s--%s%s%s", letter, option->name, option->value != NULL ? " " : "",
-                          option->value != NULL ? option->value : "");
+    char shown[80];
+    int length = snprintf(shown, sizeof shown, "  %s--%s%s%s", letter, option_words(option), value != NULL ? " " : "",
+                          value != NULL ? value : "");
     printf("%-32s", shown);
     if (length >= 32) {
         printf("\n%32s", "");
@@ -148,8 +128,9 @@ void ctl_print_usage(const struct command *command)
         const struct option_row *option = &options[i];
         if (option->command == id) {
             bool needed = option->needed == OPTION_NEEDED;
-            printf(" %s--%s%s%s%s", needed ? "" : "[", option->name, option->value != NULL ? " " : "",
-                   option->value != NULL ? option->value : "", needed ? "" : "]");
+            const char *value = option_value(option);
+            printf(" %s--%s%s%s%s", needed ? "" : "[", option_words(option), value != NULL ? " " : "",
+                   value != NULL ? value : "", needed ? "" : "]");
         }
     }
     printf("%s%s\n\n", command->arguments[0] != '\0' ? " " : "", command->arguments);
@@ -189,5 +170,5 @@ void ctl_print_overview(void)
             print_option(&options[i]);
         }
     }
-    puts("\n`rosterctl help COMMAND' shows the options of a command; rosterctl(8) has everything.");
+    puts("\n`rosterctl help COMMAND' shows the options of a command; see rosterctl(8) for details.");
 }

@@ -1,190 +1,267 @@
-/* ctl_user.c: rosterctl user …, but for what has to do with passwords. */
+/* ctl_user.c: rosterctl user …, without the commands that set passwords. */
+#include <inttypes.h>
 #include <stdio.h>
 
-#include "api/account.h"
+#include "base/array.h"
+#include "base/time_zone.h"
 #include "ctl/ask.h"
 #include "ctl/ctl.h"
 #include "ctl/find.h"
 #include "ctl/sheet.h"
+#include "store/account_store.h"
+#include "store/document_store.h"
 #include "store/group_store.h"
+#include "store/overview_store.h"
+#include "store/profile_store.h"
 #include "store/session_store.h"
+#include "store/user_listing.h"
 #include "store/user_store.h"
 #include "worker/serialise.h"
 
-static const struct text nobody = {NULL, 0};
+static const char *state_of(const struct account_overview *overview)
+{
+    return overview->is_disabled ? "disabled" : overview->must_change ? "must change password" : "active";
+}
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+/* A moment; null where it is not known. */
+static struct sheet_cell moment(int64_t seconds)
+{
+    return seconds >= 0 ? sheet_integer(seconds) : sheet_text(TEXT_NULL);
+}
 
-static void add_user_row(struct sheet *sheet, const struct value *user)
+static void add_user_row(struct sheet *sheet, const struct value *user, const struct account_overview *overview)
 {
     struct sheet_cell *row = sheet_add(sheet);
     row[0] = sheet_value(&user[USER_id]);
     row[1] = sheet_value(&user[USER_name]);
     row[2] = sheet_value(&user[USER_email]);
     row[3] = sheet_value(&user[USER_role]);
-    row[4] = sheet_value(&user[USER_last_active_at]);
-    row[5] = sheet_value(&user[USER_created_at]);
+    row[4] = sheet_text(text_of(state_of(overview)));
+    row[5] = moment(overview->last_active_at);
+    row[6] = sheet_value(&user[USER_created_at]);
+}
+
+static void add_moment_json(struct json_writer *json, int64_t seconds)
+{
+    if (seconds >= 0) {
+        json_add_integer(json, seconds);
+    } else {
+        json_add_null(json);
+    }
+}
+
+/* The user with what an administrator wants to know besides. Whoever was never here has no last activity. */
+static void add_user_json(struct json_writer *json, struct context *context, const struct value *user,
+                          const struct account_overview *overview)
+{
+    struct value shown[USER_COLUMNS];
+    memcpy(shown, document_store_complete(context, user), sizeof shown);
+    shown[USER_last_active_at] =
+        (struct value){.integer = overview->last_active_at, .is_null = overview->last_active_at < 0};
+    serialise_user_members(json, shown, true);
+    json_member_boolean(json, "disabled", overview->is_disabled);
+    json_member_boolean(json, "has_password", overview->has_password);
+    json_member_boolean(json, "must_change_password", overview->must_change);
+    json_name(json, "last_sign_in_at");
+    add_moment_json(json, overview->last_sign_in_at);
+    json_member_text(json, "last_sign_in_address", overview->last_address);
+    json_member_integer(json, "session_count", overview->session_count);
+    json_member_integer(json, "key_count", overview->key_count);
+}
+
+static enum outcome find_overviews(struct context *context, const struct result *users,
+                                   struct account_overview overviews_r[USER_PAGE_ROWS])
+{
+    struct text ids[USER_PAGE_ROWS];
+    for (size_t i = 0; i < users->row_count; i++) {
+        ids[i] = result_row(users, i)[USER_id].text;
+    }
+    return overview_store_accounts(context, ids, users->row_count, overviews_r);
 }
 
 int command_user_list(struct invocation *invocation)
 {
     static const struct sheet_column columns[] = {
-        {"id", "ID", SHEET_TEXT},
-        {"name", "NAME", SHEET_TEXT},
-        {"email", "EMAIL", SHEET_TEXT},
-        {"role", "ROLE", SHEET_TEXT},
-        {"last_active_at", "LAST ACTIVE", SHEET_TIME},
+        {"id", "ID", SHEET_TEXT},           {"name", "NAME", SHEET_TEXT},
+        {"email", "EMAIL", SHEET_TEXT},     {"role", "ROLE", SHEET_TEXT},
+        {"state", "STATE", SHEET_TEXT},     {"last_active_at", "LAST ACTIVE", SHEET_TIME},
         {"created_at", "MADE", SHEET_TIME},
     };
     struct context *context = &invocation->context;
-    const char *order = ctl_option(invocation, "order");
+    const char *order = ctl_option(invocation, OPTION_order);
     struct user_listing listing = {
         .query = text_of(ctl_argument(invocation, 0)),
         .order_by = text_of(order != NULL ? order : "created_at"),
-        .ascending = !ctl_has_option(invocation, "descending"),
+        .ascending = !ctl_has_option(invocation, OPTION_descending),
         .page = 1,
         .whole = true,
     };
     struct sheet sheet;
-    struct buffer json;
-    struct result users;
-    int64_t total = 0;
-    sheet_init(&sheet, context->arena, columns, COUNT(columns));
-    buffer_init(&json, context->arena);
+    struct json_writer json;
+    sheet_init(&sheet, context->arena, columns, ARRAY_COUNT(columns));
+    json_start(&json, context->arena);
+    json_begin_array(&json);
+    struct user_page page = {.total = USER_TOTAL_UNKNOWN}; /* counted once: each count reads all users */
     do {
-        if (user_store_list(context, &listing, &users, &total) != OK) {
+        struct result users;
+        struct account_overview overviews[USER_PAGE_ROWS];
+        if (user_listing_find(context, &listing, page.total, &page) != OK ||
+            user_listing_rows(context, &page, listing.whole, &users) != OK ||
+            find_overviews(context, &users, overviews) != OK) {
             return ctl_problem(invocation, "users");
         }
         for (size_t i = 0; i < users.row_count; i++) {
+            const struct value *user = result_row(&users, i);
             if (invocation->json) {
-                buffer_add_byte(&json, json.length == 0 ? '[' : ',');
-                serialise_user(&json, result_row(&users, i), true);
+                json_begin_object(&json);
+                add_user_json(&json, context, user, &overviews[i]);
+                json_end_object(&json);
             } else {
-                add_user_row(&sheet, result_row(&users, i));
+                add_user_row(&sheet, user, &overviews[i]);
             }
         }
-        listing.page++;
-    } while (users.row_count == USER_PAGE_ROWS);
+    } while (listing.page++ * USER_PAGE_ROWS < page.total);
+    json_end_array(&json);
 
     if (invocation->json) {
-        buffer_add_string(&json, json.length == 0 ? "[]" : "]");
-        ctl_print(&json);
+        ctl_print_json(invocation, json_finish(&json));
     } else {
         sheet_print(invocation, &sheet);
     }
     return EXIT_DONE;
 }
 
+static void print_fact(const char *name, struct text text)
+{
+    printf("%-26s%.*s\n", name, (int)text.length, text.data);
+}
+
+static struct text moment_text(struct arena *arena, int64_t seconds, const char *unknown)
+{
+    return seconds >= 0 ? sheet_time_text(arena, seconds) : text_of(unknown);
+}
+
+static void print_overview(struct arena *arena, const struct account_overview *overview)
+{
+    print_fact("last_active_at", moment_text(arena, overview->last_active_at, "never"));
+    print_fact("last_sign_in_at", moment_text(arena, overview->last_sign_in_at, "-"));
+    print_fact("last_sign_in_address", sheet_clean(arena, overview->last_address));
+    print_fact("sessions", text_format(arena, "%" PRId64, overview->session_count));
+    print_fact("keys", text_format(arena, "%" PRId64, overview->key_count));
+    print_fact("password", overview->must_change    ? TEXT("must be changed")
+                           : overview->has_password ? TEXT("set")
+                                                    : TEXT("none"));
+    print_fact("disabled", overview->is_disabled ? TEXT("yes") : TEXT("no"));
+}
+
 static void print_user(struct invocation *invocation, const struct value *user, const struct result *groups,
-                       size_t session_count)
+                       const struct account_overview *overview)
 {
     struct arena *arena = invocation->context.arena;
     for (size_t i = 0; i < USER_COLUMNS; i++) {
-        if (user_columns[i].type == COLUMN_JSON) {
+        if (user_columns[i].type == COLUMN_DOCUMENT || i == USER_last_active_at) {
             continue;
         }
         bool is_time = user_columns[i].type == COLUMN_INTEGER;
-        struct text text = user[i].is_null ? TEXT("-")
-                           : is_time       ? sheet_time_text(arena, user[i].integer)
-                                           : sheet_clean(arena, user[i].text);
-        printf("%-26s%.*s\n", user_columns[i].name, (int)text.length, text.data);
+        print_fact(user_columns[i].name, user[i].is_null ? TEXT("-")
+                                         : is_time       ? sheet_time_text(arena, user[i].integer)
+                                                         : sheet_clean(arena, user[i].text));
     }
-    printf("%-26s%s", "groups", groups->row_count == 0 ? "-" : "");
+    struct buffer names;
+    buffer_init(&names, arena);
     for (size_t i = 0; i < groups->row_count; i++) {
-        printf("%s%s", i > 0 ? ", " : "", sheet_clean(arena, result_row(groups, i)[1].text).data);
+        buffer_add_string(&names, i > 0 ? ", " : "");
+        buffer_add_text(&names, sheet_clean(arena, result_row(groups, i)[1].text));
     }
-    printf("\n%-26s%zu\n", "sessions", session_count);
+    print_fact("groups", groups->row_count > 0 ? buffer_text(&names) : TEXT("-"));
+    print_overview(arena, overview);
 }
 
 static void print_user_json(struct invocation *invocation, const struct value *user, const struct result *groups,
-                            size_t session_count)
+                            const struct account_overview *overview)
 {
-    struct buffer json;
-    buffer_init(&json, invocation->context.arena);
-    buffer_add_byte(&json, '{');
-    serialise_user_members(&json, user, true);
-    serialise_key(&json, "groups", false);
-    buffer_add_byte(&json, '[');
-    for (size_t i = 0; i < groups->row_count; i++) {
-        buffer_add_string(&json, i > 0 ? ",{" : "{");
-        serialise_text_member(&json, "id", result_row(groups, i)[0].text, true);
-        serialise_text_member(&json, "name", result_row(groups, i)[1].text, false);
-        buffer_add_byte(&json, '}');
-    }
-    buffer_add_byte(&json, ']');
-    serialise_integer_member(&json, "session_count", (int64_t)session_count, false);
-    buffer_add_byte(&json, '}');
-    ctl_print(&json);
+    struct json_writer json;
+    json_start(&json, invocation->context.arena);
+    json_begin_object(&json);
+    add_user_json(&json, &invocation->context, user, overview);
+    json_name(&json, "groups");
+    serialise_group_names(&json, groups);
+    json_end_object(&json);
+    ctl_print_json(invocation, json_finish(&json));
 }
 
 int command_user_show(struct invocation *invocation)
 {
     struct context *context = &invocation->context;
     const struct value *user = NULL;
-    struct result sessions, groups;
+    struct result groups;
+    struct account_overview overview;
     int status = find_user(invocation, ctl_argument(invocation, 0), &user);
     if (status != EXIT_DONE) {
         return status;
     }
-    if (session_store_list(context, user[USER_id].text, &sessions) != OK ||
-        group_store_names_of_user(context, user[USER_id].text, &groups) != OK) {
+    if (group_store_names_of_user(context, user[USER_id].text, &groups) != OK ||
+        overview_store_accounts(context, &user[USER_id].text, 1, &overview) != OK) {
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }
     if (invocation->json) {
-        print_user_json(invocation, user, &groups, sessions.row_count);
+        print_user_json(invocation, user, &groups, &overview);
     } else if (invocation->quiet) {
         puts(user[USER_id].text.data);
     } else {
-        print_user(invocation, user, &groups, sessions.row_count);
+        print_user(invocation, user, &groups, &overview);
     }
     return EXIT_DONE;
 }
 
-static struct user_change same_user(const struct value *user)
+static struct account_change same_user(const struct value *user)
 {
-    return (struct user_change){
+    return (struct account_change){
+        .user_id = user[USER_id].text,
         .role = user[USER_role].text,
         .name = user[USER_name].text,
         .email = user[USER_email].text,
-        .picture = user[USER_profile_image_url].text,
-        .kept_expires_at = -1,
+        .kept = KEPT_NONE,
     };
 }
 
 int command_user_set(struct invocation *invocation)
 {
     struct context *context = &invocation->context;
-    const struct value *user = NULL;
-    const char *name = ctl_option(invocation, "name");
-    const char *email = ctl_option(invocation, "email");
-    const char *timezone = ctl_option(invocation, "timezone");
-    bool no_picture = ctl_has_option(invocation, "no-picture");
+    const char *name = ctl_option(invocation, OPTION_name);
+    const char *email = ctl_option(invocation, OPTION_email);
+    const char *timezone = ctl_option(invocation, OPTION_timezone);
+    bool no_picture = ctl_has_option(invocation, OPTION_no_picture);
     if (name == NULL && email == NULL && timezone == NULL && !no_picture) {
-        return ctl_fail(EXIT_USAGE, "say what to change: --name, --email, --timezone or --no-picture");
+        return ctl_fail(EXIT_USAGE, "nothing to change: add --name, --email, --timezone or --no-picture");
     }
+    const struct value *user = NULL;
     int status = find_user(invocation, ctl_argument(invocation, 0), &user);
     if (status != EXIT_DONE) {
         return status;
     }
-    struct user_change change = same_user(user);
+    struct account_change change = same_user(user);
     if (name != NULL) {
-        change.name = text_trim(text_of(name));
-        if (change.name.length == 0 || !text_is_utf8(change.name) || text_count_characters(change.name) > 255) {
-            return ctl_fail(EXIT_USAGE, "--name: give 1 to 255 characters of UTF-8");
+        change.name = text_trim_unicode(text_of(name));
+        if (!find_is_name(change.name, 255)) {
+            return find_bad_name("--name", 255);
         }
     }
-    if (email != NULL &&
-        account_take_email(context, text_of(email), user[USER_id].text, user[USER_email].text, &change.email) != OK) {
+    if (email != NULL && account_store_take_email(context, text_of(email), user[USER_id].text, user[USER_email].text,
+                                                  &change.email) != OK) {
         return ctl_problem(invocation, "--email");
+    }
+    if (timezone != NULL && !time_zone_is_name(text_of(timezone))) {
+        return ctl_fail(EXIT_USAGE,
+                        "--timezone: give a name of the IANA time zone database, for example Europe/Vienna");
     }
     if (no_picture) {
         change.picture = TEXT("/user.png");
     }
-    if ((name != NULL || email != NULL || no_picture) &&
-        user_store_change(context, user[USER_id].text, &change) != OK) {
+    if ((name != NULL || email != NULL || no_picture) && account_store_change(context, &change) != OK) {
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }
-    if (timezone != NULL && user_store_set_timezone(context, user[USER_id].text, text_of(timezone)) != OK) {
+    if (timezone != NULL && profile_store_set_timezone(context, user[USER_id].text, text_of(timezone)) != OK) {
         return ctl_problem(invocation, "--timezone");
     }
     ctl_say(invocation, "Changed %s.", find_user_title(invocation, user));
@@ -195,29 +272,62 @@ int command_user_role(struct invocation *invocation)
 {
     struct context *context = &invocation->context;
     const struct value *user = NULL;
-    struct text primary, role = text_of(ctl_argument(invocation, 1));
+    struct text role = text_of(ctl_argument(invocation, 1));
     int status = find_user(invocation, ctl_argument(invocation, 0), &user);
     if (status != EXIT_DONE) {
         return status;
     }
+    struct text primary;
     if (user_store_primary(context, &primary) != OK) {
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }
     if (text_equal(user[USER_role].text, role)) {
-        ctl_say(invocation, "%s has this role already.", find_user_title(invocation, user));
+        ctl_say(invocation, "%s already has this role.", find_user_title(invocation, user));
         return EXIT_DONE;
     }
     if (text_equal(primary, user[USER_id].text) && !text_is(role, "admin")) {
-        return ctl_fail(EXIT_REFUSED, "%s has the oldest account, which stays an administrator's",
+        return ctl_fail(EXIT_REFUSED, "%s has the oldest account, which is always an administrator's",
                         find_user_title(invocation, user));
     }
-    struct user_change change = same_user(user);
+    struct account_change change = same_user(user);
     change.role = role;
-    if (user_store_change(context, user[USER_id].text, &change) != OK) {
+    if (account_store_change(context, &change) != OK) {
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }
-    ctl_say(invocation, "%s is %s now; all sessions are over.", find_user_title(invocation, user), role.data);
+    ctl_say(invocation, "%s now has the role %s; all sessions were ended.", find_user_title(invocation, user),
+            role.data);
     return EXIT_DONE;
+}
+
+/* Finds the user of the first argument, and calls a function with the account. */
+static int with_account(struct invocation *invocation, enum outcome (*change)(struct context *, struct text),
+                        const struct value **user_r)
+{
+    int status = find_user(invocation, ctl_argument(invocation, 0), user_r);
+    if (status == EXIT_DONE && change(&invocation->context, (*user_r)[USER_id].text) != OK) {
+        status = ctl_problem(invocation, ctl_argument(invocation, 0));
+    }
+    return status;
+}
+
+int command_user_disable(struct invocation *invocation)
+{
+    const struct value *user = NULL;
+    int status = with_account(invocation, account_store_disable, &user);
+    if (status == EXIT_DONE) {
+        ctl_say(invocation, "Disabled %s; all sessions were ended.", find_user_title(invocation, user));
+    }
+    return status;
+}
+
+int command_user_enable(struct invocation *invocation)
+{
+    const struct value *user = NULL;
+    int status = with_account(invocation, account_store_enable, &user);
+    if (status == EXIT_DONE) {
+        ctl_say(invocation, "%s may sign in again.", find_user_title(invocation, user));
+    }
+    return status;
 }
 
 int command_user_delete(struct invocation *invocation)
@@ -225,9 +335,9 @@ int command_user_delete(struct invocation *invocation)
     const struct value *user = NULL;
     int status = find_user(invocation, ctl_argument(invocation, 0), &user);
     if (status == EXIT_DONE) {
-        status = ask_confirm(invocation, "Delete %s with everything of theirs?", find_user_title(invocation, user));
+        status = ask_confirm(invocation, "Delete %s with all data of this user?", find_user_title(invocation, user));
     }
-    if (status == EXIT_DONE && user_store_delete(&invocation->context, user[USER_id].text) != OK) {
+    if (status == EXIT_DONE && account_store_delete(&invocation->context, user[USER_id].text) != OK) {
         status = ctl_problem(invocation, ctl_argument(invocation, 0));
     }
     if (status == EXIT_DONE) {
@@ -236,42 +346,11 @@ int command_user_delete(struct invocation *invocation)
     return status;
 }
 
-int command_user_sessions(struct invocation *invocation)
-{
-    static const struct sheet_column columns[SESSION_COLUMNS] = {
-        [SESSION_jti] = {"jti", "SESSION", SHEET_TEXT},
-        [SESSION_created_at] = {"created_at", "SIGNED IN", SHEET_TIME},
-        [SESSION_last_seen_at] = {"last_seen_at", "LAST SEEN", SHEET_TIME},
-        [SESSION_expires_at] = {"expires_at", "ENDS", SHEET_TIME},
-        [SESSION_address] = {"address", "ADDRESS", SHEET_TEXT},
-        [SESSION_user_agent] = {"user_agent", "BROWSER", SHEET_TEXT},
-    };
-    const struct value *user = NULL;
-    struct result sessions;
-    struct sheet sheet;
-    int status = find_user(invocation, ctl_argument(invocation, 0), &user);
-    if (status != EXIT_DONE) {
-        return status;
-    }
-    if (session_store_list(&invocation->context, user[USER_id].text, &sessions) != OK) {
-        return ctl_problem(invocation, "sessions");
-    }
-    sheet_init(&sheet, invocation->context.arena, columns, SESSION_COLUMNS);
-    for (size_t i = 0; i < sessions.row_count; i++) {
-        struct sheet_cell *row = sheet_add(&sheet);
-        for (size_t column = 0; column < SESSION_COLUMNS; column++) {
-            row[column] = sheet_value(&result_row(&sessions, i)[column]);
-        }
-    }
-    sheet_print(invocation, &sheet);
-    return EXIT_DONE;
-}
-
 int command_user_logout(struct invocation *invocation)
 {
     struct context *context = &invocation->context;
     const struct value *user = NULL;
-    const char *session = ctl_option(invocation, "session");
+    const char *session = ctl_option(invocation, OPTION_session);
     int status = find_user(invocation, ctl_argument(invocation, 0), &user);
     if (status != EXIT_DONE) {
         return status;
@@ -285,10 +364,10 @@ int command_user_logout(struct invocation *invocation)
     }
     struct result sessions;
     if (session_store_list(context, user[USER_id].text, &sessions) != OK ||
-        session_store_end_everywhere(context, user[USER_id].text, nobody, -1) != OK) {
+        session_store_end_everywhere(context, user[USER_id].text, KEPT_NONE) != OK) {
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }
-    ctl_say(invocation, "Ended all sessions of %s: %s, and whatever other programs have issued.",
+    ctl_say(invocation, "Ended all sessions of %s: %s, and all that other programs issued.",
             find_user_title(invocation, user), find_count(invocation, sessions.row_count, "session"));
     return EXIT_DONE;
 }

@@ -1,19 +1,22 @@
-/* ctl_user_add.c: rosterctl user add, user passwd: what has to do with passwords. */
+/* ctl_user_add.c: rosterctl user add and user passwd: the commands that set passwords. */
 #include <stdio.h>
 
-#include "api/account.h"
+#include "auth/identity.h"
 #include "auth/password.h"
+#include "base/json_writer.h"
 #include "ctl/ask.h"
 #include "ctl/ctl.h"
 #include "ctl/find.h"
+#include "store/account_store.h"
 #include "store/config_store.h"
+#include "store/password_store.h"
 #include "store/user_store.h"
 
-/* The role of a new account. The first one becomes an administrator's in the store, under a lock; so where somebody
- * else comes first after all, the role that was not given is the least. */
+/* The role of a new account. Under a lock, the store makes the first account an administrator's. Another process may
+ * create the first account before this one: then a role that was not given is the lowest. */
 static int choose_role(struct invocation *invocation, struct text *role_r)
 {
-    const char *role = ctl_option(invocation, "role");
+    const char *role = ctl_option(invocation, OPTION_role);
     struct text primary;
     if (user_store_primary(&invocation->context, &primary) != OK) {
         return ctl_problem(invocation, "the new user");
@@ -21,16 +24,16 @@ static int choose_role(struct invocation *invocation, struct text *role_r)
     bool is_first = primary.data == NULL;
     if (is_first && role != NULL && !text_is(text_of(role), "admin")) {
         return ctl_fail(EXIT_REFUSED,
-                        "the first account is an administrator's: leave --role out, or give --role admin");
+                        "the first account is always an administrator's: omit --role, or give --role admin");
     }
     if (!is_first && role == NULL) {
-        return ctl_fail(EXIT_USAGE, "give the new user a --role: pending, user or admin");
+        return ctl_fail(EXIT_USAGE, "add --role: pending, user or admin");
     }
     *role_r = text_of(role != NULL ? role : "pending");
     return EXIT_DONE;
 }
 
-/* The group that new accounts come into; null text where there is none. */
+/* The group that new accounts are added to. Null: there is no such group. */
 static int choose_group(struct invocation *invocation, struct text *group_id_r)
 {
     json_object *document;
@@ -41,43 +44,47 @@ static int choose_group(struct invocation *invocation, struct text *group_id_r)
     return EXIT_DONE;
 }
 
-static int take_password(struct invocation *invocation, struct user_new *user, struct text *password_r,
+/* Whether the new password must be changed before anything else. */
+static bool must_change(const struct invocation *invocation)
+{
+    return ctl_has_option(invocation, OPTION_one_time_password) || ctl_has_option(invocation, OPTION_must_change);
+}
+
+static int take_password(struct invocation *invocation, struct account_new *account, struct text *password_r,
                          bool *is_random_r)
 {
-    *password_r = (struct text){NULL, 0};
+    *password_r = TEXT_NULL;
     *is_random_r = false;
-    if (ctl_has_option(invocation, "no-password")) {
-        return ctl_has_option(invocation, "random-password") || ctl_has_option(invocation, "password-stdin")
-                   ? ctl_fail(EXIT_USAGE, "--no-password and another option for a password can't go together")
+    if (ctl_has_option(invocation, OPTION_no_password)) {
+        return ctl_has_option(invocation, OPTION_random_password) || must_change(invocation) ||
+                       ctl_has_option(invocation, OPTION_password_stdin)
+                   ? ctl_fail(EXIT_USAGE, "--no-password can't be used together with another option for a password")
                    : EXIT_DONE;
     }
-    int status = ask_new_password(invocation, user->email, user->name, password_r, is_random_r);
-    if (status == EXIT_DONE && password_hash(&invocation->context, *password_r, &user->password_hash) != OK) {
+    int status = ask_new_password(invocation, account->email, account->name, password_r, is_random_r);
+    if (status == EXIT_DONE && password_hash(&invocation->context, *password_r, &account->password_hash) != OK) {
         status = ctl_problem(invocation, "the password");
     }
     return status;
 }
 
-/* A password that was made is shown this once: alone on stdout, so that $(…) gets it. */
+/* Prints a generated password alone on stdout, for $(…). It can't be shown again. */
 static void show_account(struct invocation *invocation, struct text id, struct text email, struct text role,
                          struct text password)
 {
     if (invocation->json) {
-        struct buffer json;
-        buffer_init(&json, invocation->context.arena);
-        buffer_add_literal(&json, "{\"id\":");
-        buffer_add_json(&json, id);
-        buffer_add_literal(&json, ",\"email\":");
-        buffer_add_json(&json, email);
-        buffer_add_literal(&json, ",\"role\":");
-        buffer_add_json(&json, role);
+        struct json_writer json;
+        json_start(&json, invocation->context.arena);
+        json_begin_object(&json);
+        json_member_text(&json, "id", id);
+        json_member_text(&json, "email", email);
+        json_member_text(&json, "role", role);
         if (password.data != NULL) {
-            buffer_add_literal(&json, ",\"password\":");
-            buffer_add_json(&json, password);
+            json_member_text(&json, "password", password);
         }
-        buffer_add_byte(&json, '}');
-        ctl_print(&json);
-        password_wipe((struct text){json.data, json.length});
+        json_end_object(&json);
+        ctl_print_json(invocation, json_finish(&json));
+        password_wipe(json_finish(&json));
     } else if (password.data != NULL) {
         puts(password.data);
     } else if (invocation->quiet) {
@@ -85,40 +92,52 @@ static void show_account(struct invocation *invocation, struct text id, struct t
     }
 }
 
+static void say_must_change(const struct invocation *invocation)
+{
+    if (must_change(invocation)) {
+        ctl_say_aside(invocation,
+                      identity_has_passwords(invocation->config)
+                          ? "It must be changed at the first sign-in; until then everything else is refused."
+                          : "Note: nobody signs in with a password here, so it need not be changed.");
+    }
+}
+
 int command_user_add(struct invocation *invocation)
 {
     struct context *context = &invocation->context;
-    struct user_new user = {
-        .name = text_trim(text_of(ctl_option(invocation, "name"))),
+    struct account_new account = {
+        .name = text_trim_unicode(text_of(ctl_option(invocation, OPTION_name))),
+        .must_change = must_change(invocation),
     };
-    struct text password;
-    bool is_random;
 
-    if (user.name.length == 0 || !text_is_utf8(user.name) || text_count_characters(user.name) > 255) {
-        return ctl_fail(EXIT_USAGE, "--name: give 1 to 255 characters of UTF-8");
+    if (!find_is_name(account.name, 255)) {
+        return find_bad_name("--name", 255);
     }
-    if (account_take_email(context, text_of(ctl_option(invocation, "email")), (struct text){NULL, 0},
-                           (struct text){NULL, 0}, &user.email) != OK) {
+    if (account_store_take_email(context, text_of(ctl_option(invocation, OPTION_email)), TEXT_NULL, TEXT_NULL,
+                                 &account.email) != OK) {
         return ctl_problem(invocation, "--email");
     }
-    int status = choose_role(invocation, &user.role);
-    status = status == EXIT_DONE ? choose_group(invocation, &user.group_id) : status;
-    status = status == EXIT_DONE ? take_password(invocation, &user, &password, &is_random) : status;
+    int status = choose_role(invocation, &account.role);
+    status = status == EXIT_DONE ? choose_group(invocation, &account.group_id) : status;
+    struct text password;
+    bool is_random;
+    status = status == EXIT_DONE ? take_password(invocation, &account, &password, &is_random) : status;
     if (status != EXIT_DONE) {
         return status;
     }
-    if (user_store_add(context, &user, false) != OK) {
+    if (account_store_add(context, &account) != OK) {
         password_wipe(password);
-        return ctl_problem(invocation, user.email.data);
+        return ctl_problem(invocation, account.email.data);
     }
-    if (user.became_first) {
-        ctl_say_aside(invocation, "Made the first account, an administrator's: %s <%s>, id %s. Sign-up is closed.",
-                      user.name.data, user.email.data, user.id.data);
+    if (account.became_first) {
+        ctl_say_aside(invocation, "Created the first account, an administrator's: %s <%s>, id %s. Sign-up is closed.",
+                      account.name.data, account.email.data, account.id.data);
     } else {
-        ctl_say_aside(invocation, "Made the account of %s <%s>, role %s, id %s.", user.name.data, user.email.data,
-                      user.role.data, user.id.data);
+        ctl_say_aside(invocation, "Created the account of %s <%s>, role %s, id %s.", account.name.data,
+                      account.email.data, account.role.data, account.id.data);
     }
-    show_account(invocation, user.id, user.email, user.role, is_random ? password : (struct text){NULL, 0});
+    say_must_change(invocation);
+    show_account(invocation, account.id, account.email, account.role, is_random ? password : TEXT_NULL);
     password_wipe(password);
     return EXIT_DONE;
 }
@@ -127,7 +146,7 @@ int command_user_passwd(struct invocation *invocation)
 {
     struct context *context = &invocation->context;
     const struct value *user = NULL;
-    struct text password, hash, nobody = {NULL, 0};
+    struct text password;
     bool is_random;
     int status = find_user(invocation, ctl_argument(invocation, 0), &user);
     if (status == EXIT_DONE) {
@@ -137,13 +156,22 @@ int command_user_passwd(struct invocation *invocation)
         return status;
     }
     struct text id = user[USER_id].text;
+    struct text hash;
     if (password_hash(context, password, &hash) != OK ||
-        user_store_set_password(context, id, hash, true, nobody, -1) != OK) {
+        password_store_change(context, &(struct password_change){
+                                           .user_id = id,
+                                           .hash = hash,
+                                           .must_change = must_change(invocation),
+                                           .ends_sessions = true,
+                                           .kept = KEPT_NONE,
+                                       }) != OK) {
         password_wipe(password);
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }
-    ctl_say_aside(invocation, "Changed the password of %s; all sessions are over.", find_user_title(invocation, user));
-    show_account(invocation, id, user[USER_email].text, user[USER_role].text, is_random ? password : nobody);
+    ctl_say_aside(invocation, "Changed the password of %s; all sessions were ended.",
+                  find_user_title(invocation, user));
+    say_must_change(invocation);
+    show_account(invocation, id, user[USER_email].text, user[USER_role].text, is_random ? password : TEXT_NULL);
     password_wipe(password);
     return EXIT_DONE;
 }

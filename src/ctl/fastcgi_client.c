@@ -1,31 +1,29 @@
 #include "ctl/fastcgi_client.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 
-/* Types of records, and where the parts of a record's header stand (FastCGI 1.0, sections 3.3 and 8). */
+/* Types of records, and offsets of the fields of a record header (FastCGI 1.0, sections 3.3 and 8). */
 enum {
     BEGIN_REQUEST = 1,
     END_REQUEST = 3,
     PARAMS = 4,
     STDIN = 5,
     STDOUT = 6,
-    STDERR = 7,
     HEADER_SIZE = 8,
     REQUEST_ID = 1,
     ROLE_RESPONDER = 1
 };
-enum { ANSWER_SIZE_MOST = 16 * 1024 * 1024 };
+enum { ANSWER_SIZE_MAX = 16 * 1024 * 1024 };
 
 static void add_record(struct buffer *out, unsigned type, const void *content, size_t length)
 {
@@ -52,11 +50,12 @@ static void add_parameter(struct buffer *out, const char *name, const char *valu
     buffer_add_string(out, value);
 }
 
-static struct text compose(struct arena *arena, const char *target)
+/* `hold`: the value of ROSTER_HOLD, or NULL. */
+static struct text compose(struct arena *arena, const char *target, const char *hold)
 {
     static const char begin[8] = {0, ROLE_RESPONDER};
     const char *question = strchr(target, '?');
-    struct buffer parameters, out;
+    struct buffer parameters;
     buffer_init(&parameters, arena);
     add_parameter(&parameters, "REQUEST_METHOD", "GET");
     add_parameter(&parameters, "REQUEST_URI", target);
@@ -66,7 +65,11 @@ static struct text compose(struct arena *arena, const char *target)
     add_parameter(&parameters, "REMOTE_ADDR", "127.0.0.1");
     add_parameter(&parameters, "HTTP_HOST", "localhost");
     add_parameter(&parameters, "HTTP_USER_AGENT", "rosterctl");
+    if (hold != NULL) {
+        add_parameter(&parameters, "ROSTER_HOLD", hold);
+    }
 
+    struct buffer out;
     buffer_init(&out, arena);
     add_record(&out, BEGIN_REQUEST, begin, sizeof begin);
     add_record(&out, PARAMS, parameters.data, parameters.length);
@@ -75,7 +78,7 @@ static struct text compose(struct arena *arena, const char *target)
     return buffer_text(&out);
 }
 
-/* Waits until something can be read or written; false at the end of the time. */
+/* Waits until the socket can be read or written. False: timeout. */
 static bool wait_for(int descriptor, short events, int64_t deadline)
 {
     struct pollfd waiting = {descriptor, events, 0};
@@ -97,9 +100,9 @@ static int open_socket(const char *path)
     memcpy(address.sun_path, path, strlen(path) + 1);
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor >= 0 && connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) {
-        int error = errno;
+        int failure = errno;
         close(descriptor);
-        errno = error;
+        errno = failure;
         return -1;
     }
     return descriptor;
@@ -121,7 +124,7 @@ static bool send_all(int descriptor, struct text text, int64_t deadline)
     return true;
 }
 
-/* Everything up to the end of the connection. */
+/* Reads until the peer closes the connection. */
 static bool receive_all(int descriptor, struct buffer *in, int64_t deadline)
 {
     for (;;) {
@@ -131,7 +134,7 @@ static bool receive_all(int descriptor, struct buffer *in, int64_t deadline)
         }
         if (got > 0) {
             in->length += (size_t)got;
-            if (in->length > ANSWER_SIZE_MOST) {
+            if (in->length > ANSWER_SIZE_MAX) {
                 errno = EMSGSIZE;
                 return false;
             }
@@ -141,8 +144,8 @@ static bool receive_all(int descriptor, struct buffer *in, int64_t deadline)
     }
 }
 
-/* Splits the records. False where they are cut off. */
-static bool take_records(struct text in, struct buffer *out, struct buffer *errors)
+/* The content of the FCGI_STDOUT records. False: truncated. */
+static bool take_records(struct text in, struct buffer *out)
 {
     size_t at = 0;
     while (in.length - at >= HEADER_SIZE) {
@@ -155,15 +158,15 @@ static bool take_records(struct text in, struct buffer *out, struct buffer *erro
         if (header[1] == END_REQUEST) {
             return true;
         }
-        if (header[1] == STDOUT || header[1] == STDERR) {
-            buffer_add(header[1] == STDOUT ? out : errors, in.data + at + HEADER_SIZE, length);
+        if (header[1] == STDOUT) {
+            buffer_add(out, in.data + at + HEADER_SIZE, length);
         }
         at += whole;
     }
     return false;
 }
 
-/* Header lines, an empty line, the body (RFC 3875, section 6). */
+/* Header lines, an empty line, and the body (RFC 3875, section 6). */
 static bool split_answer(struct text out, struct fastcgi_answer *answer)
 {
     const char *end = memmem(out.data, out.length, "\r\n\r\n", 4);
@@ -177,30 +180,39 @@ static bool split_answer(struct text out, struct fastcgi_answer *answer)
     return true;
 }
 
-bool fastcgi_get(struct arena *arena, const char *socket_path, const char *target, int timeout_milliseconds,
-                 struct fastcgi_answer *answer_r, const char **error_r)
+static bool ask(struct arena *arena, const char *socket_path, struct text request, int timeout_milliseconds,
+                struct fastcgi_answer *answer_r, struct error *error)
 {
     int64_t deadline = clock_monotonic_microseconds() + (int64_t)timeout_milliseconds * 1000;
-    struct buffer in, out, errors;
+    struct buffer in, out;
     buffer_init(&in, arena);
     buffer_init(&out, arena);
-    buffer_init(&errors, arena);
     int descriptor = open_socket(socket_path);
-    bool good = descriptor >= 0 && send_all(descriptor, compose(arena, target), deadline) &&
-                receive_all(descriptor, &in, deadline);
-    int error = errno;
+    bool good = descriptor >= 0 && send_all(descriptor, request, deadline) && receive_all(descriptor, &in, deadline);
+    int failure = errno;
     if (descriptor >= 0) {
         close(descriptor);
     }
     if (!good) {
-        *error_r = text_format(arena, "%s: %s", socket_path, strerror(error)).data;
-        return false;
+        return error_set(error, "%s: %s", socket_path, strerror(failure));
     }
     *answer_r = (struct fastcgi_answer){.status = 0};
-    if (!take_records(buffer_text(&in), &out, &errors) || !split_answer(buffer_text(&out), answer_r)) {
-        *error_r = text_format(arena, "%s: the answer is no FastCGI, or cut off", socket_path).data;
-        return false;
+    if (!take_records(buffer_text(&in), &out) || !split_answer(buffer_text(&out), answer_r)) {
+        return error_set(error, "%s: the answer is invalid FastCGI, or truncated", socket_path);
     }
-    answer_r->errors = buffer_text(&errors);
     return true;
+}
+
+bool fastcgi_get(struct arena *arena, const char *socket_path, const char *target, int timeout_milliseconds,
+                 struct fastcgi_answer *answer_r, struct error *error)
+{
+    return ask(arena, socket_path, compose(arena, target, NULL), timeout_milliseconds, answer_r, error);
+}
+
+bool fastcgi_hold(struct arena *arena, const char *socket_path, uint64_t connection, int timeout_milliseconds,
+                  struct error *error)
+{
+    struct fastcgi_answer answer;
+    const char *hold = text_format(arena, "%" PRIu64, connection).data;
+    return ask(arena, socket_path, compose(arena, "/ping", hold), timeout_milliseconds, &answer, error);
 }

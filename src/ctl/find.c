@@ -6,49 +6,42 @@
 #include "store/group_store.h"
 #include "store/user_store.h"
 
-/* The id of the user with this email address, with a password or without; null text where there is none. */
-static enum outcome id_of_email(struct context *context, struct text email, struct text *user_id_r)
-{
-    struct user_listing listing = {.query = email, .page = 1};
-    struct result users;
-    int64_t total;
-    *user_id_r = (struct text){NULL, 0};
-    do { /* the few whose address contains this one */
-        enum outcome outcome = user_store_list(context, &listing, &users, &total);
-        if (outcome != OK) {
-            return outcome;
-        }
-        for (size_t i = 0; i < users.row_count; i++) {
-            const struct value *user = result_row(&users, i);
-            if (text_equal(text_to_lower(context->arena, user[USER_INFO_email].text), email)) {
-                *user_id_r = user[USER_INFO_id].text;
-                return OK;
-            }
-        }
-        listing.page++;
-    } while (users.row_count == USER_PAGE_ROWS);
-    return OK;
-}
-
 int find_user(struct invocation *invocation, const char *typed, const struct value **user_r)
 {
     struct context *context = &invocation->context;
     struct text user_id = text_of(typed);
     if (strchr(typed, '@') != NULL) {
-        struct text found;
-        if (id_of_email(context, text_to_lower(context->arena, text_of(typed)), &found) != OK) {
+        struct user_login login;
+        if (user_store_find_by_email(context, text_of(typed), &login) != OK) {
             return ctl_problem(invocation, typed);
         }
-        user_id = found.data != NULL ? found : user_id;
+        user_id = login.found ? login.id : user_id;
     }
     return user_store_get(context, user_id, user_r) == OK ? EXIT_DONE : ctl_problem(invocation, typed);
+}
+
+int find_user_at(struct invocation *invocation, const char *where, const char *typed, struct text *user_id_r)
+{
+    struct context *context = &invocation->context;
+    struct user_login login = {.found = false};
+    int64_t last_active_at = -1;
+    enum outcome outcome = strchr(typed, '@') != NULL
+                               ? user_store_find_by_email(context, text_of(typed), &login)
+                               : user_store_last_active(context, text_of(typed), &last_active_at);
+    if (outcome != OK) {
+        return ctl_problem(invocation, where);
+    }
+    *user_id_r = login.found ? login.id : text_of(typed);
+    return login.found || last_active_at >= 0 ? EXIT_DONE
+                                              : ctl_fail(EXIT_NOT_FOUND, "%s: `%s': there is no such user", where,
+                                                         sheet_clean(context->arena, text_of(typed)).data);
 }
 
 int find_group(struct invocation *invocation, const char *typed, const struct value **group_r)
 {
     struct result groups;
     *group_r = NULL;
-    if (group_store_list(&invocation->context, (struct text){NULL, 0}, -1, &groups) != OK) {
+    if (group_store_list(&invocation->context, TEXT_NULL, -1, &groups) != OK) {
         return ctl_problem(invocation, typed);
     }
     size_t named = 0;
@@ -64,7 +57,7 @@ int find_group(struct invocation *invocation, const char *typed, const struct va
         }
     }
     if (named > 1) {
-        return ctl_fail(EXIT_USAGE, "%zu groups are called `%s': give the id, as `rosterctl group list' shows it",
+        return ctl_fail(EXIT_USAGE, "%zu groups have the name `%s': give the id that `rosterctl group list' shows",
                         named, typed);
     }
     return named == 1 ? EXIT_DONE : ctl_fail(EXIT_NOT_FOUND, "%s: there is no such group", typed);
@@ -81,4 +74,18 @@ const char *find_user_title(struct invocation *invocation, const struct value *u
 const char *find_count(struct invocation *invocation, size_t count, const char *noun)
 {
     return text_format(invocation->context.arena, "%zu %s%s", count, noun, count == 1 ? "" : "s").data;
+}
+
+bool find_is_name(struct text name, size_t max)
+{
+    return name.length > 0 && text_is_plain(name) && text_count_characters(name) <= max;
+}
+
+int find_bad_name(const char *what, size_t max)
+{
+    return ctl_fail(
+        EXIT_USAGE,
+        "%s: give 1 to %zu characters of UTF-8, without control characters, line separators and bidirectional "
+        "formatting characters",
+        what, max);
 }

@@ -1,4 +1,5 @@
-/* manual.h: what the tables give to the manual pages, as mdoc. */
+/* manual.h: the parts of the manual pages that are generated from the tables, in mdoc(7). Each function appends to
+ * `out`. */
 #ifndef ROSTER_CTL_MANUAL_H
 #define ROSTER_CTL_MANUAL_H
 
@@ -19,5 +20,6 @@ void manual_shapes(struct buffer *out);
 void manual_permissions(struct buffer *out);
 void manual_errors(struct buffer *out);
 void manual_limits(struct buffer *out);
+void manual_faults(struct buffer *out);
 
 #endif

@@ -1,8 +1,9 @@
-/* manual_api.c: the parts of roster-api(7) that come from the tables. */
-#include <inttypes.h>
-#include <stdio.h>
+/* manual_api.c: the parts of roster-api(7) that are generated from the tables. */
 #include <string.h>
 
+#include "base/array.h"
+#include "base/permission_table.h"
+#include "base/problem.h"
 #include "ctl/manual.h"
 #include "ctl/mdoc.h"
 #include "worker/document.h"
@@ -16,21 +17,21 @@ static const struct {
                 {"groups", "Groups"},
                 {NULL, "The service"}};
 
-static bool is_of_chapter(const struct route_document *route, size_t chapter)
+static bool is_of_chapter(const struct route *route, size_t chapter)
 {
     size_t length = strcspn(route->path + 1, "/");
-    bool is_api = strcmp(route->place, "API") == 0;
+    bool is_api = route->place == PLACE_UNDER_API;
     const char *segment = chapters[chapter].first_segment;
     return segment == NULL ? !is_api
                            : is_api && strlen(segment) == length && strncmp(route->path + 1, segment, length) == 0;
 }
 
-static const char *who_text(const char *who)
+static const char *who_text(enum who who)
 {
-    return strcmp(who, "ANYONE") == 0     ? "Anybody, without a token."
-           : strcmp(who, "ANY_ROLE") == 0 ? "Everybody signed in, whatever the role."
-           : strcmp(who, "VERIFIED") == 0 ? "Users and administrators."
-                                          : "Administrators.";
+    return who == WHO_ANYONE     ? "All clients, without a token."
+           : who == WHO_ANY_ROLE ? "All signed-in users, with any role."
+           : who == WHO_VERIFIED ? "Users and administrators."
+                                 : "Administrators.";
 }
 
 static void add_error(void *argument, enum error_code code, int status)
@@ -42,15 +43,17 @@ static void add_error(void *argument, enum error_code code, int status)
     }
 }
 
-/* The errors of the route's own: those that every route of its kind has are told once, in the text of the page. */
+/* The route's own errors. The text of the page lists the errors that all routes of a kind have. */
 static bool is_common(enum error_code code)
 {
     switch (code) {
     case ERROR_NOT_AUTHENTICATED:
     case ERROR_UNAUTHORIZED:
     case ERROR_INVALID_TOKEN:
+    case ERROR_PASSWORD_CHANGE_REQUIRED:
     case ERROR_API_KEY_NOT_ALLOWED:
     case ERROR_API_KEY_ENDPOINT_NOT_ALLOWED:
+    case ERROR_CROSS_SITE:
     case ERROR_BODY_PARSE_ERROR:
     case ERROR_BODY_INCOMPLETE:
     case ERROR_CONTENT_TOO_LARGE:
@@ -72,14 +75,13 @@ static void add_own_error(void *argument, enum error_code code, int status)
     }
 }
 
-static void print_route(struct buffer *out, const struct route_document *route)
+static void print_route(struct buffer *out, const struct route *route)
 {
-    struct buffer errors;
-    mdoc_macro(out, ".It Ic %s %s", route->method, mdoc_word(out, route->path));
+    mdoc_macro(out, ".It Ic %s %s", method_name(route->method), mdoc_word(out, route->path));
     mdoc_format(out, "%s.", route->text);
     mdoc_text(out, who_text(route->who));
-    if (strcmp(route->permission, "NONE") != 0) {
-        mdoc_format(out, "Needs the permission %s.", route->permission);
+    if (route->takes == TAKES_SESSION) {
+        mdoc_text(out, "API keys are refused; a session is needed.");
     }
     if (route->body != SCHEMA_NONE) {
         mdoc_format(out, "Body: %s.", schema_row(route->body)->name);
@@ -87,10 +89,11 @@ static void print_route(struct buffer *out, const struct route_document *route)
     if (route->query != SCHEMA_NONE) {
         mdoc_format(out, "Query: %s.", schema_row(route->query)->name);
     }
-    mdoc_format(out, "Gives: %s.", route->gives);
-    if (strcmp(route->limit, "NONE") != 0) {
-        mdoc_format(out, "Limit: %s.", route->limit);
+    mdoc_format(out, "Gives: %s.", shape_row(route->gives)->name);
+    if (route->limit != LIMIT_NONE) {
+        mdoc_format(out, "Limit: %s.", limit_name(route->limit));
     }
+    struct buffer errors;
     buffer_init(&errors, out->arena);
     document_each_error(route, add_own_error, &errors);
     if (errors.length > 0) {
@@ -100,13 +103,12 @@ static void print_route(struct buffer *out, const struct route_document *route)
 
 void manual_routes(struct buffer *out)
 {
-    const struct route_document *route;
-    for (size_t chapter = 0; chapter < sizeof chapters / sizeof chapters[0]; chapter++) {
+    for (size_t chapter = 0; chapter < ARRAY_COUNT(chapters); chapter++) {
         mdoc_macro(out, ".Ss %s", chapters[chapter].title);
         mdoc_macro(out, ".Bl -tag -width Ds");
-        for (size_t i = 0; (route = document_route(i)) != NULL; i++) {
-            if (is_of_chapter(route, chapter)) {
-                print_route(out, route);
+        for (size_t i = 0; i < ROUTE_COUNT; i++) {
+            if (is_of_chapter(&routes[i], chapter)) {
+                print_route(out, &routes[i]);
             }
         }
         mdoc_macro(out, ".El");
@@ -119,7 +121,10 @@ static const char *field_type(const struct field_row *field)
 {
     switch (field->type) {
     case FIELD_TEXT:
+    case FIELD_PASSWORD:
         return "text";
+    case FIELD_NAME:
+        return "text of one line";
     case FIELD_ROLE:
         return "role";
     case FIELD_INTEGER:
@@ -147,10 +152,10 @@ static void print_field(struct buffer *out, const struct field_row *field)
                : field->needed == FIELD_NULLABLE ? ", optional, may be null"
                                                  : ", optional");
     mdoc_text(out, field->text);
-    if (field->least > 0) {
-        mdoc_format(out, "From %zu to %zu characters.", field->least, field->most);
-    } else if (field->most > 0) {
-        mdoc_format(out, "At most %zu characters.", field->most);
+    if (field->min > 0) {
+        mdoc_format(out, "From %zu to %zu characters.", field->min, field->max);
+    } else if (field->max > 0) {
+        mdoc_format(out, "At most %zu characters.", field->max);
     }
 }
 
@@ -177,6 +182,8 @@ static const char *member_type(const struct member *member)
     switch (member->type) {
     case MEMBER_TEXT:
         return "text";
+    case MEMBER_ROLE:
+        return "role";
     case MEMBER_INTEGER:
         return "integer";
     case MEMBER_BOOLEAN:
@@ -192,7 +199,7 @@ static const char *member_type(const struct member *member)
     case MEMBER_DATE:
         return "date";
     case MEMBER_SECTION:
-        return "object of booleans";
+        return member->of == SHAPE_NONE ? "object of booleans" : "object of ";
     }
     return "";
 }
@@ -200,9 +207,9 @@ static const char *member_type(const struct member *member)
 static void print_member(void *argument, const struct member *member)
 {
     struct buffer *out = argument;
-    bool has_shape = member->type == MEMBER_SHAPE || member->type == MEMBER_LIST;
+    bool has_shape = member->of != SHAPE_NONE;
     mdoc_macro(out, ".It Va %s No \\(en %s%s%s", mdoc_word(out, member->name), member_type(member),
-               has_shape ? member->of : "", member->may_be_null ? ", may be null" : "");
+               has_shape ? shape_row(member->of)->name : "", member->may_be_null ? ", may be null" : "");
     if (member->text != NULL) {
         mdoc_text(out, member->text);
     }
@@ -210,24 +217,27 @@ static void print_member(void *argument, const struct member *member)
 
 void manual_shapes(struct buffer *out)
 {
-    const struct shape_row *shape;
-    for (size_t i = 0; (shape = document_shape(i)) != NULL; i++) {
-        mdoc_macro(out, ".Ss %s", shape->name);
-        if (shape->kind == SHAPE_LIST) {
-            mdoc_format(out, "A list of %s.", shape->of);
-        } else if (shape->kind == SHAPE_OR_NULL) {
-            mdoc_format(out, "%s, or null.", shape->of);
+    for (enum shape shape = SHAPE_NONE + 1; shape < SHAPE_COUNT; shape++) {
+        const struct shape_row *row = shape_row(shape);
+        mdoc_macro(out, ".Ss %s", row->name);
+        if (row->kind == SHAPE_KIND_LIST) {
+            mdoc_format(out, "A list of %s.", shape_row(row->of)->name);
+        } else if (row->kind == SHAPE_KIND_OR_NULL) {
+            mdoc_format(out, "%s, or null.", shape_row(row->of)->name);
         }
-        mdoc_text(out, shape->text);
-        if (shape->kind == SHAPE_PICTURE) {
-            mdoc_text(out, "Status 302 where it lies elsewhere, 304 where it is the one that If-None-Match names.");
+        mdoc_text(out, row->text);
+        if (row->kind == SHAPE_KIND_PORTRAIT) {
+            mdoc_text(out, "Status 302 if it is stored elsewhere.");
         }
-        if (shape->kind == SHAPE_OBJECT) {
+        if (row->kind == SHAPE_KIND_PORTRAIT || row->kind == SHAPE_KIND_PICTURE) {
+            mdoc_text(out, "Status 304 if If-None-Match names its ETag.");
+        }
+        if (row->kind == SHAPE_KIND_OBJECT) {
             mdoc_macro(out, ".Bl -tag -width Ds");
-            document_each_member(shape, print_member, out);
+            shape_each_member(shape, print_member, out);
             mdoc_macro(out, ".El");
         }
-        if (document_shape_has_extra(shape)) {
+        if (shape_has_extra(shape)) {
             mdoc_text(out, "Further keys may follow.");
         }
     }
@@ -237,9 +247,9 @@ void manual_shapes(struct buffer *out)
 
 void manual_permissions(struct buffer *out)
 {
-    const struct permission_row *row;
     mdoc_macro(out, ".Bl -column features.direct_tool_servers \"left out\" fresh");
     mdoc_macro(out, ".It Em permission Ta Em \"left out\" Ta Em fresh");
+    const struct permission_row *row;
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
         mdoc_macro(out, ".It %s.%s Ta %s Ta %s", row->section, row->key, row->absent ? "true" : "false",
                    row->fresh ? "true" : "false");
@@ -262,8 +272,18 @@ void manual_limits(struct buffer *out)
     const struct limit_document *limit;
     mdoc_macro(out, ".Bl -tag -width Ds");
     for (size_t i = 0; (limit = document_limit(i)) != NULL; i++) {
-        mdoc_macro(out, ".It Ic %s", limit->name);
+        mdoc_macro(out, ".It Ic %s", limit_name(limit->limit));
         mdoc_format(out, "Counts %s, against %s of roster.conf.", limit->text, limit->directive);
+    }
+    mdoc_macro(out, ".El");
+}
+
+void manual_faults(struct buffer *out)
+{
+    mdoc_macro(out, ".Bl -tag -width Ds");
+    for (enum fault_type type = FAULT_NONE + 1; type < FAULT_TYPE_COUNT; type++) {
+        mdoc_macro(out, ".It Li %s", fault_name(type));
+        mdoc_text(out, fault_text(type));
     }
     mdoc_macro(out, ".El");
 }

@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
-
 enum { LINE_LENGTH = 76 };
 
-/* A word with what mdoc would take for itself escaped. */
+/* Adds a word; backslashes are escaped. */
 static void add_escaped(struct buffer *out, const char *word, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -28,7 +26,8 @@ static void end_line(struct buffer *out, size_t *column)
     }
 }
 
-/* `word` or `word' with the marks off, and what follows them. True where it is one. */
+/* Whether a word is a literal: `word` or `word', maybe with punctuation after it. *end_r: offset of the closing quote.
+ */
 static bool literal_word(const char *word, size_t length, size_t *end_r)
 {
     if (length < 3 || word[0] != '`') {
@@ -43,7 +42,7 @@ static bool literal_word(const char *word, size_t length, size_t *end_r)
     return false;
 }
 
-/* Length of the next word: up to a space, but a literal holds spaces. */
+/* Length of the next word: up to a space; a literal may contain spaces. */
 static size_t word_length(const char *text)
 {
     size_t length = strcspn(text, " ");
@@ -62,10 +61,10 @@ void mdoc_text(struct buffer *out, const char *text)
     while (*text != '\0') {
         text += strspn(text, " ");
         size_t length = word_length(text);
-        size_t end;
         if (length == 0) {
             break;
         }
+        size_t end;
         if (literal_word(text, length, &end)) {
             end_line(out, &column);
             char inner[256], after[64];
@@ -128,7 +127,7 @@ const char *mdoc_word(struct buffer *out, const char *text)
     if (quotes) {
         buffer_add_byte(&word, '"');
     } else {
-        /* Two letters may be a macro, a mark alone is one for mdoc. */
+        /* mdoc would read a short word as a macro, or as punctuation. */
         buffer_add_string(&word, strlen(text) <= 3 ? "\\&" : "");
     }
     for (; *text != '\0'; text++) {

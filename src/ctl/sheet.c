@@ -21,7 +21,7 @@ struct sheet_cell *sheet_add(struct sheet *sheet)
     }
     struct sheet_cell *row = sheet->cells + sheet->row_count++ * sheet->column_count;
     for (size_t i = 0; i < sheet->column_count; i++) {
-        row[i] = (struct sheet_cell){{NULL, 0}, 0, true};
+        row[i] = (struct sheet_cell){TEXT_NULL, 0, true};
     }
     return row;
 }
@@ -33,12 +33,7 @@ struct sheet_cell sheet_text(struct text text)
 
 struct sheet_cell sheet_integer(int64_t integer)
 {
-    return (struct sheet_cell){{NULL, 0}, integer, false};
-}
-
-struct sheet_cell sheet_time(int64_t seconds)
-{
-    return (struct sheet_cell){{NULL, 0}, seconds, seconds < 0};
+    return (struct sheet_cell){TEXT_NULL, integer, false};
 }
 
 struct sheet_cell sheet_value(const struct value *value)
@@ -46,23 +41,17 @@ struct sheet_cell sheet_value(const struct value *value)
     return (struct sheet_cell){value->text, value->integer, value->is_null};
 }
 
-static bool is_control(uint32_t character)
-{
-    return character < 0x20 || (character >= 0x7f && character < 0xa0) ||
-           (character >= 0x202a && character <= 0x202e) || (character >= 0x2066 && character <= 0x2069);
-}
-
 struct text sheet_clean(struct arena *arena, struct text text)
 {
-    struct buffer clean;
     if (text.data == NULL) {
         return TEXT("-");
     }
+    struct buffer clean;
     buffer_init(&clean, arena);
     for (size_t at = 0; at < text.length;) {
         uint32_t character;
         size_t step = text_utf8_step(text.data + at, text.length - at, &character);
-        if (step == 0 || is_control(character)) {
+        if (step == 0 || text_character_is_odd(character)) {
             buffer_add_literal(&clean, "\xef\xbf\xbd");
             step = step == 0 ? 1 : step;
         } else {
@@ -84,7 +73,7 @@ struct text sheet_time_text(struct arena *arena, int64_t seconds)
     return text_copy(arena, text_of(text));
 }
 
-/* What people see of a cell. */
+/* A cell as text, for the table. */
 static struct text shown(const struct sheet *sheet, const struct sheet_column *column, const struct sheet_cell *cell)
 {
     if (cell->is_null) {
@@ -104,7 +93,7 @@ static struct text shown(const struct sheet *sheet, const struct sheet_column *c
     return sheet_clean(sheet->arena, cell->text);
 }
 
-/* Columns that a text takes on the terminal. */
+/* Width of a text on the terminal, in columns. */
 static size_t width_of(struct text text)
 {
     size_t width = 0;
@@ -161,54 +150,42 @@ static void print_table(const struct sheet *sheet)
     }
 }
 
-static void add_cell_json(struct buffer *buffer, const struct sheet_column *column, const struct sheet_cell *cell)
+static void add_cell_json(struct json_writer *json, const struct sheet_column *column, const struct sheet_cell *cell)
 {
-    buffer_add_json(buffer, text_of(column->key));
-    buffer_add_byte(buffer, ':');
+    json_add_name_string(json, column->key);
     if (cell->is_null) {
-        buffer_add_literal(buffer, "null");
+        json_add_null(json);
     } else if (column->kind == SHEET_TEXT) {
-        buffer_add_json(buffer, cell->text);
+        json_add_text(json, cell->text);
     } else if (column->kind == SHEET_JSON) {
-        buffer_add_text(buffer, cell->text);
+        json_add_raw(json, cell->text);
     } else if (column->kind == SHEET_BOOLEAN) {
-        buffer_add_string(buffer, cell->integer != 0 ? "true" : "false");
+        json_add_boolean(json, cell->integer != 0);
     } else {
-        buffer_add_integer(buffer, cell->integer);
+        json_add_integer(json, cell->integer);
     }
 }
 
-static void add_row_json(struct buffer *buffer, const struct sheet *sheet, size_t row)
+void sheet_add_json(struct json_writer *json, const struct sheet *sheet)
 {
-    buffer_add_byte(buffer, '{');
-    for (size_t i = 0; i < sheet->column_count; i++) {
-        if (i > 0) {
-            buffer_add_byte(buffer, ',');
-        }
-        add_cell_json(buffer, &sheet->columns[i], &sheet->cells[row * sheet->column_count + i]);
-    }
-    buffer_add_byte(buffer, '}');
-}
-
-void sheet_add_json(struct buffer *buffer, const struct sheet *sheet)
-{
-    buffer_add_byte(buffer, '[');
+    json_begin_array(json);
     for (size_t row = 0; row < sheet->row_count; row++) {
-        if (row > 0) {
-            buffer_add_byte(buffer, ',');
+        json_begin_object(json);
+        for (size_t i = 0; i < sheet->column_count; i++) {
+            add_cell_json(json, &sheet->columns[i], &sheet->cells[row * sheet->column_count + i]);
         }
-        add_row_json(buffer, sheet, row);
+        json_end_object(json);
     }
-    buffer_add_byte(buffer, ']');
+    json_end_array(json);
 }
 
 void sheet_print(const struct invocation *invocation, const struct sheet *sheet)
 {
     if (invocation->json) {
-        struct buffer json;
-        buffer_init(&json, sheet->arena);
+        struct json_writer json;
+        json_start(&json, sheet->arena);
         sheet_add_json(&json, sheet);
-        ctl_print(&json);
+        ctl_print_json(invocation, json_finish(&json));
     } else if (invocation->quiet) {
         for (size_t row = 0; row < sheet->row_count; row++) {
             struct text text = shown(sheet, &sheet->columns[0], &sheet->cells[row * sheet->column_count]);
@@ -216,27 +193,5 @@ void sheet_print(const struct invocation *invocation, const struct sheet *sheet)
         }
     } else {
         print_table(sheet);
-    }
-}
-
-void sheet_print_record(const struct invocation *invocation, const struct sheet *sheet)
-{
-    if (invocation->json) {
-        struct buffer json;
-        buffer_init(&json, sheet->arena);
-        add_row_json(&json, sheet, 0);
-        ctl_print(&json);
-        return;
-    }
-    size_t width = 0;
-    for (size_t i = 0; i < sheet->column_count; i++) {
-        const char *heading = sheet->columns[i].heading;
-        width = heading != NULL && strlen(heading) > width ? strlen(heading) : width;
-    }
-    for (size_t i = 0; i < sheet->column_count; i++) {
-        if (sheet->columns[i].heading != NULL) {
-            struct text text = shown(sheet, &sheet->columns[i], &sheet->cells[i]);
-            printf("%-*s  %.*s\n", (int)width, sheet->columns[i].heading, (int)text.length, text.data);
-        }
     }
 }

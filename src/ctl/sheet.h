@@ -1,7 +1,8 @@
-/* sheet.h: rows for people and for programs: a table with headings, a list of ids (--quiet), or JSON (--json). */
+/* sheet.h: prints rows: a table with headings, a list of ids (--quiet), or JSON (--json). */
 #ifndef ROSTER_CTL_SHEET_H
 #define ROSTER_CTL_SHEET_H
 
+#include "base/json_writer.h"
 #include "ctl/ctl.h"
 #include "store/rows.h"
 
@@ -9,14 +10,14 @@ enum sheet_kind { SHEET_TEXT, SHEET_INTEGER, SHEET_TIME /* epoch seconds */, SHE
 
 struct sheet_column {
     const char *key;     /* in JSON */
-    const char *heading; /* for people; NULL: not shown to them */
+    const char *heading; /* in the table; NULL: in JSON only */
     enum sheet_kind kind;
 };
 
 struct sheet_cell {
-    struct text text; /* SHEET_TEXT, SHEET_JSON; null: null */
-    int64_t integer;  /* the others */
-    bool is_null;     /* of the others */
+    struct text text; /* SHEET_TEXT, SHEET_JSON */
+    int64_t integer;  /* all other kinds */
+    bool is_null;     /* of any kind */
 };
 
 struct sheet {
@@ -27,34 +28,30 @@ struct sheet {
     size_t row_count, capacity;
 };
 
+/* An empty sheet. `columns` must stay valid as long as the sheet. */
 void sheet_init(struct sheet *sheet, struct arena *arena, const struct sheet_column *columns, size_t column_count);
 
-/* A new row, all null. Valid until the next one. */
+/* Adds a row of null cells, one for each column. The pointer is valid until the next call. */
 struct sheet_cell *sheet_add(struct sheet *sheet);
 
+/* Cells. A null text gives a null cell. */
 struct sheet_cell sheet_text(struct text text);
 struct sheet_cell sheet_integer(int64_t integer);
 
-/* -1 and below: null. */
-struct sheet_cell sheet_time(int64_t seconds);
-
-/* A value of a row, whatever it is. */
+/* A cell with a column of a row of MariaDB. */
 struct sheet_cell sheet_value(const struct value *value);
 
-/* All rows, as --json, --quiet or neither asks for. */
+/* Prints all rows: as JSON with --json, the first column with --quiet, else a table. */
 void sheet_print(const struct invocation *invocation, const struct sheet *sheet);
 
-/* The first row alone, a line per column. */
-void sheet_print_record(const struct invocation *invocation, const struct sheet *sheet);
+/* Adds the rows as a JSON array of objects. */
+void sheet_add_json(struct json_writer *json, const struct sheet *sheet);
 
-/* The rows as JSON: [{…}]. */
-void sheet_add_json(struct buffer *buffer, const struct sheet *sheet);
-
-/* A text as it may stand on a terminal: control characters, which could do things there, become U+FFFD. Of the null
- * text: "-". */
+/* Makes a text safe to print on a terminal: odd characters (text.h) become U+FFFD.
+ * The null text gives "-". The result is in the arena. */
 struct text sheet_clean(struct arena *arena, struct text text);
 
-/* "2026-11-24 10:00", local time. */
+/* "2026-11-24 10:00" in local time, in the arena. */
 struct text sheet_time_text(struct arena *arena, int64_t seconds);
 
 #endif

@@ -1,34 +1,40 @@
-/* children.c: the list of workers. It is short and walked often, so it is an array in no order. */
+/* children.c: the list of workers, an unordered array: it is short and often traversed. */
 #include "master/children.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/title.h"
+#include "master/child.h"
+#include "master/refuse.h"
 
 #define SECOND INT64_C(1000000)
 
-/* A worker that has not become ready in this time, and that of trying each host of MariaDB, never will. */
+/* A worker must become ready within this time, plus the time to try each host of MariaDB. */
 #define START_LIMIT (30 * SECOND)
 
-/* One that ends sooner, and without having answered anything, is not started again at once. */
+/* A worker that exits sooner, without having answered a request, has failed at its start: see throttle_pool. */
 #define QUICK (1 * SECOND)
 
-/* Waiting times of a pool: none, 0.1 s, 0.2 s, … up to this. */
-#define DELAY_LEAST (SECOND / 10)
-#define DELAY_MOST (5 * SECOND)
+/* Delays before workers of a pool are started again: none, 0.1 s, 0.2 s, … up to DELAY_MAX. */
+#define DELAY_MIN (SECOND / 10)
+#define DELAY_MAX (5 * SECOND)
 
-/* A pool whose workers die at once is started anew this often, whatever restart_limit says. */
-#define TRIES_LEAST 5
+/* While older workers serve, the next worker is started when the one before is ready, or after this time: workers that
+ * start together would take the processors from those that serve. */
+#define START_TURN (SECOND / 20)
+
+/* How often to check whether a worker can take over from a refuser. */
+#define REFUSER_INTERVAL (SECOND / 20)
+
+/* A pool whose workers die at once is started at least this often, even if restart_limit is lower. */
+#define TRIES_MIN 5
 
 struct child {
     pid_t pid;
@@ -36,15 +42,16 @@ struct child {
     int32_t generation;
     struct scoreboard_slot *slot;
     int64_t started;
-    int64_t asked;    /* when it was asked to leave */
-    int64_t deadline; /* when it must have left */
-    bool leaving;     /* was asked to */
-    bool killed;      /* by us, and the log says why */
-    bool barren;      /* killed for not having become ready, which counts as a death at its start */
+    int64_t asked;    /* when it was told to exit */
+    int64_t deadline; /* when it is killed */
+    bool leaving;     /* was told to exit */
+    bool killed;      /* by the master, which has logged why */
+    bool never_ready; /* killed as it did not become ready, which counts as a death at its start */
+    bool spared;      /* does not accept from the socket that must not occupy every worker: see next_is_spared */
 };
 
 struct throttle {
-    unsigned failures; /* one after another */
+    unsigned failures; /* consecutive */
     int64_t not_before;
     int64_t last_failure;
 };
@@ -56,10 +63,18 @@ static struct child *children;
 static size_t count, capacity;
 static struct throttle throttles[POOL_COUNT];
 
-/* The moments of the last deaths at the start, restart_limit of them, round and round. */
+/* The times of the last deaths at the start: a ring of restart_limit elements. */
 static int64_t *deaths;
 static size_t deaths_limit, deaths_next, deaths_count;
 static bool gave_up;
+static enum pool gave_up_pool;
+
+/* The process that answers 503 for a paused pool without workers: see children_pause. 0: there is none. */
+static pid_t refusers[POOL_COUNT];
+
+/* The process that runs options.watch; 0: there is none now. */
+static pid_t watcher;
+static int64_t watcher_not_before;
 
 void children_init(const struct children_options *options_given)
 {
@@ -73,6 +88,10 @@ void children_configure(const struct config *config_given, int32_t generation_gi
     atomic_store(&scoreboard_get()->generation, generation);
     memset(throttles, 0, sizeof throttles);
     gave_up = false;
+    if (watcher != 0) {
+        kill(watcher, SIGTERM); /* the next one has the new configuration */
+    }
+    watcher_not_before = 0;
     free(deaths);
     deaths = NULL;
     deaths_next = deaths_count = 0;
@@ -83,66 +102,168 @@ void children_configure(const struct config *config_given, int32_t generation_gi
     }
 }
 
-/* The worker's process. */
+/* In the new process. */
 
-static void set_worker_signals(void)
+static void begin_child(const char *name, const char *title, pid_t master)
 {
-    /* A terminal's ^C and hang-up reach the whole group; the master decides what they mean. */
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGTERM);
-    sigaddset(&blocked, SIGQUIT);
-    sigaddset(&blocked, SIGUSR1);
-    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    const struct child_options child = {
+        .name = name,
+        .title = title,
+        .user = options.process_user,
+        .master = master,
+        .close_master = options.close_master,
+    };
+    child_begin(&child);
 }
 
-static bool start_modules(enum pool pool)
+/* Closes all sockets but those that the worker accepts from, and returns those. */
+static struct worker_sockets keep_sockets(enum pool pool, bool spared)
 {
-    for (size_t i = 0; i < options.module_count; i++) {
-        const char *error = "unknown";
-        if (options.modules[i].init_worker != NULL && !options.modules[i].init_worker(config, pool, &error)) {
-            log_error(NULL, "a worker of pool %s can't start: %s: %s", pool_names[pool], options.modules[i].name,
-                      error);
-            return false;
+    const struct listener *own = options.listeners[pool];
+    bool prefers_second = pool_second[pool] == SECOND_FIRST;
+    struct worker_sockets sockets = {
+        .first = spared && prefers_second ? -1 : own[LISTENER_FIRST].descriptor,
+        .second = spared && !prefers_second ? -1 : own[LISTENER_SECOND].descriptor,
+        .prefers_second = prefers_second,
+    };
+    for (int i = 0; i < POOL_COUNT; i++) {
+        for (int j = 0; j < LISTENER_COUNT; j++) {
+            int descriptor = options.listeners[i][j].descriptor;
+            if (descriptor != -1 && descriptor != sockets.first && descriptor != sockets.second) {
+                close(descriptor);
+            }
         }
     }
-    return true;
+    return sockets;
 }
 
-static void __attribute__((noreturn)) run_worker(enum pool pool, struct scoreboard_slot *slot, pid_t master)
+static void __attribute__((noreturn)) run_worker(const struct child *child, pid_t master)
 {
-    char name[16];
-    snprintf(name, sizeof name, "roster-%s", pool_names[pool]);
-    title_set(name, "roster: %s worker", pool_names[pool]);
-    log_set_process(pool_names[pool]);
-    options.close_master();
-    for (int i = 0; i < POOL_COUNT; i++)
-        if (i != (int)pool)
-            close(options.listeners[i].descriptor);
-    set_worker_signals();
-
-    const char *error = NULL;
-    if (!process_user_assume(options.process_user, &error)) {
-        log_error(NULL, "a worker of pool %s can't start: %s", pool_names[pool], error);
-        exit(EXIT_FAILURE);
-    }
-    /* Behind the change of user, which clears it. If the master died before, nobody would send the signal. */
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != master)
-        exit(EXIT_FAILURE);
-
+    enum pool pool = child->pool;
+    struct scoreboard_slot *slot = child->slot;
+    char title[32];
+    snprintf(title, sizeof title, "%s worker", pool_names[pool]);
+    begin_child(pool_names[pool], title, master);
+    struct worker_sockets sockets = keep_sockets(pool, child->spared);
     atomic_store(&slot->pid, (int32_t)getpid());
-    if (!start_modules(pool))
-        exit(EXIT_FAILURE);
-    int status = options.run(config, pool, options.listeners[pool].descriptor, slot);
-    for (size_t i = options.module_count; i-- > 0;)
-        if (options.modules[i].exit_worker != NULL)
+    int status = options.run(config, pool, &sockets, slot);
+    for (size_t i = options.module_count; i-- > 0;) {
+        if (options.modules[i].exit_worker != NULL) {
             options.modules[i].exit_worker();
+        }
+    }
     exit(status);
+}
+
+/* Pausing. */
+
+void children_pause(enum pool pool, int64_t until)
+{
+    throttles[pool].not_before = until;
+    scoreboard_get()->pools[pool].is_paused = 1;
+    gave_up = false;
+    deaths_next = deaths_count = 0;
+    if (deaths_limit > 0) {
+        memset(deaths, 0, deaths_limit * sizeof *deaths);
+    }
+}
+
+static void __attribute__((noreturn)) run_refuser(enum pool pool, pid_t master)
+{
+    char title[32];
+    snprintf(title, sizeof title, "%s paused", pool_names[pool]);
+    begin_child(pool_names[pool], title, master);
+    struct worker_sockets kept = keep_sockets(pool, false);
+    const int sockets[] = {kept.first, kept.second};
+    signal(SIGUSR1, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* SIGTERM and SIGQUIT end it */
+    refuse_run(sockets, kept.second >= 0 ? 2 : 1, CHILDREN_NEVER, -1);
+    exit(EXIT_SUCCESS);
+}
+
+static bool serves(const struct child *child)
+{
+    int32_t state = atomic_load(&child->slot->state);
+    return !child->leaving && !child->killed && (state == WORKER_IDLE || state == WORKER_BUSY);
+}
+
+/* Workers of older generations that were not told to exit. */
+static int64_t count_older(enum pool pool)
+{
+    int64_t older = 0;
+    for (size_t i = 0; i < count; i++) {
+        older += children[i].pool == pool && children[i].generation != generation && serves(&children[i]);
+    }
+    return older;
+}
+
+/* Forks a refuser for a paused pool without workers, and ends it when a worker is ready. */
+static void check_refuser(enum pool pool, int64_t now)
+{
+    bool is_paused = scoreboard_get()->pools[pool].is_paused != 0;
+    bool is_served = children_ready(pool) > 0 || count_older(pool) > 0;
+    if (is_paused && is_served && now >= throttles[pool].not_before) {
+        scoreboard_get()->pools[pool].is_paused = 0;
+        log_notice(NULL, "pool %s has workers again", pool_names[pool]);
+    }
+    if (refusers[pool] != 0 && is_served) {
+        kill(refusers[pool], SIGTERM);
+    } else if (refusers[pool] == 0 && is_paused && !is_served) {
+        pid_t master = getpid(), pid = fork();
+        if (pid == 0) {
+            run_refuser(pool, master);
+        }
+        refusers[pool] = pid > 0 ? pid : 0;
+    }
+}
+
+/* ---- The watcher ---- */
+
+static void __attribute__((noreturn)) run_watcher(pid_t master)
+{
+    begin_child("watcher", "watcher", master);
+    for (int i = 0; i < POOL_COUNT; i++) {
+        for (int j = 0; j < LISTENER_COUNT; j++) {
+            if (options.listeners[i][j].descriptor != -1) {
+                close(options.listeners[i][j].descriptor);
+            }
+        }
+    }
+    exit(options.watch(config));
+}
+
+static bool is_watched(void)
+{
+    return options.watch != NULL && config_uses_identity_cache(config);
+}
+
+/* Starts it where it is missing, once a second at most. */
+static void check_watcher(int64_t now)
+{
+    if (!is_watched() || watcher != 0 || now < watcher_not_before) {
+        return;
+    }
+    pid_t master = getpid(), pid = fork();
+    if (pid == 0) {
+        run_watcher(master);
+    }
+    watcher = pid > 0 ? pid : 0;
+    watcher_not_before = now + SECOND;
+}
+
+/* True where it was that process. */
+static bool reap_watcher(pid_t pid, int status)
+{
+    if (pid != watcher) {
+        return false;
+    }
+    watcher = 0;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+        log_error(NULL, "the watcher (process %ld) ended; another one is started", (long)pid);
+    }
+    return true;
 }
 
 /* Starting. */
@@ -158,43 +279,68 @@ static struct child *add_child(void)
     if (count == capacity) {
         size_t wanted = capacity == 0 ? 16 : 2 * capacity;
         struct child *grown = realloc(children, wanted * sizeof *grown);
-        if (grown == NULL)
+        if (grown == NULL) {
             return NULL;
+        }
         children = grown;
         capacity = wanted;
     }
     return &children[count];
 }
 
-/* False where it can't be done now; then the pool waits a second. */
+/* True where the next worker of the pool does not accept from one of the pool's two sockets: the second one, or the
+ * first one where the second has priority. A pool of two or more workers has always one such worker. */
+static bool next_is_spared(enum pool pool)
+{
+    if (options.listeners[pool][LISTENER_SECOND].descriptor == -1 || config->pools[pool].workers < 2) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (children[i].pool == pool && children[i].generation == generation && children[i].spared &&
+            !children[i].leaving && !children[i].killed) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False on failure; the pool then retries after a second. */
 static bool start_child(enum pool pool, int64_t now)
 {
     static int64_t last_slots_warning, last_fork_warning;
     struct child *child = add_child();
     struct scoreboard_slot *slot = child != NULL ? scoreboard_take(pool, generation) : NULL;
     if (slot == NULL) {
-        if (log_due(&last_slots_warning, 60))
-            log_warning(NULL, "pool %s lacks a worker: all %d places are taken until others leave", pool_names[pool],
-                        SCOREBOARD_SLOTS);
+        if (log_due(&last_slots_warning, 60)) {
+            log_warning(NULL, "pool %s lacks a worker: all %d worker slots are in use until other workers exit",
+                        pool_names[pool], SCOREBOARD_SLOTS);
+        }
         throttles[pool].not_before = now + SECOND;
         return false;
     }
     pid_t master = getpid();
+    *child = (struct child){.pool = pool,
+                            .generation = generation,
+                            .slot = slot,
+                            .started = now,
+                            .deadline = CHILDREN_NEVER,
+                            .spared = next_is_spared(pool)};
     pid_t pid = fork();
-    if (pid == 0)
-        run_worker(pool, slot, master);
+    if (pid == 0) {
+        run_worker(child, master);
+    }
     if (pid == -1) {
         int failure = errno;
         scoreboard_release(slot);
-        if (log_due(&last_fork_warning, 60))
-            log_error(NULL, "a worker of pool %s can't be forked, which is tried again each second: %s",
-                      pool_names[pool], strerror(failure));
+        if (log_due(&last_fork_warning, 60)) {
+            log_error(NULL, "a worker of pool %s can't be forked, retrying each second: %s", pool_names[pool],
+                      strerror(failure));
+        }
         throttles[pool].not_before = now + SECOND;
         return false;
     }
     atomic_store(&slot->pid, (int32_t)pid);
-    *child = (struct child){
-        .pid = pid, .pool = pool, .generation = generation, .slot = slot, .started = now, .deadline = CHILDREN_NEVER};
+    child->pid = pid;
     count++;
     log_debug(NULL, "worker %ld of pool %s started", (long)pid, pool_names[pool]);
     return true;
@@ -203,21 +349,61 @@ static bool start_child(enum pool pool, int64_t now)
 static int64_t missing(enum pool pool)
 {
     int64_t wanted = config->pools[pool].workers;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (children[i].pool == pool && children[i].generation == generation && !children[i].leaving &&
-            !children[i].killed)
+            !children[i].killed) {
             wanted--;
+        }
+    }
     return wanted;
+}
+
+static bool older_serve(void)
+{
+    int64_t older = 0;
+    for (int i = 0; i < POOL_COUNT; i++) {
+        older += count_older((enum pool)i);
+    }
+    return older > 0;
+}
+
+/* The pool whose worker is started next, of those that lack one: the first, or while older workers serve the one with
+ * the fewest. POOL_COUNT: none. */
+static enum pool next_pool(int64_t now)
+{
+    enum pool next = POOL_COUNT;
+    int64_t fewest = INT64_MAX;
+    bool in_turn = older_serve();
+    for (int i = 0; i < POOL_COUNT && (in_turn || next == POOL_COUNT); i++) {
+        int64_t lacking = missing((enum pool)i), present = config->pools[i].workers - lacking;
+        if (lacking > 0 && now >= throttles[i].not_before && present < fewest) {
+            next = (enum pool)i;
+            fewest = present;
+        }
+    }
+    return next;
+}
+
+/* Whether another worker may be started now: see START_TURN. */
+static bool is_turn(int64_t now)
+{
+    bool is_starting = false;
+    for (size_t i = 0; i < count; i++) {
+        is_starting = is_starting || (children[i].generation == generation && now - children[i].started < START_TURN &&
+                                      atomic_load(&children[i].slot->state) == WORKER_STARTING);
+    }
+    return !is_starting || !older_serve();
 }
 
 void children_fill(int64_t now)
 {
-    for (int i = 0; i < POOL_COUNT; i++) {
-        enum pool pool = (enum pool)i;
-        for (int64_t wanted = missing(pool); wanted > 0 && now >= throttles[pool].not_before; wanted--)
-            if (!start_child(pool, now))
-                break;
+    for (enum pool pool; (pool = next_pool(now)) != POOL_COUNT && is_turn(now);) {
+        start_child(pool, now); /* on failure it throttles the pool */
     }
+    for (int i = 0; i < POOL_COUNT; i++) {
+        check_refuser((enum pool)i, now);
+    }
+    check_watcher(now);
 }
 
 /* " while STAGE, route: NAME, request: ID", or "" where no request runs. */
@@ -225,8 +411,9 @@ static void describe_request(const struct scoreboard_slot *slot, char text_r[sta
 {
     struct scoreboard_worker worker;
     text_r[0] = '\0';
-    if (!scoreboard_read(slot, &worker) || worker.request_started == 0)
+    if (!scoreboard_read(slot, &worker) || worker.request_started == 0) {
         return;
+    }
     int32_t route = worker.route;
     const char *name =
         route >= 0 && route < SCOREBOARD_ROUTES && options.route_name != NULL ? options.route_name(route) : NULL;
@@ -236,36 +423,43 @@ static void describe_request(const struct scoreboard_slot *slot, char text_r[sta
 
 /* Reaping. */
 
-/* All workers of a large pool may die in one moment of a shortage; so the pool is tried a few times before that counts
- * as hopeless. */
-static void remember_death(enum pool pool, bool quick, int64_t now)
+/* Counts a death at the start for restart_limit. All workers of a large pool may die in one short shortage, say of
+ * memory; so a pool is not given up before TRIES_MIN failures. */
+static void count_death(enum pool pool, bool quick, int64_t now)
 {
-    if (deaths_limit == 0)
+    if (deaths_limit == 0) {
         return;
+    }
     deaths[deaths_next] = now;
     deaths_next = (deaths_next + 1) % deaths_limit;
-    if (deaths_count < deaths_limit)
+    if (deaths_count < deaths_limit) {
         deaths_count++;
-    /* With the array full, the next place holds the oldest. */
+    }
+    /* In a full ring, the next element is the oldest. */
     if (deaths_count == deaths_limit && now - deaths[deaths_next] <= config->restart_interval * SECOND &&
-        (!quick || throttles[pool].failures >= TRIES_LEAST))
+        (!quick || throttles[pool].failures >= TRIES_MIN)) {
         gave_up = true;
+        gave_up_pool = pool;
+    }
 }
 
-/* Workers of a pool often die together; that counts as one failure, not as many. */
-static void slow_down(enum pool pool, int64_t now)
+/* Delays the next start of workers. Workers of a pool often die together: these deaths count as one failure. */
+static void throttle_pool(enum pool pool, int64_t now)
 {
     struct throttle *throttle = &throttles[pool];
-    if (now - throttle->last_failure > 6 * DELAY_MOST)
+    if (now - throttle->last_failure > 6 * DELAY_MAX) {
         throttle->failures = 0;
+    }
     throttle->last_failure = now;
-    if (now < throttle->not_before)
+    if (now < throttle->not_before) {
         return;
+    }
     int64_t delay = 0;
-    for (unsigned i = 0; i < throttle->failures && delay < DELAY_MOST; i++)
-        delay = delay == 0 ? DELAY_LEAST : 2 * delay;
+    for (unsigned i = 0; i < throttle->failures && delay < DELAY_MAX; i++) {
+        delay = delay == 0 ? DELAY_MIN : 2 * delay;
+    }
     throttle->failures++;
-    throttle->not_before = now + (delay < DELAY_MOST ? delay : DELAY_MOST);
+    throttle->not_before = now + (delay < DELAY_MAX ? delay : DELAY_MAX);
 }
 
 static bool is_crash(int number)
@@ -278,44 +472,60 @@ static void log_death(const struct child *child, int status, int64_t requests)
 {
     char request[256];
     describe_request(child->slot, request);
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status)) {
         log_write(NULL, is_crash(WTERMSIG(status)) ? LOG_SEVERITY_ALERT : LOG_SEVERITY_ERROR,
                   "worker %ld of pool %s died of signal %d (%s)%s after %lld requests%s", (long)child->pid,
                   pool_names[child->pool], WTERMSIG(status), strsignal(WTERMSIG(status)),
                   WCOREDUMP(status) ? ", core dumped," : "", (long long)requests, request);
-    else
+    } else {
         log_error(NULL, "worker %ld of pool %s exited with status %d after %lld requests%s", (long)child->pid,
                   pool_names[child->pool], WEXITSTATUS(status), (long long)requests, request);
+    }
 }
 
-/* Somebody killed it while it did nothing, which says nothing about whether the next one will work. */
+/* True where an idle worker was killed from outside, which does not mean that the next one will fail. */
 static bool was_killed_idle(const struct child *child, int status)
 {
     return WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM) &&
            atomic_load(&child->slot->state) == WORKER_IDLE;
 }
 
-static void bury(const struct child *child, int status, int64_t now)
+static void handle_exit(const struct child *child, int status, int64_t now)
 {
     int64_t requests = atomic_load(&child->slot->requests);
     bool normal = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     bool quick = now - child->started < QUICK && requests == 0;
-    if (!normal && !child->killed)
+    if (!normal && !child->killed) {
         log_death(child, status, requests);
-    else
-        log_debug(NULL, "worker %ld of pool %s left after %lld requests", (long)child->pid, pool_names[child->pool],
+    } else {
+        log_debug(NULL, "worker %ld of pool %s exited after %lld requests", (long)child->pid, pool_names[child->pool],
                   (long long)requests);
-    if (!normal && (!child->killed || !child->leaving))
+    }
+    if (!normal && (!child->killed || !child->leaving)) {
         atomic_fetch_add(&scoreboard_get()->worker_deaths, 1);
+    }
 
-    if (child->leaving || child->generation != generation)
+    if (child->leaving || child->generation != generation) {
         return;
-    if (quick || child->barren)
-        slow_down(child->pool, now);
-    else
+    }
+    if (quick || child->never_ready) {
+        throttle_pool(child->pool, now);
+    } else {
         throttles[child->pool].failures = 0;
-    if (child->barren || (requests == 0 && !child->killed && (!normal || quick) && !was_killed_idle(child, status)))
-        remember_death(child->pool, quick || child->barren, now);
+    }
+    if (child->never_ready ||
+        (requests == 0 && !child->killed && (!normal || quick) && !was_killed_idle(child, status))) {
+        count_death(child->pool, quick || child->never_ready, now);
+    }
+}
+
+static void forget_refuser(pid_t pid)
+{
+    for (int i = 0; i < POOL_COUNT; i++) {
+        if (refusers[i] == pid) {
+            refusers[i] = 0;
+        }
+    }
 }
 
 void children_reap(int64_t now)
@@ -323,23 +533,36 @@ void children_reap(int64_t now)
     for (;;) {
         int status;
         pid_t pid = waitpid(-1, &status, WNOHANG);
-        if (pid == -1 && errno == EINTR)
+        if (pid == -1 && errno == EINTR) {
             continue;
-        if (pid <= 0)
-            return;
-        for (size_t i = 0; i < count; i++) {
-            if (children[i].pid != pid)
-                continue;
-            bury(&children[i], status, now);
-            scoreboard_release(children[i].slot);
-            children[i] = children[--count];
-            break;
         }
+        if (pid <= 0) {
+            return;
+        }
+        size_t i = 0;
+        while (i < count && children[i].pid != pid) {
+            i++;
+        }
+        if (options.worker_ended != NULL) {
+            options.worker_ended(pid);
+        }
+        if (i == count) {
+            if (reap_watcher(pid, status)) {
+                continue;
+            }
+            forget_refuser(pid);
+            options.other_ended(pid);
+            continue;
+        }
+        handle_exit(&children[i], status, now);
+        scoreboard_release(children[i].slot);
+        children[i] = children[--count];
     }
 }
 
-bool children_gave_up(void)
+bool children_gave_up(enum pool *pool_r)
 {
+    *pool_r = gave_up_pool;
     return gave_up;
 }
 
@@ -357,54 +580,67 @@ static void kill_child(struct child *child, const char *why, int64_t seconds)
 
 static int64_t request_deadline(const struct child *child)
 {
-    int64_t started = atomic_load(&child->slot->request_started);
-    return started != 0 ? started + config->pools[child->pool].request_timeout * SECOND : CHILDREN_NEVER;
+    int64_t from = scoreboard_timed_from(child->slot);
+    return from != 0 ? from + config->pools[child->pool].request_timeout * SECOND : CHILDREN_NEVER;
 }
 
 static void check_child(struct child *child, int64_t now)
 {
-    if (child->killed)
+    if (child->killed) {
         return;
+    }
     if (now >= request_deadline(child)) {
         kill_child(child, "a request took longer than request_timeout", config->pools[child->pool].request_timeout);
     } else if (now >= child->deadline) {
-        kill_child(child, "it was asked to leave, and is still there", (now - child->asked) / SECOND);
+        kill_child(child, "it was told to exit, and did not", (now - child->asked) / SECOND);
     } else if (atomic_load(&child->slot->state) == WORKER_STARTING && now >= child->started + children_start_limit()) {
-        child->barren = true;
+        child->never_ready = true;
         kill_child(child, "it did not become ready", children_start_limit() / SECOND);
     }
 }
 
 void children_check(int64_t now)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         check_child(&children[i], now);
+    }
 }
 
+/* Lowers *moment to `candidate`. */
 static void earliest(int64_t *moment, int64_t candidate)
 {
-    if (candidate < *moment)
+    if (candidate < *moment) {
         *moment = candidate;
+    }
 }
 
-/* No request that starts after `now` is over its time before now + request_timeout; so an idle daemon sleeps that
- * long. */
+/* A request that starts after `now` can't time out before now + request_timeout; so an idle daemon sleeps that long. */
 int64_t children_next_moment(int64_t now, bool filling)
 {
     int64_t moment = CHILDREN_NEVER;
     for (size_t i = 0; i < count; i++) {
         const struct child *child = &children[i];
-        if (child->killed)
+        if (child->killed) {
             continue;
+        }
         earliest(&moment, child->deadline);
         earliest(&moment, request_deadline(child));
         earliest(&moment, now + config->pools[child->pool].request_timeout * SECOND);
-        if (atomic_load(&child->slot->state) == WORKER_STARTING)
+        if (atomic_load(&child->slot->state) == WORKER_STARTING) {
             earliest(&moment, child->started + children_start_limit());
+        }
     }
-    for (int i = 0; filling && i < POOL_COUNT; i++)
-        if (throttles[i].not_before > now && missing((enum pool)i) > 0)
+    for (int i = 0; filling && i < POOL_COUNT; i++) {
+        if (throttles[i].not_before > now && missing((enum pool)i) > 0) {
             earliest(&moment, throttles[i].not_before);
+        }
+        if (refusers[i] != 0) {
+            earliest(&moment, now + REFUSER_INTERVAL); /* it is ended when a worker is ready, which has to be polled */
+        }
+    }
+    if (filling && is_watched() && watcher == 0) {
+        earliest(&moment, watcher_not_before);
+    }
     return moment;
 }
 
@@ -412,47 +648,93 @@ int64_t children_ready(enum pool pool)
 {
     int64_t ready = 0;
     for (size_t i = 0; i < count; i++) {
-        int32_t state = atomic_load(&children[i].slot->state);
-        if (children[i].pool == pool && children[i].generation == generation && !children[i].leaving &&
-            !children[i].killed && (state == WORKER_IDLE || state == WORKER_BUSY))
-            ready++;
+        ready += children[i].pool == pool && children[i].generation == generation && serves(&children[i]);
     }
     return ready;
 }
 
 size_t children_count(void)
 {
-    return count;
+    size_t all = count;
+    for (int i = 0; i < POOL_COUNT; i++) {
+        all += refusers[i] != 0;
+    }
+    all += watcher != 0;
+    return all;
 }
 
 static void quit_child(struct child *child, int64_t deadline)
 {
     if (!child->leaving) {
+        log_debug(NULL, "worker %ld of pool %s is told to exit", (long)child->pid, pool_names[child->pool]);
         kill(child->pid, SIGQUIT);
         child->asked = clock_monotonic_microseconds();
     }
     child->leaving = true;
-    if (deadline < child->deadline)
+    if (deadline < child->deadline) {
         child->deadline = deadline;
+    }
 }
 
 void children_quit_all(int64_t deadline)
 {
-    for (size_t i = 0; i < count; i++)
+    if (watcher != 0) {
+        kill(watcher, SIGTERM);
+    }
+    for (int i = 0; i < POOL_COUNT; i++) {
+        if (refusers[i] != 0) {
+            kill(refusers[i], SIGTERM);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
         quit_child(&children[i], deadline);
+    }
 }
 
-void children_quit_others(int32_t generation_kept, int64_t deadline)
+void children_quit_generation(int32_t number, int64_t deadline)
 {
-    for (size_t i = 0; i < count; i++)
-        if (children[i].generation != generation_kept)
+    for (size_t i = 0; i < count; i++) {
+        if (children[i].generation == number) {
             quit_child(&children[i], deadline);
+        }
+    }
+}
+
+/* The older worker of a pool that exits first: one that spares a socket, as the first new one does. */
+static struct child *first_to_leave(enum pool pool)
+{
+    struct child *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct child *child = &children[i];
+        if (child->pool == pool && child->generation != generation && !child->leaving &&
+            (first == NULL || (child->spared && !first->spared))) {
+            first = child;
+        }
+    }
+    return first;
+}
+
+bool children_replace(int64_t deadline)
+{
+    bool is_over = true;
+    for (int i = 0; i < POOL_COUNT; i++) {
+        enum pool pool = (enum pool)i;
+        int64_t ready = children_ready(pool), wanted = config->pools[pool].workers;
+        int64_t kept = ready < wanted ? wanted - ready : 0;
+        struct child *child;
+        while ((child = first_to_leave(pool)) != NULL && (kept == 0 || count_older(pool) > kept)) {
+            quit_child(child, deadline);
+        }
+        is_over = is_over && child == NULL;
+    }
+    return is_over;
 }
 
 void children_signal(int number)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         kill(children[i].pid, number);
+    }
 }
 
 void children_free(void)

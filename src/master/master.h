@@ -1,33 +1,43 @@
-/* master.h: the master: it opens the sockets, forks the pools, watches them, reloads and stops. It handles no request
- * and has no connection to MariaDB or Redis.
+/* master.h: the master process: it opens the sockets, forks and supervises the workers, reloads and stops.
+ * It handles no request and has no connection to MariaDB or Redis.
  *
- * Signals: HUP reloads; USR1 opens the logs anew; QUIT stops when all requests are answered, within shutdown_timeout;
- * TERM and INT do so within two seconds, a second of them at once. */
+ * Signals: HUP reloads; USR1 reopens the logs; QUIT stops when all requests are answered, or after shutdown_timeout;
+ * TERM and INT do so within two seconds, and at once when sent a second time. */
 #ifndef ROSTER_MASTER_MASTER_H
 #define ROSTER_MASTER_MASTER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+#include "base/scoreboard.h"
 #include "config/config.h"
+#include "config/probe_result.h"
 #include "master/module.h"
-#include "master/scoreboard.h"
+#include "master/sockets.h"
 
 struct master_options {
     const char *config_path;
     bool detach;
     const struct module *modules;
     size_t module_count;
-    int (*run_worker)(const struct config *config, enum pool pool, int listener, struct scoreboard_slot *slot);
+    int (*run_worker)(const struct config *config, enum pool pool, const struct worker_sockets *sockets,
+                      struct scoreboard_slot *slot);
     const char *(*route_name)(int route);
+    int (*watch)(const struct config *config); /* what one more process runs, beside the workers */
+    void (*worker_ended)(pid_t pid);
+    void (*probe)(const struct config *config, const struct config *old, struct probe_result *probe_r);
 };
 
-/* Runs until it is told to stop. Returns the exit status: 0 after a stop, 1 where it could not start, or gave up. With
- * `detach` the process that called returns 0 as soon as all workers are ready, or prints why they are not and
- * returns 1. */
+/* Runs the service until a signal stops it.
+ * Returns the exit status: 0 after a stop, 1 where it could not start or gave up. The reason is printed and logged.
+ * With `detach`, the calling process exits with 0 when all workers are ready; else it prints why not, and exits
+ * with 1. */
 int master_run(const struct master_options *options);
 
-/* The file and its secrets. NULL with *error_r (kept until the next call), which starts with FILE: or FILE:LINE:. */
-struct config *master_read_config(const char *path, const char **error_r);
+/* Reads the file and its secrets.
+ * Returns a new object: free it with config_free. NULL on failure; the error then starts with FILE: or FILE:LINE:.
+ * Fails where another user than root could change what a master of root's reads (base/safe_path.h). */
+struct config *master_read_config(const char *path, struct error *error);
 
 #endif

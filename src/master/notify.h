@@ -1,27 +1,30 @@
-/* notify.h: what systemd is told (sd_notify(3), the protocol on NOTIFY_SOCKET), without its library. */
+/* notify.h: messages to systemd by the protocol of sd_notify(3), on NOTIFY_SOCKET, without its library. */
 #ifndef ROSTER_MASTER_NOTIFY_H
 #define ROSTER_MASTER_NOTIFY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Takes NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID out of the environment, so that no child
- * speaks for the master. */
+/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and removes them from the environment, so that child processes
+ * do not notify. */
 void notify_init(void);
 
-/* Sends lines of VARIABLE=VALUE. False where nobody listens, or where sending failed; nothing depends on it. */
+/* True where systemd waits for notifications (Type=notify); it then knows the master's process id. */
+bool notify_is_wanted(void);
+
+/* Sends lines of VARIABLE=VALUE. False without NOTIFY_SOCKET, or where sending failed; callers may ignore it. */
 bool notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* READY=1 with a STATUS line. With `detached` also MAINPID, as the process is not the one that systemd started. */
+/* READY=1 with a STATUS line. With `detached` also MAINPID, as systemd started another process than this one. */
 bool notify_ready(bool detached, const char *status);
 
-/* RELOADING=1 with MONOTONIC_USEC, as Type=notify-reload wants it; end it with notify_ready. */
+/* RELOADING=1 with MONOTONIC_USEC, as Type=notify-reload requires it. Send notify_ready when the reload has ended. */
 bool notify_reloading(void);
 
 /* STOPPING=1 with a STATUS line. */
 bool notify_stopping(const char *status);
 
-/* How often WATCHDOG=1 must be sent: half of what the unit allows. 0: there is no watchdog. */
+/* The interval for WATCHDOG=1: half of the unit's WatchdogSec. 0: no watchdog. */
 int64_t notify_watchdog_microseconds(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* title.c: the kernel shows the memory where the arguments lie, so the title is written there. Nearly always the
- * environment lies behind it; it is copied away to make room. */
+/* title.c: the kernel shows the memory of the arguments as the title, so the title is written there. The environment
+ * nearly always follows it in memory, and is moved to make room. */
 #include "master/title.h"
 
 #include <errno.h>
@@ -13,29 +13,33 @@
 static char *title;
 static size_t title_size;
 
-/* The environment's copy. setenv(3) and unsetenv(3) drop pointers to both, so these keep them reachable for leak
+/* The copy of the environment. setenv(3) and unsetenv(3) may drop the pointers to it; these keep it reachable for leak
  * checkers. */
 static char **environment_list __attribute__((used));
 static char *environment_text __attribute__((used));
 
-/* Copies the environment away. Gives the end of what lies directly behind `end`; NULL where there is no memory. */
+/* Moves the environment to new memory. Returns the end of the part that followed `end` directly; NULL without
+ * memory. */
 static char *move_environment(char *end)
 {
     size_t count = 0, size = 0;
-    for (; environ[count] != NULL; count++)
+    for (; environ[count] != NULL; count++) {
         size += strlen(environ[count]) + 1;
+    }
     environment_list = calloc(count + 1, sizeof *environment_list);
     environment_text = malloc(size + 1);
-    if (environment_list == NULL || environment_text == NULL)
+    if (environment_list == NULL || environment_text == NULL) {
         return NULL;
+    }
     char *next = environment_text;
     for (size_t i = 0; i < count; i++) {
         size_t length = strlen(environ[i]) + 1;
         memcpy(next, environ[i], length);
         environment_list[i] = next;
         next += length;
-        if (environ[i] == end)
+        if (environ[i] == end) {
             end += length;
+        }
     }
     environ = environment_list;
     return end;
@@ -43,18 +47,21 @@ static char *move_environment(char *end)
 
 void title_init(int argc, char **argv)
 {
-    static char program_name[] = "roster"; /* what glibc prints in front of its messages lies in argv[0] */
+    static char program_name[] = "roster"; /* glibc's prefix of messages points into argv[0] */
     program_invocation_name = program_name;
     program_invocation_short_name = program_name;
 
-    if (argc < 1 || argv[0] == NULL)
+    if (argc < 1 || argv[0] == NULL) {
         return;
+    }
     char *end = argv[0];
-    for (int i = 0; i < argc && argv[i] == end; i++)
+    for (int i = 0; i < argc && argv[i] == end; i++) {
         end = argv[i] + strlen(argv[i]) + 1;
+    }
     end = move_environment(end);
-    if (end == NULL)
+    if (end == NULL) {
         return;
+    }
     title = argv[0];
     title_size = (size_t)(end - title);
 }

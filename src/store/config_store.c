@@ -1,31 +1,60 @@
 #include "store/config_store.h"
 
-#include "auth/token.h"
+#include "base/duration.h"
 #include "base/json.h"
+#include "base/json_text.h"
+#include "base/log.h"
+#include "base/problem.h"
+#include "store/prefetch.h"
+#include "store/row_cache.h"
+
+/* Defaults as JSON, from a literal of the setting's type. */
+#define ROLE_pending "pending"
+#define ROLE_user "user"
+#define ROLE_admin "admin"
+#define JSON_OF_TEXT(literal) "\"" literal "\""
+#define JSON_OF_PASSWORD(literal) JSON_OF_TEXT(literal)
+#define JSON_OF_ROLE(role) JSON_OF_TEXT(ROLE_##role)
+#define JSON_OF_BOOLEAN(literal) ((literal) ? "true" : "false")
+#define JSON_OF_INTEGER(literal) (&#literal[0 * (literal)])
+
+enum { NULL_IF_REQUIRED = false, NULL_IF_OPTIONAL = false, NULL_IF_NULLABLE = true };
 
 const struct setting_row setting_rows[SETTING_COUNT] = {
-#define SETTING(key, path, type, default_json) {#key, path, SETTING_TYPE_##type, default_json},
-#define LDAP_SETTING(key, path, type, default_json) {#key, path, SETTING_TYPE_##type, default_json},
+#define SETTING(key, path, type, needed, fresh, text) \
+    [SETTING_##key] = {#key, path, SETTING_TYPE_##type, NULL_IF_##needed, JSON_OF_##type(fresh), text},
+#define LDAP_SETTING(key, path, type, needed, fresh, text) \
+    [SETTING_LDAP_##key] = {#key, path, SETTING_TYPE_##type, NULL_IF_##needed, JSON_OF_##type(fresh), text},
 #include "tables/settings.def"
 };
 
-json_object *config_store_parse(struct context *context, struct text json)
+enum outcome config_store_parse(struct context *context, struct text json, json_object **document_r)
 {
-    json_object *document = json_parse(context->arena, json);
-    return json_object_get_type(document) == json_type_object ? document : json_keep(context->arena, json_object_new_object());
+    enum json_state state = json_text_parse(context->arena, json, document_r);
+    if (state == JSON_ABSENT) {
+        *document_r = json_keep(context->arena, json_object_new_object());
+    } else if (json_object_get_type(*document_r) != json_type_object) {
+        log_error(context,
+                  "table config: column data of the newest row is not a valid JSON object: the settings are neither "
+                  "used nor changed; fix it, or remove the row to restore the previous settings");
+        return problem_set_fault(context, ERROR_INTERNAL_ERROR);
+    }
+    return OK;
 }
 
 enum outcome config_store_read(struct context *context, json_object **document_r)
 {
-    struct result result;
-    enum outcome outcome = database_execute(context, "SELECT data FROM config ORDER BY id DESC LIMIT 1", NULL, 0, &result, ERROR_NONE);
-    if (outcome == OK) {
-        *document_r = config_store_parse(context, result.row_count > 0 ? result_row(&result, 0)->text : (struct text){NULL, 0});
+    struct text json;
+    struct result rows;
+    if (prefetch_take(context, PREFETCH_CONFIG, TEXT_NULL, &rows)) {
+        return config_store_parse(context, rows.values->text, document_r);
     }
-    return outcome;
+    enum outcome outcome = database_get_text(context, "SELECT data FROM config ORDER BY id DESC LIMIT 1", NO_PARAMETERS,
+                                             &json, ERROR_NONE);
+    return outcome == OK ? config_store_parse(context, json, document_r) : outcome;
 }
 
-/* Finds what lies at a path. True where something does, be it null. */
+/* Finds the value at a path. True: there is one, which may be null. */
 static bool find(json_object *document, const char *path, json_object **value_r)
 {
     char name[128];
@@ -53,17 +82,31 @@ json_object *config_store_at(json_object *document, const char *path)
     return find(document, path, &value) ? value : NULL;
 }
 
-static bool fits(json_object *value, enum setting_type type)
+/* Whether the endpoint would accept a text. Other programs may have stored any text. */
+static bool text_fits(struct text text, enum setting setting)
 {
+    int64_t seconds;
+    if (setting_rows[setting].type == SETTING_TYPE_ROLE) {
+        return text_is(text, ROLE_pending) || text_is(text, ROLE_user) || text_is(text, ROLE_admin);
+    }
+    if (setting == SETTING_JWT_EXPIRES_IN) {
+        return duration_parse(text, &seconds);
+    }
+    return text.length == 0 || memchr(text.data, '\0', text.length) == NULL;
+}
+
+static bool fits(json_object *value, enum setting setting)
+{
+    enum setting_type type = setting_rows[setting].type;
     switch (json_object_get_type(value)) {
     case json_type_boolean:
         return type == SETTING_TYPE_BOOLEAN;
-    case json_type_int:
-        return type == SETTING_TYPE_INTEGER;
+    case json_type_int: /* json-c saturates integers beyond 64 bits */
+        return type == SETTING_TYPE_INTEGER && json_object_get_uint64(value) <= INT64_MAX;
     case json_type_null:
-        return type == SETTING_TYPE_NULLABLE || type == SETTING_TYPE_INTEGER;
+        return setting_rows[setting].may_be_null;
     case json_type_string:
-        return type == SETTING_TYPE_TEXT || type == SETTING_TYPE_NULLABLE || type == SETTING_TYPE_MASKED;
+        return type != SETTING_TYPE_BOOLEAN && type != SETTING_TYPE_INTEGER && text_fits(json_text(value), setting);
     default:
         return false;
     }
@@ -73,7 +116,12 @@ json_object *config_store_get(struct context *context, json_object *document, en
 {
     const struct setting_row *row = &setting_rows[setting];
     json_object *value = NULL;
-    return find(document, row->path, &value) && fits(value, row->type) ? value : json_parse(context->arena, text_of(row->default_json));
+    bool found = find(document, row->path, &value);
+    if (found && row->type == SETTING_TYPE_BOOLEAN && json_object_get_type(value) == json_type_int) {
+        /* set by hand in SQL: 0 means off */
+        return json_keep(context->arena, json_object_new_boolean(json_object_get_int64(value) != 0));
+    }
+    return found && fits(value, setting) ? value : json_parse(context->arena, text_of(row->default_json));
 }
 
 bool config_store_is_on(struct context *context, json_object *document, enum setting setting)
@@ -110,56 +158,105 @@ void config_store_put(json_object *document, const char *path, json_object *valu
     }
 }
 
+void config_store_remove(json_object *document, const char *path)
+{
+    json_object *value;
+    const char *last = strrchr(path, '.');
+    struct text parent = {path, last != NULL ? (size_t)(last - path) : 0};
+    char name[128];
+    if (last != NULL && parent.length < sizeof name) {
+        memcpy(name, parent.data, parent.length);
+        name[parent.length] = '\0';
+        document = find(document, name, &value) ? value : NULL;
+        path = last + 1;
+    }
+    if (json_object_get_type(document) == json_type_object) {
+        json_object_object_del(document, path);
+    }
+}
+
 struct change {
     void (*change)(struct context *, json_object *, void *);
     void *argument;
 };
 
-static enum outcome lock_document(struct context *context, struct result *result_r)
+/* *row_r: data and id. NULL: there is no document yet. */
+static enum outcome lock_document(struct context *context, const struct value **row_r)
 {
-    return database_execute(context, "SELECT data, id FROM config ORDER BY id DESC LIMIT 1 FOR UPDATE", NULL, 0, result_r, ERROR_NONE);
+    return database_get_row(context, "SELECT data, id FROM config ORDER BY id DESC LIMIT 1 FOR UPDATE", NO_PARAMETERS,
+                            row_r, ERROR_NONE);
 }
 
 static enum outcome change_document(struct context *context, void *argument)
 {
     const struct change *change = argument;
-    struct result result;
-    enum outcome outcome = lock_document(context, &result);
-    if (outcome == OK && result.row_count == 0) {
-        /* Two first changes at once: the id is the same for both, so the second one waits here for the first, and then finds its row. */
-        outcome = database_execute(context, "INSERT INTO config (id, data, version) VALUES (1, '{}', 0) ON DUPLICATE KEY UPDATE version = config.version",
-                                   NULL, 0, NULL, ERROR_NONE);
+    const struct value *row;
+    enum outcome outcome = lock_document(context, &row);
+    if (outcome == OK && row == NULL) {
+        /* Of two concurrent first changes, both use the same id, so the second one waits here for the first, and then
+         * finds its row. */
+        outcome = database_execute(context,
+                                   "INSERT INTO config (id, data, version) VALUES (1, '{}', 0) ON DUPLICATE KEY UPDATE "
+                                   "version = config.version",
+                                   NO_PARAMETERS, NULL, ERROR_NONE);
         if (outcome == OK) {
-            outcome = lock_document(context, &result);
+            outcome = lock_document(context, &row);
         }
     }
     if (outcome != OK) {
         return outcome;
     }
-    json_object *document = config_store_parse(context, result_row(&result, 0)->text);
+    json_object *document;
+    struct text before;
+    outcome = config_store_parse(context, row[0].text, &document);
+    if (outcome != OK) {
+        return outcome;
+    }
+    json_text_read(context->arena, row[0].text, &before);
     change->change(context, document, change->argument);
-    struct text json = json_print(context->arena, document);
+    struct text json = json_text_rewrite(context->arena, before, document);
     return database_execute(context, "UPDATE config SET data = ?, updated_at = UTC_TIMESTAMP() WHERE id = ?",
-                            (struct parameter[]){BIND_TEXT(json), BIND_INTEGER(result_row(&result, 0)[1].integer)}, 2, NULL, ERROR_NONE);
+                            PARAMETERS(BIND_TEXT(json), BIND_INTEGER(row[1].integer)), NULL, ERROR_NONE);
 }
 
-enum outcome config_store_change_within(struct context *context, void (*change)(struct context *, json_object *, void *), void *argument)
+enum outcome config_store_change_within(struct context *context,
+                                        void (*change)(struct context *, json_object *, void *), void *argument)
 {
     struct change it = {change, argument};
     return change_document(context, &it);
 }
 
-enum outcome config_store_change(struct context *context, void (*change)(struct context *, json_object *, void *), void *argument)
+enum outcome config_store_change(struct context *context, void (*change)(struct context *, json_object *, void *),
+                                 void *argument)
 {
     struct change it = {change, argument};
+    database_concerns_nobody();
     return database_transaction(context, change_document, &it);
 }
 
 int64_t config_store_lifetime(struct context *context, json_object *document)
 {
     int64_t seconds;
-    if (!token_parse_lifetime(config_store_text(context, document, SETTING_JWT_EXPIRES_IN), &seconds)) {
-        token_parse_lifetime(TEXT("4w"), &seconds);
+    if (!duration_parse(config_store_text(context, document, SETTING_JWT_EXPIRES_IN), &seconds)) {
+        duration_parse(TEXT("4w"), &seconds);
     }
     return seconds;
+}
+
+enum outcome config_store_read_lifetime(struct context *context, int64_t *seconds_r)
+{
+    const struct table_key key = {.name = TEXT("lifetime"), .concerns = {VERSION_SETTINGS}};
+    const struct text found = row_cache_get(context, &key);
+    if (found.data != NULL) {
+        memcpy(seconds_r, found.data, sizeof *seconds_r);
+        return OK;
+    }
+    const struct table_stamp stamp = row_cache_stamp(context, &key);
+    json_object *document;
+    enum outcome outcome = config_store_read(context, &document);
+    if (outcome == OK) {
+        *seconds_r = config_store_lifetime(context, document);
+        row_cache_put(&key, &stamp, (struct text){(const char *)seconds_r, sizeof *seconds_r});
+    }
+    return outcome;
 }

@@ -1,5 +1,5 @@
-/* config_store.h: the settings that administrators change at run time: the newest row of `config`, read when it is needed, so that every worker of every host sees a
- * change with its next request. */
+/* config_store.h: the settings that administrators change at run time: the newest row of `config`. Requests that need
+ * them read the row, so all workers on all hosts see a change at once. */
 #ifndef ROSTER_STORE_CONFIG_STORE_H
 #define ROSTER_STORE_CONFIG_STORE_H
 
@@ -7,48 +7,73 @@
 
 #include "store/database.h"
 
+/* Settings of /auths/admin/config; from SETTING_LDAP_FIRST on, settings of the LDAP server. */
 enum setting {
-#define SETTING(key, path, type, default_json) SETTING_##key,
-#define LDAP_SETTING(key, path, type, default_json) SETTING_LDAP_##key,
+#define SETTING(key, path, type, needed, fresh, text) SETTING_##key,
+#include "tables/settings.def"
+    SETTING_LDAP_FIRST,
+    SETTING_LDAP_BEFORE = SETTING_LDAP_FIRST - 1,
+#define LDAP_SETTING(key, path, type, needed, fresh, text) SETTING_LDAP_##key,
 #include "tables/settings.def"
     SETTING_COUNT
 };
 
-enum setting_type { SETTING_TYPE_TEXT, SETTING_TYPE_BOOLEAN, SETTING_TYPE_NULLABLE, SETTING_TYPE_INTEGER, SETTING_TYPE_MASKED };
+enum setting_type {
+    SETTING_TYPE_TEXT,
+    SETTING_TYPE_ROLE,
+    SETTING_TYPE_BOOLEAN,
+    SETTING_TYPE_INTEGER,
+    SETTING_TYPE_PASSWORD /* a text that answers mask */
+};
 
 struct setting_row {
     const char *key;
-    const char *path;         /* of members, separated by dots */
+    const char *path; /* names of nested members, separated by dots */
     enum setting_type type;
-    const char *default_json;
+    bool may_be_null;
+    const char *default_json; /* in a new installation */
+    const char *text;         /* what it is for */
 };
 
 extern const struct setting_row setting_rows[SETTING_COUNT];
 
-/* The stored document; an empty object where there is none. Freed with the request. */
+/* Reads the stored document; an empty object if there is no row. Freed with the request.
+ * FAULT, INTERNAL_ERROR: the document is invalid. It does not count as empty, since defaults could then allow what
+ * administrators have forbidden. */
 enum outcome config_store_read(struct context *context, json_object **document_r);
 
-/* Parses a document that another statement brought along. */
-json_object *config_store_parse(struct context *context, struct text json);
+/* Parses a document that another statement has read. Null: there is no row. Otherwise as config_store_read. */
+enum outcome config_store_parse(struct context *context, struct text json, json_object **document_r);
 
-/* A setting: the stored value, or the default where it is absent or of the wrong type. Never freed by the caller. */
+/* The value of a setting: the stored one, or the default if it is missing, or POST /auths/admin/config would refuse it.
+ * The caller does not free it. */
 json_object *config_store_get(struct context *context, json_object *document, enum setting setting);
 bool config_store_is_on(struct context *context, json_object *document, enum setting setting);
 struct text config_store_text(struct context *context, json_object *document, enum setting setting);
 
-/* What lies at a path; NULL where nothing does. */
+/* The value at a path of member names. NULL: it is missing, or null. */
 json_object *config_store_at(json_object *document, const char *path);
 
-/* Changes the document in one transaction: `change` gets the stored one, which it may alter. */
-enum outcome config_store_change(struct context *context, void (*change)(struct context *, json_object *document, void *argument), void *argument);
+/* Changes the document in one transaction: `change` modifies the stored one. Other members stay as they are stored.
+ * FAULT as config_store_read; then nothing is changed. */
+enum outcome config_store_change(struct context *context,
+                                 void (*change)(struct context *, json_object *document, void *argument),
+                                 void *argument);
 
 /* The same inside a transaction that is already open. */
-enum outcome config_store_change_within(struct context *context, void (*change)(struct context *, json_object *, void *), void *argument);
+enum outcome config_store_change_within(struct context *context,
+                                        void (*change)(struct context *, json_object *, void *), void *argument);
 
-/* Sets what lies at a path, making the objects on the way. Takes the reference to `value`. */
+/* Sets the value at a path, and creates missing objects on the path. Takes ownership of `value`. */
 void config_store_put(json_object *document, const char *path, json_object *value);
+
+/* Removes the value at a path, if there is one: the default counts again. */
+void config_store_remove(json_object *document, const char *path);
 
 /* The configured lifetime of a session in seconds; -1: unlimited. */
 int64_t config_store_lifetime(struct context *context, json_object *document);
+
+/* The same of the stored document, which is read; it may come from the identity table. FAULT as config_store_read. */
+enum outcome config_store_read_lifetime(struct context *context, int64_t *seconds_r);
 
 #endif

@@ -1,4 +1,4 @@
-/* counter_store.c: INCR, EXPIRE and MGET of all keys leave in one write and are read in one go. */
+/* counter_store.c: INCR, EXPIRE and MGET for all keys are one pipeline. */
 #include "store/counter_store.h"
 
 #include <errno.h>
@@ -10,9 +10,9 @@
 #include "store/hiredis.h"
 #include "store/redis.h"
 
-/* Buckets that one MGET asks for. A window of three minutes, the default, touches three besides the present one; a long window takes several
- * commands. The number is fixed, since the command's text is: a place that is left over asks for the present bucket again, and its answer is not
- * counted. */
+/* Buckets of one MGET. A window of three minutes, the default, overlaps three besides the present one; a long window
+ * needs several commands. The number is fixed, since the command's format is. Unused arguments name the present bucket
+ * again; their replies are not counted. */
 enum { BUCKETS_PER_COMMAND = 3 };
 
 static struct text bucket_name(struct context *context, struct text key, int64_t bucket)
@@ -25,11 +25,13 @@ static bool append_bucket_reads(struct context *context, struct text key, int64_
 {
     for (int64_t back = 1; back <= older; back += BUCKETS_PER_COMMAND) {
         struct text names[BUCKETS_PER_COMMAND];
-        for (int64_t i = 0; i < BUCKETS_PER_COMMAND; i++)
+        for (int64_t i = 0; i < BUCKETS_PER_COMMAND; i++) {
             names[i] = bucket_name(context, key, back + i <= older ? bucket - back - i : bucket);
+        }
         if (!redis_append(context, "MGET %b %b %b", names[0].data, names[0].length, names[1].data, names[1].length,
-                          names[2].data, names[2].length))
+                          names[2].data, names[2].length)) {
             return false;
+        }
     }
     return true;
 }
@@ -44,38 +46,42 @@ static bool append_key(struct context *context, struct text key, int64_t bucket,
            append_bucket_reads(context, key, bucket, older);
 }
 
-/* What a bucket holds: nothing for one that nobody counted in, and for what is no number (somebody else's key). */
+/* The count in a bucket. 0: it is missing, or not a number (a key of another program). */
 static int64_t bucket_count(const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_STRING)
+    if (reply->type != REDIS_REPLY_STRING) {
         return 0;
+    }
     char *end;
     errno = 0;
     long long count = strtoll(reply->str, &end, 10);
     return errno == 0 && *end == '\0' && count > 0 ? count : 0;
 }
 
-/* Reads the answers for one key: all of them, since each must be read before anything else is asked. */
+/* Reads all replies for one key, since they must be read before the next append. */
 static bool read_key(struct context *context, int64_t older, int64_t *sum_r)
 {
     bool is_good = true;
     int64_t sum = 0;
 
     const redisReply *reply = redis_read(context);
-    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER)
+    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER) {
         sum = reply->integer;
-    else
+    } else {
         is_good = false;
-    if (redis_read(context) == NULL)
+    }
+    if (redis_read(context) == NULL) {
         is_good = false;
+    }
     for (int64_t back = 1; back <= older; back += BUCKETS_PER_COMMAND) {
         reply = redis_read(context);
         if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
             is_good = false;
             continue;
         }
-        for (size_t i = 0; i < reply->elements && back + (int64_t)i <= older; i++)
+        for (size_t i = 0; i < reply->elements && back + (int64_t)i <= older; i++) {
             sum += bucket_count(reply->element[i]);
+        }
     }
     *sum_r = sum;
     return is_good;
@@ -91,13 +97,32 @@ bool counter_store_add(struct context *context, const struct text *keys, size_t 
     for (size_t i = 0; i < count; i++) {
         struct text key = text_to_lower(context->arena, keys[i]);
         invariant(key.length < INT32_MAX);
-        if (!append_key(context, key, bucket, older, window_seconds))
+        if (!append_key(context, key, bucket, older, window_seconds)) {
             return false;
+        }
     }
-    if (!redis_flush(context))
+    if (!redis_flush(context)) {
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (!read_key(context, older, &sums_r[i]))
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!read_key(context, older, &sums_r[i])) {
             is_good = false;
+        }
+    }
     return is_good;
+}
+
+bool counter_store_take_back(struct context *context, struct text key, int64_t counted_at, int64_t window_seconds)
+{
+    struct text name = bucket_name(context, text_to_lower(context->arena, key), counted_at / COUNTER_BUCKET_SECONDS);
+
+    /* If the bucket expired meanwhile, DECR creates it as -1. This counts as 0, and EXPIRE removes it. */
+    if (!redis_append(context, "DECR %b", name.data, name.length) ||
+        !redis_append(context, "EXPIRE %b %lld", name.data, name.length,
+                      (long long)(window_seconds + COUNTER_BUCKET_SECONDS)) ||
+        !redis_flush(context)) {
+        return false;
+    }
+    bool is_good = redis_read(context) != NULL;
+    return redis_read(context) != NULL && is_good;
 }

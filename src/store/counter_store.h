@@ -1,4 +1,4 @@
-/* counter_store.h: the buckets of the rate limits in Redis (api.md, 'Rate limits'). */
+/* counter_store.h: the buckets of the rate limits in Redis: roster-api(7), How tries are counted. */
 #ifndef ROSTER_STORE_COUNTER_STORE_H
 #define ROSTER_STORE_COUNTER_STORE_H
 
@@ -6,8 +6,13 @@
 
 enum { COUNTER_BUCKET_SECONDS = 60 };
 
-/* Counts one try for each of `count` keys, in one round trip, and gives the sums over the buckets that the window touches (window / bucket + 1). False while Redis is away.
- * Keys are made lower case. */
-bool counter_store_add(struct context *context, const struct text *keys, size_t count, int64_t window_seconds, int64_t *sums_r);
+/* Counts one try for each of `count` keys, in one round trip. Keys are converted to lower case.
+ * sums_r[i]: the sum over the buckets that the window overlaps (window / bucket + 1).
+ * False: Redis is unavailable. */
+bool counter_store_add(struct context *context, const struct text *keys, size_t count, int64_t window_seconds,
+                       int64_t *sums_r);
+
+/* Subtracts one try from the bucket of `counted_at` (epoch seconds). False: Redis is unavailable. */
+bool counter_store_take_back(struct context *context, struct text key, int64_t counted_at, int64_t window_seconds);
 
 #endif

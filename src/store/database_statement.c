@@ -1,7 +1,6 @@
-/* database_statement.c: prepared once per connection, known by their text; one run of one of them. */
+/* database_statement.c: the cache of prepared statements, and the execution of one. */
 #include "store/database_internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -70,7 +69,20 @@ static bool text_reads(const char *sql)
     return strncasecmp(sql, "SELECT", 6) == 0 || strncasecmp(sql, "SHOW", 4) == 0;
 }
 
-/* The entry of this text, made where it is new. Not yet prepared then. */
+/* True where a text names a table, with or without quotes. */
+static bool text_names(const char *sql, const char *table)
+{
+    const size_t length = strlen(table);
+    for (const char *at = sql; (at = strstr(at, table)) != NULL; at += length) {
+        if (at > sql && strchr(" `.,(", at[-1]) != NULL &&
+            (at[length] == '\0' || strchr(" `.,()", at[length]) != NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The cache entry of a text. A new entry is not prepared yet. */
 struct statement *database_find_statement(const char *sql)
 {
     const size_t length = strlen(sql);
@@ -82,7 +94,7 @@ struct statement *database_find_statement(const char *sql)
         statement = statement->next;
     }
     if (statement == NULL) {
-        if (database.statement_count >= STATEMENTS_MOST) {
+        if (database.statement_count >= STATEMENTS_MAX) {
             forget_oldest_statement();
         }
         statement = calloc(1, sizeof *statement);
@@ -93,6 +105,9 @@ struct statement *database_find_statement(const char *sql)
         statement->length = length;
         statement->hash = hash;
         statement->is_read = text_reads(sql);
+        statement->concerns[CONCERNS_GROUPS] =
+            !statement->is_read && (text_names(sql, "group") || text_names(sql, "group_member"));
+        statement->concerns[CONCERNS_SETTINGS] = !statement->is_read && text_names(sql, "config");
         statement->next = *bucket;
         *bucket = statement;
         database.statement_count++;
@@ -107,8 +122,8 @@ static bool type_is_integer(enum enum_field_types type)
            type == MYSQL_TYPE_LONGLONG || type == MYSQL_TYPE_YEAR;
 }
 
-/* Ties the columns of the result to slots, for as long as the statement is prepared. Called again where the server
- * names the columns only when it executes (RETURNING). */
+/* Binds the columns of the result to slots, as long as the statement is prepared. Called again if the server describes
+ * the columns only when it executes the statement (RETURNING). */
 static bool bind_columns(struct statement *statement)
 {
     free(statement->slots);
@@ -165,7 +180,7 @@ static bool prepare(struct statement *statement, struct failure *failure)
     return true;
 }
 
-/* Closes all our statements at the server, which has too many of them. */
+/* Closes all statements of this connection, since the server has too many. */
 void database_close_all_handles(void)
 {
     for (size_t bucket = 0; bucket < STATEMENT_BUCKETS; bucket++) {
@@ -175,7 +190,14 @@ void database_close_all_handles(void)
     }
 }
 
-/* --- One statement, once. --- */
+/* ---- One statement, once ---- */
+
+static void note_packet(size_t bytes)
+{
+    if (bytes > database.packet_max_bytes) {
+        database.packet_max_bytes = bytes;
+    }
+}
 
 static void bind_parameters(struct statement *statement, const struct parameter *parameters, size_t *bytes_r)
 {
@@ -203,9 +225,10 @@ static void bind_parameters(struct statement *statement, const struct parameter 
         }
     }
     *bytes_r = bytes + 16 * (size_t)statement->parameter_count;
+    note_packet(*bytes_r);
 }
 
-/* Copies the row in the slots into the arena; false where a column can't be read. */
+/* Copies the row in the slots into the arena. False: a column can't be read. */
 static bool copy_row(struct context *context, struct statement *statement, struct value *values)
 {
     const unsigned count = statement->column_count;
@@ -214,11 +237,12 @@ static bool copy_row(struct context *context, struct statement *statement, struc
         const struct slot *slot = &statement->slots[i];
         bytes += slot->is_integer || slot->is_null ? 0 : slot->length + 1;
     }
+    note_packet(bytes + 16 * (size_t)count);
     char *end = bytes > 0 ? arena_alloc(context->arena, bytes) : NULL;
     for (unsigned i = 0; i < count; i++) {
         struct slot *slot = &statement->slots[i];
         struct value *value = &values[i];
-        *value = (struct value){{NULL, 0}, 0, slot->is_null != 0};
+        *value = (struct value){TEXT_NULL, 0, slot->is_null != 0};
         if (slot->is_null) {
             continue;
         }
@@ -243,6 +267,8 @@ static bool copy_row(struct context *context, struct statement *statement, struc
                 return false;
             }
         }
+        /* it may have contained a password hash, or settings with a password */
+        explicit_bzero(slot->bytes, length < SCRATCH_BYTES ? length : SCRATCH_BYTES);
         end[length] = '\0';
         value->text = (struct text){end, length};
         end += length + 1;
@@ -263,7 +289,37 @@ static void reserve_rows(size_t values)
     }
 }
 
-/* Reads all rows; database.rows holds them then. */
+/* Passes the rows to `each` as they arrive. */
+static void stream_rows(struct context *context, struct statement *statement, struct failure *failure)
+{
+    struct database_sink *sink = database.sink;
+    struct arena *arena = context->arena;
+    while (sink->outcome == OK) {
+        int got = mysql_stmt_fetch(statement->handle);
+        if (got == MYSQL_NO_DATA) {
+            return;
+        }
+        if (got != 0 && got != MYSQL_DATA_TRUNCATED) {
+            database_fail_statement(failure, statement->handle);
+            return;
+        }
+        context->arena = sink->arena;
+        struct value *row = arena_alloc(sink->arena, statement->column_count * sizeof *row);
+        if (copy_row(context, statement, row)) {
+            sink->rows++;
+            sink->is_busy = true;
+            sink->outcome = sink->each(context, row, sink->argument);
+            sink->is_busy = false;
+        } else {
+            database_fail(failure, CR_MALFORMED_PACKET, "a column could not be read");
+            sink->outcome = FAULT;
+        }
+        context->arena = arena;
+        arena_reset(sink->arena);
+    }
+}
+
+/* Reads all rows into database.rows. */
 static void fetch_rows(struct context *context, struct statement *statement, size_t *row_count_r,
                        struct failure *failure)
 {
@@ -287,19 +343,22 @@ static void fetch_rows(struct context *context, struct statement *statement, siz
         count++;
         const size_t row_bytes = count * columns * sizeof *database.rows;
         if (arena_exceeded(context->arena) || (ceiling > 0 && arena_used(context->arena) + row_bytes > ceiling)) {
-            database_fail(failure, FAILURE_MEMORY, "");
+            database_fail_own(failure, FAILURE_MEMORY, "");
             break;
         }
     }
     *row_count_r = count;
 }
 
-/* Prepares where needed, executes, reads everything. failure->code is 0 where it went well. */
+/* Prepares a statement if needed, executes it, and reads the result. failure->kind is FAILURE_NONE on success. */
 void database_run(struct context *context, struct statement *statement, const struct parameter *parameters,
-                size_t parameter_count, struct result *result_r, struct failure *failure)
+                  size_t parameter_count, struct result *result_r, struct failure *failure)
 {
-    if (!database_ensure_connection(context, failure)) {
+    if (!database_ensure_connection(context, statement->is_read, failure)) {
         return;
+    }
+    if (database.is_writing && !database.in_transaction) {
+        database_tell_connection(context);
     }
     if (statement->handle == NULL && !prepare(statement, failure)) {
         return;
@@ -308,7 +367,7 @@ void database_run(struct context *context, struct statement *statement, const st
     size_t bytes = 0;
     bind_parameters(statement, parameters, &bytes);
     if (bytes > database.packet_bytes) {
-        database_fail(failure, FAILURE_TOO_LARGE, "");
+        database_fail_own(failure, FAILURE_TOO_LARGE, "");
         return;
     }
     context->statement_count++;
@@ -317,7 +376,7 @@ void database_run(struct context *context, struct statement *statement, const st
         mysql_stmt_execute(handle) != 0) {
         database_fail_statement(failure, handle);
         if (failure->code == CR_NEW_STMT_METADATA && !statement->is_read) {
-            failure->code = CR_SERVER_LOST; /* it was executed, and its rows can't be read */
+            failure->kind = FAILURE_LOST; /* it was executed, but its rows can't be read */
         }
         return;
     }
@@ -328,13 +387,17 @@ void database_run(struct context *context, struct statement *statement, const st
     size_t row_count = 0;
     uint64_t affected_rows = 0;
     if (statement->column_count > 0) {
-        fetch_rows(context, statement, &row_count, failure);
+        if (database.sink != NULL) {
+            stream_rows(context, statement, failure);
+        } else {
+            fetch_rows(context, statement, &row_count, failure);
+        }
         affected_rows = row_count;
-        mysql_stmt_free_result(handle); /* also what was not read */
+        mysql_stmt_free_result(handle); /* discards unread rows, too */
     } else {
         affected_rows = mysql_stmt_affected_rows(handle);
     }
-    if (failure->code == 0 && result_r != NULL) {
+    if (failure->kind == FAILURE_NONE && result_r != NULL) {
         const size_t size = row_count * statement->column_count * sizeof *database.rows;
         *result_r = (struct result){NULL, row_count, statement->column_count, affected_rows};
         if (size > 0) {

@@ -4,43 +4,67 @@
 
 #include "store/rows.h"
 
-/* The column behind GROUP_COLUMNS in rows that have it. */
+/* Index of the column after GROUP_COLUMNS, in rows that have it. */
 enum { GROUP_MEMBER_COUNT = GROUP_COLUMNS };
 
-/* Groups of a user, last updated first; rows of GROUP_COLUMNS. */
-enum outcome group_store_of_user(struct context *context, struct text user_id, struct result *groups_r);
+/* Called with each row of a list that is read row by row: see database_stream. */
+typedef enum outcome group_each(struct context *context, const struct value *row, void *argument);
 
-/* Ids and names of a user's groups, last updated first: rows of two columns. */
+/* Groups of a user, in descending order of updated_at: rows of GROUP_COLUMNS. */
+enum outcome group_store_of_user(struct context *context, struct text user_id, group_each *each, void *argument);
+
+/* Ids and names of a user's groups, in descending order of updated_at: rows of two columns. */
 enum outcome group_store_names_of_user(struct context *context, struct text user_id, struct result *names_r);
 
-/* The groups of up to USER_PAGE_ROWS users in one statement: rows of user id and group id, of each user last updated first. */
-enum outcome group_store_ids_of_users(struct context *context, const struct text *user_ids, size_t count, struct result *ids_r);
+/* The same from rows of PREFETCH_GROUP_COLUMNS. */
+void group_store_names_of_rows(struct context *context, const struct result *rows, struct result *names_r);
 
-/* All groups, or those of `member_id` (null: all), with GROUP_MEMBER_COUNT, last updated first. `share`: -1 any, else data.config.share must be that (true also where absent). */
+/* Groups of `member_id` (null: all groups), with GROUP_MEMBER_COUNT, in descending order of updated_at.
+ * `share`: 0 or 1: only groups whose data.config.share is false or true (missing: true); -1: all. */
 enum outcome group_store_list(struct context *context, struct text member_id, int share, struct result *groups_r);
 
-/* One group with GROUP_MEMBER_COUNT: NOT_FOUND. */
+/* The same row by row. */
+enum outcome group_store_each(struct context *context, struct text member_id, int share, group_each *each,
+                              void *argument);
+
+/* One group with GROUP_MEMBER_COUNT. PROBLEM NOT_FOUND. */
 enum outcome group_store_get(struct context *context, struct text group_id, const struct value **group_r);
 
-/* Ids of a group's members, in the order in which they came. One column. */
-enum outcome group_store_member_ids(struct context *context, struct text group_id, struct result *ids_r);
+/* Ids of a group's members, in the order in which they joined: rows of one column. */
+enum outcome group_store_each_member_id(struct context *context, struct text group_id, group_each *each,
+                                        void *argument);
 
 struct group_change {
     struct text name, description;
-    struct text data, meta, permissions; /* JSON; null: as it is (NULL for a new one) */
+    struct text data, meta, permissions; /* JSON; null: unchanged (in a new group: NULL) */
 };
-enum outcome group_store_add(struct context *context, struct text owner_id, const struct group_change *group, struct text *group_id_r);
+enum outcome group_store_add(struct context *context, struct text owner_id, const struct group_change *group,
+                             struct text *group_id_r);
 enum outcome group_store_change(struct context *context, struct text group_id, const struct group_change *change);
 enum outcome group_store_delete(struct context *context, struct text group_id);
 
-/* Unknown users and present members are passed over. NOT_FOUND for an unknown group. */
-enum outcome group_store_add_members(struct context *context, struct text group_id, const struct text *user_ids, size_t count);
-enum outcome group_store_remove_members(struct context *context, struct text group_id, const struct text *user_ids, size_t count);
+/* Add and remove members. Ids of unknown users are ignored, and so are users that are members already.
+ * PROBLEM NOT_FOUND: unknown group. */
+enum outcome group_store_add_members(struct context *context, struct text group_id, const struct text *user_ids,
+                                     size_t count);
+enum outcome group_store_remove_members(struct context *context, struct text group_id, const struct text *user_ids,
+                                        size_t count);
 
-/* Makes the memberships that came from a trusted header those of `names`, leaving alone those set by hand, and all of an administrator; unknown names are passed over. */
-enum outcome group_store_synchronise(struct context *context, struct text user_id, const struct text *names, size_t count);
+/* Which of the users are members of a group: rows of one column, the id. */
+enum outcome group_store_members_among(struct context *context, struct text group_id, const struct text *user_ids,
+                                       size_t count, struct result *ids_r);
 
-/* What permissions come from: one statement; rows of one column, JSON: the first row is the document of settings (or NULL), the rest are the user's groups' permissions. */
+/* Sets the memberships that a trusted header gives a user to the groups `names`. Unknown names are ignored.
+ * Memberships that were added by hand do not change, and neither do those of an administrator. */
+enum outcome group_store_synchronise(struct context *context, struct text user_id, const struct text *names,
+                                     size_t count);
+
+/* Whether a group has exactly this name. */
+enum outcome group_store_has_name(struct context *context, struct text name, bool *has_r);
+
+/* The sources of a user's permissions, in one statement: rows of JSON and an id.
+ * The first row is the document of settings (or NULL), without an id. The others are the permissions of the user's
+ * groups, with the id of the group. */
 enum outcome group_store_permissions(struct context *context, struct text user_id, struct result *rows_r);
 
 #endif

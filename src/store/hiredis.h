@@ -1,4 +1,4 @@
-/* hiredis.h: hiredis' own header, whose inline functions do not stand up to -Wconversion. */
+/* hiredis.h: includes hiredis' header without -Wconversion, since its inline functions cause warnings. */
 #ifndef ROSTER_STORE_HIREDIS_H
 #define ROSTER_STORE_HIREDIS_H
 

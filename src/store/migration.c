@@ -1,29 +1,25 @@
 #include "store/migration.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <openssl/evp.h>
-
+#include "base/ascii.h"
+#include "base/digest.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "store/database.h"
 
 enum {
-    MIGRATIONS_MOST = 9999,
-    FILE_BYTES_MOST = 16 << 20,
+    MIGRATIONS_MAX = 9999,
     LOCK_WAIT_SECONDS = 3600,
-    STATEMENT_SECONDS = 86400 /* a change of a large table takes its time */
+    STATEMENT_SECONDS = 86400 /* changing a large table may take long */
 };
 
-/* The one table that no file makes. */
+/* The only table that no migration creates. */
 static const char table_sql[] =
     "CREATE TABLE IF NOT EXISTS `schema_migration` ("
     " `number` INT NOT NULL,"
@@ -33,7 +29,7 @@ static const char table_sql[] =
     " PRIMARY KEY (`number`)"
     ") ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET=utf8mb4 COLLATE=utf8mb4_nopad_bin";
 
-/* A lock is the server's, not the database's, so its name holds the database's. */
+/* Locks belong to the server, so the name of the lock contains the name of the database. */
 static const char lock_sql[] = "SELECT GET_LOCK(CONCAT('roster:', MD5(DATABASE())), ?)";
 
 static const char unlock_sql[] = "SELECT RELEASE_LOCK(CONCAT('roster:', MD5(DATABASE())))";
@@ -43,7 +39,7 @@ static int number_of(const char *name)
 {
     int number = 0;
     for (int i = 0; i < 4; i++) {
-        if (!isdigit((unsigned char)name[i])) {
+        if (!ascii_is_digit(name[i])) {
             return 0;
         }
         number = number * 10 + (name[i] - '0');
@@ -52,9 +48,10 @@ static int number_of(const char *name)
     return name[4] == '_' && length > 9 && strcmp(name + length - 4, ".sql") == 0 ? number : 0;
 }
 
-/* Names of the files by number, from names[1] on, malloc'ed. *newest_r is the last; *missing_r and *double_r are a
- * number that no file, or more than one, has, else 0. False with errno where the directory can't be read. */
-static bool list_files(const char *directory, char *names[MIGRATIONS_MOST + 1], int *newest_r, int *missing_r,
+/* Names of the files by number, from names[1] on, malloc'ed. *newest_r: the highest number.
+ * *missing_r, *double_r: a number that no file has, or more than one; else 0.
+ * False, with errno: the directory can't be read. */
+static bool list_files(const char *directory, char *names[MIGRATIONS_MAX + 1], int *newest_r, int *missing_r,
                        int *double_r)
 {
     *newest_r = *missing_r = *double_r = 0;
@@ -89,7 +86,7 @@ static bool list_files(const char *directory, char *names[MIGRATIONS_MOST + 1], 
 static void free_names(void *argument)
 {
     char **names = argument;
-    for (int number = 1; number <= MIGRATIONS_MOST; number++) {
+    for (int number = 1; number <= MIGRATIONS_MAX; number++) {
         free(names[number]);
     }
     free(names);
@@ -97,139 +94,92 @@ static void free_names(void *argument)
 
 static char **new_names(void)
 {
-    char **names = calloc(MIGRATIONS_MOST + 1, sizeof *names);
+    char **names = calloc(MIGRATIONS_MAX + 1, sizeof *names);
     invariant(names != NULL);
     return names;
 }
 
-/* The whole of a file, in the arena; NULL with errno where it can't be read. */
-static const char *read_file(struct context *context, const char *path, size_t *length_r)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return NULL;
-    }
-    struct stat status;
-    char *bytes = NULL;
-    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= FILE_BYTES_MOST) {
-        const size_t length = (size_t)status.st_size;
-        bytes = arena_alloc(context->arena, length + 1);
-        size_t filled = 0;
-        ssize_t got = 1;
-        while (filled < length && got > 0) {
-            got = read(file, bytes + filled, length - filled);
-            filled += got > 0 ? (size_t)got : 0;
-        }
-        bytes[filled] = '\0';
-        *length_r = filled;
-        if (got < 0) {
-            bytes = NULL;
-        }
-    } else {
-        errno = EFBIG;
-    }
-    const int saved = errno;
-    close(file);
-    errno = saved;
-    return bytes;
-}
-
-static struct text checksum_of(struct context *context, const char *bytes, size_t length)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned digest_length = 0;
-    int done = EVP_Digest(bytes, length, digest, &digest_length, EVP_sha256(), NULL);
-    invariant(done == 1 && digest_length == 32);
-    return text_hex(context->arena, digest, digest_length);
-}
-
-/* The lock, waited for with a line about it. */
-static const char *lock(struct context *context, void (*report)(const char *, void *), void *argument)
+/* Takes the lock. If it has to wait, it reports this. */
+static bool lock(struct context *context, void (*report)(const char *, void *), void *argument, struct error *error)
 {
     struct result result;
     struct parameter seconds = BIND_INTEGER(0);
     for (int attempt = 1; attempt <= 2; attempt++) {
         if (database_execute(context, lock_sql, &seconds, 1, &result, ERROR_NONE) != OK) {
-            return "the lock can't be taken; the log says why";
+            return error_set(error, "can't take the lock; see the log");
         }
         if (result.row_count == 1 && !result_row(&result, 0)->is_null && result_row(&result, 0)->integer == 1) {
-            return NULL;
+            return true;
         }
         if (attempt == 1) {
             report("waiting for another migration", argument);
             seconds = BIND_INTEGER(LOCK_WAIT_SECONDS);
         }
     }
-    return "another migration holds the lock";
+    return error_set(error, "another migration holds the lock");
 }
 
-/* Applies one file, and writes that down. NULL, or what went wrong. */
-static const char *apply(struct context *context, int number, const char *name, const char *sql, struct text checksum)
+/* Applies one file, and records it. */
+static bool apply(struct context *context, int number, const char *name, const char *sql, struct text checksum,
+                  struct error *error)
 {
-    const char *error = database_run_script(context, sql);
-    if (error != NULL) {
-        return text_format(context->arena, "%s: %s", name, error).data;
+    if (!database_run_script(context, sql, error)) {
+        return error_prefix(error, "%s: ", name);
     }
     const struct parameter parameters[] = {BIND_INTEGER(number), BIND_TEXT(text_of(name)), BIND_TEXT(checksum)};
     if (database_execute(context,
                          "INSERT INTO `schema_migration` (`number`, `name`, `checksum`, `applied_at`) VALUES (?, ?, ?, "
                          "UNIX_TIMESTAMP())",
                          parameters, 3, NULL, ERROR_NONE) != OK) {
-        return text_format(context->arena, "%s: it was applied, but could not be recorded; the log says why", name)
-            .data;
+        return error_set(error, "%s: it was applied, but could not be recorded; see the log", name);
     }
-    return NULL;
+    return true;
 }
 
-/* Everything that happens under the lock. */
-static const char *run_locked(struct context *context, const char *directory, char **names, int newest,
-                              void (*report)(const char *, void *), void *argument)
+/* Applies all missing files, under the lock. */
+static bool run_locked(struct context *context, const char *directory, char **names, int newest,
+                       void (*report)(const char *, void *), void *argument, struct error *error)
 {
-    const char *error = database_run_script(context, table_sql);
-    if (error != NULL) {
-        return error;
+    const int present = migration_schema_version(context);
+    /* If nothing is to be done, an account without the privilege to create tables is sufficient. */
+    if (present == 0 && !database_run_script(context, table_sql, error)) {
+        return false;
     }
     struct result applied;
     if (database_execute(context, "SELECT `number`, `name`, `checksum` FROM `schema_migration` ORDER BY `number`", NULL,
                          0, &applied, ERROR_NONE) != OK) {
-        return "the applied migrations can't be read; the log says why";
+        return error_set(error, "can't read the applied migrations; see the log");
     }
     if (applied.row_count > 0 && result_row(&applied, applied.row_count - 1)[0].integer > newest) {
-        return text_format(context->arena,
-                           "the database has migration %s, the newest file is %04d: these files are too old for it",
-                           result_row(&applied, applied.row_count - 1)[1].text.data, newest)
-            .data;
+        return error_set(error,
+                         "the database has migration %s, the newest file is %04d: these files are too old for it",
+                         result_row(&applied, applied.row_count - 1)[1].text.data, newest);
     }
     unsigned done = 0;
     size_t row = 0;
     for (int number = 1; number <= newest; number++) {
         const char *path = text_format(context->arena, "%s/%s", directory, names[number]).data;
-        size_t length = 0;
-        const char *sql = read_file(context, path, &length);
-        if (sql == NULL) {
-            return text_format(context->arena, "%s: %s", path, strerror(errno)).data;
+        struct text sql;
+        if (!file_read(context->arena, path, &sql)) {
+            return error_set(error, "%s: %s", path, strerror(errno));
         }
-        const struct text checksum = checksum_of(context, sql, length);
+        const struct text checksum = digest_sha256(context->arena, sql);
         if (row < applied.row_count && result_row(&applied, row)[0].integer == number) {
             if (!text_equal(result_row(&applied, row)[2].text, checksum)) {
-                return text_format(
-                           context->arena,
-                           "%s has changed since it was applied: restore it, and put the change into a new file",
-                           names[number])
-                    .data;
+                return error_set(error,
+                                 "%s has changed since it was applied: restore it, and put the change into a new file",
+                                 names[number]);
             }
             row++;
             continue;
         }
         if (row < applied.row_count) {
-            return text_format(context->arena, "the database has %s, but not %s before it",
-                               result_row(&applied, row)[1].text.data, names[number])
-                .data;
+            return error_set(error, "the database has %s, but not %s before it", result_row(&applied, row)[1].text.data,
+                             names[number]);
         }
         report(text_format(context->arena, "applying %s", names[number]).data, argument);
-        error = apply(context, number, names[number], sql, checksum);
-        if (error != NULL) {
-            return error;
+        if (!apply(context, number, names[number], sql.data, checksum, error)) {
+            return false;
         }
         done++;
     }
@@ -237,48 +187,40 @@ static const char *run_locked(struct context *context, const char *directory, ch
                        newest)
                .data,
            argument);
-    return NULL;
+    return true;
 }
 
 static bool run_with_connection(struct context *context, const char *directory, void (*report)(const char *, void *),
-                                void *argument, const char **error_r)
+                                void *argument, struct error *error)
 {
     char **names = new_names();
     arena_cleanup(context->arena, free_names, names);
     int newest, missing, twice;
     if (!list_files(directory, names, &newest, &missing, &twice)) {
-        *error_r = text_format(context->arena, "%s: %s", directory, strerror(errno)).data;
-        return false;
+        return error_set(error, "%s: %s", directory, strerror(errno));
     }
     if (missing > 0 || twice > 0) {
-        *error_r = text_format(context->arena,
-                               missing > 0 ? "%s: there is no file with number %04d"
-                                           : "%s: there are two files with number %04d",
-                               directory, missing > 0 ? missing : twice)
-                       .data;
+        return error_set(
+            error, missing > 0 ? "%s: there is no file with number %04d" : "%s: there are two files with number %04d",
+            directory, missing > 0 ? missing : twice);
+    }
+    if (!database_connect(context, error) || !lock(context, report, argument, error)) {
         return false;
     }
-    if (!database_connect(context, error_r)) {
-        return false;
-    }
-    const char *error = lock(context, report, argument);
-    if (error == NULL) {
-        error = run_locked(context, directory, names, newest, report, argument);
-        database_execute(context, unlock_sql, NULL, 0, NULL, ERROR_NONE);
-    }
-    *error_r = error;
-    return error == NULL;
+    bool done = run_locked(context, directory, names, newest, report, argument, error);
+    database_execute(context, unlock_sql, NULL, 0, NULL, ERROR_NONE);
+    return done;
 }
 
 bool migration_run(struct context *context, const char *directory, void (*report)(const char *line, void *argument),
-                   void *argument, const char **error_r)
+                   void *argument, struct error *error)
 {
     struct config patient = *context->config;
     patient.database_read_timeout = STATEMENT_SECONDS;
     struct context own = *context;
     own.config = &patient;
     database_close();
-    bool done = run_with_connection(&own, directory, report, argument, error_r);
+    bool done = run_with_connection(&own, directory, report, argument, error);
     database_close();
     return done;
 }
@@ -304,6 +246,25 @@ int migration_schema_version(struct context *context)
     }
     context->problem = problem;
     return version;
+}
+
+bool migration_is_expected(const struct context *context, int version, struct error *error)
+{
+    if (version == 0) {
+        return error_set(error, "the database %s has no tables of Roster's: call `rosterctl migrate`",
+                         context->config->database_name);
+    }
+    if (version < migration_expected) {
+        return error_set(error, "the tables are at version %d, but this program wants %d: call `rosterctl migrate`",
+                         version, migration_expected);
+    }
+    if (version > migration_expected) {
+        return error_set(error,
+                         "the tables are at version %d, made by a newer program than this one, which knows %d: install "
+                         "the newer one",
+                         version, migration_expected);
+    }
+    return true;
 }
 
 int migration_newest(const char *directory)

@@ -1,8 +1,11 @@
 #include "store/picture_store.h"
 
+#include "base/array.h"
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/hex.h"
 #include "base/log.h"
+#include "base/percent.h"
+#include "base/problem.h"
 #include "config/config.h"
 
 static const char address_prefix[] = "/pictures/";
@@ -16,45 +19,45 @@ struct text picture_store_address(struct arena *arena, const struct picture *pic
 
 bool picture_store_parse_address(struct text address, struct text *hash_r, enum picture_type *type_r)
 {
-    if (address.data == NULL || !text_starts_with(address, address_prefix) || address.length < PREFIX_LENGTH + HASH_LENGTH + 2 ||
-        address.data[PREFIX_LENGTH + HASH_LENGTH] != '.') {
+    if (address.data == NULL || !text_starts_with(address, address_prefix) ||
+        address.length < PREFIX_LENGTH + HASH_LENGTH + 2 || address.data[PREFIX_LENGTH + HASH_LENGTH] != '.') {
         return false;
     }
     *hash_r = (struct text){address.data + PREFIX_LENGTH, HASH_LENGTH};
-    for (size_t i = 0; i < HASH_LENGTH; i++) {
-        char digit = hash_r->data[i];
-        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f'))) {
-            return false;
-        }
+    unsigned char hash[HASH_LENGTH / 2];
+    if (!hex_decode(*hash_r, hash, sizeof hash)) {
+        return false;
     }
     size_t behind = PREFIX_LENGTH + HASH_LENGTH + 1;
     *type_r = picture_type_of_extension((struct text){address.data + behind, address.length - behind});
     return *type_r != PICTURE_NONE;
 }
 
-enum outcome picture_store_take(struct context *context, struct text sent, struct text *address_r, const struct picture **picture_r)
+enum outcome picture_store_take(struct context *context, struct text sent, struct text *address_r,
+                                const struct picture **picture_r)
 {
     const struct config *config = context->config;
     *picture_r = NULL;
-    if (!picture_is_data_uri(sent)) {
-        *address_r = sent;
-        return sent.data == NULL || picture_is_address(sent) ? OK : problem_set(context, ERROR_INVALID_IMAGE);
-    }
     struct picture *picture = arena_zero(context->arena, 1, sizeof *picture);
     if (!picture_of_data_uri(context->arena, sent, picture)) {
         return problem_set(context, ERROR_INVALID_IMAGE);
     }
-    if ((int64_t)picture->bytes.length > config->picture_size_limit) {
+    /* MariaDB's max_allowed_packet may be lower; roster -t warns about it. */
+    const int64_t max =
+        database_value_limit() < config->picture_size_limit ? database_value_limit() : config->picture_size_limit;
+    if ((int64_t)picture->bytes.length > max) {
         return problem_set_detail(context, ERROR_INVALID_IMAGE, 0,
-                                  text_format(context->arena, "The picture is larger than the %lld bytes that this server takes.",
-                                              (long long)config->picture_size_limit)
+                                  text_format(context->arena,
+                                              "The picture is larger than the %lld bytes that this server takes.",
+                                              (long long)max)
                                       .data);
     }
     if (picture->width > config->picture_side_limit || picture->height > config->picture_side_limit) {
-        return problem_set_detail(context, ERROR_INVALID_IMAGE, 0,
-                                  text_format(context->arena, "The picture is wider or higher than the %lld pixels that this server takes.",
-                                              (long long)config->picture_side_limit)
-                                      .data);
+        return problem_set_detail(
+            context, ERROR_INVALID_IMAGE, 0,
+            text_format(context->arena, "The picture is wider or higher than the %lld pixels that this server takes.",
+                        (long long)config->picture_side_limit)
+                .data);
     }
     *address_r = picture_store_address(context->arena, picture);
     *picture_r = picture;
@@ -63,123 +66,213 @@ enum outcome picture_store_take(struct context *context, struct text sent, struc
 
 enum outcome picture_store_keep(struct context *context, const struct picture *picture)
 {
-    if (picture == NULL) {
-        return OK;
-    }
-    return database_execute(context,
-                            "INSERT INTO picture (hash, type, width, height, size, bytes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                            "ON DUPLICATE KEY UPDATE hash = hash",
-                            (struct parameter[]){BIND_TEXT(picture->hash), BIND_TEXT(text_of(picture_extension(picture->type))),
-                                                 BIND_INTEGER(picture->width), BIND_INTEGER(picture->height),
-                                                 BIND_INTEGER((int64_t)picture->bytes.length), BIND_TEXT(picture->bytes),
-                                                 BIND_INTEGER(context->now_seconds)},
-                            7, NULL, ERROR_NONE);
+    return database_execute(
+        context,
+        "INSERT INTO picture (hash, type, width, height, size, bytes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON DUPLICATE KEY UPDATE hash = hash",
+        PARAMETERS(BIND_TEXT(picture->hash), BIND_TEXT(text_of(picture_extension(picture->type))),
+                   BIND_INTEGER(picture->width), BIND_INTEGER(picture->height),
+                   BIND_INTEGER((int64_t)picture->bytes.length), BIND_TEXT(picture->bytes),
+                   BIND_INTEGER(context->now_seconds)),
+        NULL, ERROR_NONE);
 }
 
+enum outcome picture_store_hold(struct context *context, struct text present, struct text address,
+                                const struct picture *picture)
+{
+    struct text hash;
+    enum picture_type type;
+    struct text stored_type;
+    if (picture != NULL) {
+        return picture_store_keep(context, picture);
+    }
+    if (text_equal(address, present) || !picture_store_parse_address(address, &hash, &type)) {
+        return OK;
+    }
+    enum outcome outcome = database_get_text(context, "SELECT type FROM picture WHERE hash = ? LOCK IN SHARE MODE",
+                                             PARAMETERS(BIND_TEXT(hash)), &stored_type, ERROR_NONE);
+    if (outcome == OK && !text_is(stored_type, picture_extension(type))) {
+        return problem_set_detail(context, ERROR_INVALID_IMAGE, 0, "There is no such picture here.");
+    }
+    return outcome;
+}
+
+/* A separate statement after the lock looks for references, so that it sees those that were committed while this
+ * transaction waited. */
 enum outcome picture_store_drop_unused(struct context *context, struct text address)
 {
     struct text hash;
     enum picture_type type;
+    bool found;
     if (!picture_store_parse_address(address, &hash, &type)) {
         return OK;
     }
-    return database_execute(context,
-                            "DELETE FROM picture WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM user u WHERE u.profile_image_url = ?)",
-                            (struct parameter[]){BIND_TEXT(hash), BIND_TEXT(address)}, 2, NULL, ERROR_NONE);
-}
-
-enum outcome picture_store_read(struct context *context, struct text hash, enum picture_type *type_r, struct text *bytes_r)
-{
-    struct result result;
-    enum outcome outcome = database_execute(context, "SELECT type, bytes FROM picture WHERE hash = ?",
-                                            (struct parameter[]){BIND_TEXT(hash)}, 1, &result, ERROR_NONE);
-    if (outcome != OK) {
+    enum outcome outcome =
+        database_find_row(context, "SELECT hash FROM picture WHERE hash = ? AND type = ? FOR UPDATE",
+                          PARAMETERS(BIND_TEXT(hash), BIND_TEXT(text_of(picture_extension(type)))), &found);
+    if (!found) {
         return outcome;
     }
-    if (result.row_count == 0) {
-        return problem_set(context, ERROR_NOT_FOUND);
+    outcome = database_find_row(context,
+                                "SELECT 1 FROM user WHERE profile_image_url = ? UNION ALL SELECT 1 FROM user WHERE "
+                                "profile_banner_image_url = ? LIMIT 1",
+                                PARAMETERS(BIND_TEXT(address), BIND_TEXT(address)), &found);
+    if (outcome != OK || found) {
+        return outcome;
     }
-    *type_r = picture_type_of_extension(result_row(&result, 0)[0].text);
-    *bytes_r = result_row(&result, 0)[1].text;
-    return OK;
+    return database_execute(context, "DELETE FROM picture WHERE hash = ?", PARAMETERS(BIND_TEXT(hash)), NULL,
+                            ERROR_NONE);
 }
 
-/* A picture that lies in a user's row as a data URI, on its way into the table. */
+static enum outcome drop_within(struct context *context, void *argument)
+{
+    return picture_store_drop_unused(context, *(const struct text *)argument);
+}
+
+void picture_store_drop_replaced(struct context *context, struct text address)
+{
+    const struct problem problem = context->problem;
+    struct text hash;
+    enum picture_type type;
+    if (picture_store_parse_address(address, &hash, &type)) {
+        database_concerns_nobody();
+        database_transaction(context, drop_within, &address);
+    }
+    context->problem = problem;
+}
+
+enum outcome picture_store_exists(struct context *context, struct text hash, enum picture_type type, bool *exists_r)
+{
+    return database_find_row(context, "SELECT 1 FROM picture WHERE hash = ? AND type = ?",
+                             PARAMETERS(BIND_TEXT(hash), BIND_TEXT(text_of(picture_extension(type)))), exists_r);
+}
+
+enum outcome picture_store_read(struct context *context, struct text hash, enum picture_type *type_r,
+                                struct text *bytes_r)
+{
+    const struct value *row;
+    enum outcome outcome = database_get_row(context, "SELECT type, bytes FROM picture WHERE hash = ?",
+                                            PARAMETERS(BIND_TEXT(hash)), &row, ERROR_NOT_FOUND);
+    if (outcome == OK) {
+        *type_r = picture_type_of_extension(row[0].text);
+        *bytes_r = row[1].text;
+    }
+    return outcome;
+}
+
+/* ---- pictures in rows of users ---- */
+
+/* The columns that may contain one. */
+static const struct source {
+    enum user_column column;
+    const char *read, *replace;
+    const char *stand_in; /* replaces a picture that can't be decoded; NULL: null */
+} sources[] = {
+#define SOURCE(column, stand_in)                                 \
+    {USER_##column, "SELECT " #column " FROM user WHERE id = ?", \
+     "UPDATE user SET " USER_NAMES_KEPT ", " #column " = ? WHERE id = ? AND " #column " = ?", stand_in}
+    SOURCE(profile_image_url, "/user.png"),
+    SOURCE(profile_banner_image_url, NULL),
+};
+
+/* A picture that is moved from a user's row, where it is a data URI, to the table. */
 struct adoption {
+    const struct source *source;
     struct text user_id, uri;
-    const struct picture *picture;
+    struct picture picture;
     struct text address;
 };
 
-static enum outcome adopt_one(struct context *context, void *argument)
+static enum outcome adopt_within(struct context *context, void *argument)
 {
     const struct adoption *adoption = argument;
-    enum outcome outcome = picture_store_keep(context, adoption->picture);
+    enum outcome outcome = picture_store_keep(context, &adoption->picture);
     if (outcome == OK) {
-        /* only where the row still holds what was read: somebody may have changed the picture since */
+        /* only if the row is unchanged: another request may have changed the picture */
         outcome = database_execute(
-            context, "UPDATE user SET profile_image_url = ? WHERE id = ? AND profile_image_url = ?",
-            (struct parameter[]){BIND_TEXT(adoption->address), BIND_TEXT(adoption->user_id), BIND_TEXT(adoption->uri)}, 3, NULL, ERROR_NONE);
+            context, adoption->source->replace,
+            PARAMETERS(BIND_TEXT(adoption->address), BIND_TEXT(adoption->user_id), BIND_TEXT(adoption->uri)), NULL,
+            ERROR_NONE);
     }
     return outcome;
 }
 
-static enum outcome adopt(struct context *context, struct text user_id, struct text uri, struct text *address_r)
+/* Sets adoption->address: the new content of the column. Null: the picture can't be decoded. */
+static enum outcome adopt(struct context *context, struct adoption *adoption)
 {
-    struct picture picture;
-    *address_r = TEXT("/user.png");
-    if (!picture_of_data_uri(context->arena, uri, &picture)) {
-        log_info(context, "the picture of user %.*s does not decode as PNG, JPEG, GIF or WebP; the default one stands in for it",
-                 (int)user_id.length, user_id.data);
+    enum outcome outcome = database_get_text(context, adoption->source->read, PARAMETERS(BIND_TEXT(adoption->user_id)),
+                                             &adoption->uri, ERROR_NONE);
+    if (outcome != OK || adoption->uri.data == NULL) {
+        return outcome;
+    }
+    if (!picture_is_data_uri(adoption->uri)) { /* another request has moved it meanwhile */
+        adoption->address = adoption->uri;
         return OK;
     }
-    struct adoption adoption = {user_id, uri, &picture, picture_store_address(context->arena, &picture)};
-    enum outcome outcome = database_transaction(context, adopt_one, &adoption);
-    if (outcome == OK) {
-        *address_r = adoption.address;
+    if (!picture_of_data_uri(context->arena, adoption->uri, &adoption->picture)) {
+        log_info(context, "%s of the user %.*s can't be decoded as PNG, JPEG, GIF or WebP; the default replaces it",
+                 user_columns[adoption->source->column].name, (int)adoption->user_id.length, adoption->user_id.data);
+        return OK;
     }
+    adoption->address = picture_store_address(context->arena, &adoption->picture);
+    database_concerns(adoption->user_id);
+    return database_transaction(context, adopt_within, adoption);
+}
+
+enum outcome picture_store_bring(struct context *context, struct text user_id, struct picture *picture_r)
+{
+    struct adoption adoption = {.source = &sources[0], .user_id = user_id};
+    enum outcome outcome = adopt(context, &adoption);
+    *picture_r = adoption.picture;
     return outcome;
 }
 
-enum outcome picture_store_adopt(struct context *context, struct result *rows, unsigned id_column, unsigned column)
+/* Another address of the same picture. It is always valid, and a client that sends it back changes nothing. */
+static struct text profile_address(struct arena *arena, struct text user_id)
 {
-    struct text *ids = NULL;
-    size_t count = 0;
+    struct buffer address;
+    buffer_init(&address, arena);
+    buffer_add_literal(&address, "/api/v1/users/");
+    percent_add_segment(&address, user_id);
+    buffer_add_literal(&address, "/profile/image");
+    return buffer_text(&address);
+}
+
+/* Each picture has a separate arena, since the thirty pictures of a page may exceed request_memory_limit. */
+static void adopt_value(struct context *context, struct arena *scratch, const struct source *source,
+                        struct text user_id, struct value *value)
+{
+    const struct problem problem = context->problem;
+    struct arena *arena = context->arena;
+    struct adoption adoption = {.source = source, .user_id = user_id};
+    context->arena = scratch;
+    enum outcome outcome = adopt(context, &adoption);
+    context->arena = arena;
+    context->problem = problem;
+    if (outcome != OK) {
+        value->text = source->column == USER_profile_image_url ? profile_address(arena, user_id) : TEXT_NULL;
+    } else if (adoption.address.data != NULL) {
+        value->text = text_copy(arena, adoption.address);
+    } else {
+        value->text = text_of(source->stand_in);
+    }
+    value->is_null = value->text.data == NULL;
+    arena_reset(scratch);
+}
+
+void picture_store_adopt(struct context *context, struct result *rows)
+{
+    struct arena *scratch = NULL;
     for (size_t i = 0; i < rows->row_count; i++) {
-        const struct value *row = result_row(rows, i);
-        if (text_is(row[column].text, "data:")) {
-            if (ids == NULL) {
-                ids = arena_zero(context->arena, rows->row_count, sizeof *ids);
-            }
-            ids[count++] = row[id_column].text;
-        }
-    }
-    if (count == 0) {
-        return OK;
-    }
-    struct result found;
-    enum outcome outcome =
-        database_execute(context,
-                         "SELECT u.id, u.profile_image_url FROM user u JOIN JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET "
-                         "utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$')) wanted ON u.id = wanted.id",
-                         (struct parameter[]){BIND_TEXT(json_list_of_texts(context->arena, ids, count))}, 1, &found, ERROR_NONE);
-    for (size_t i = 0; outcome == OK && i < rows->row_count; i++) {
         struct value *row = rows->values + i * rows->column_count;
-        if (!text_is(row[column].text, "data:")) {
-            continue;
-        }
-        row[column].text = TEXT("/user.png");
-        for (size_t j = 0; outcome == OK && j < found.row_count; j++) {
-            const struct value *source = result_row(&found, j);
-            if (!text_equal(source[0].text, row[id_column].text)) {
+        for (size_t j = 0; j < ARRAY_COUNT(sources); j++) {
+            struct value *value = &row[sources[j].column];
+            if (value->text.data == NULL || !text_is(value->text, "data:")) {
                 continue;
             }
-            if (!picture_is_data_uri(source[1].text)) { /* another request has brought it over in the meantime */
-                row[column].text = source[1].text;
-            } else {
-                outcome = adopt(context, source[0].text, source[1].text, &row[column].text);
-            }
+            scratch = scratch != NULL ? scratch : arena_new(0);
+            adopt_value(context, scratch, &sources[j], row[USER_id].text, value);
         }
     }
-    return outcome;
+    arena_free(scratch);
 }

@@ -1,6 +1,6 @@
 #include "store/picture_upkeep.h"
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "store/picture_store.h"
 
 enum { BATCH_ROWS = 200 };
@@ -14,29 +14,27 @@ struct user_picture {
     bool adopted, refused;
 };
 
-/* The row is read again, locked: somebody may have changed the picture since. */
+/* Reads the row again, with a lock: another request may have changed the picture. */
 static enum outcome adopt_within(struct context *context, void *argument)
 {
     struct user_picture *user = argument;
     struct picture picture;
-    struct result result;
-    struct text address = TEXT("/user.png");
+    struct text uri, address = TEXT("/user.png");
     user->adopted = user->refused = false;
-    enum outcome outcome = database_execute(context, "SELECT profile_image_url FROM user WHERE id = ? FOR UPDATE",
-                                            (struct parameter[]){BIND_TEXT(user->user_id)}, 1, &result, ERROR_NONE);
-    if (outcome != OK || result.row_count == 0 || !picture_is_data_uri(result_row(&result, 0)->text)) {
+    enum outcome outcome = database_get_text(context, "SELECT profile_image_url FROM user WHERE id = ? FOR UPDATE",
+                                             PARAMETERS(BIND_TEXT(user->user_id)), &uri, ERROR_NONE);
+    if (outcome != OK || !picture_is_data_uri(uri)) {
         return outcome;
     }
-    user->adopted = picture_of_data_uri(context->arena, result_row(&result, 0)->text, &picture);
+    user->adopted = picture_of_data_uri(context->arena, uri, &picture);
     user->refused = !user->adopted;
     if (user->adopted) {
         address = picture_store_address(context->arena, &picture);
         outcome = picture_store_keep(context, &picture);
     }
     if (outcome == OK) {
-        outcome =
-            database_execute(context, "UPDATE user SET profile_image_url = ? WHERE id = ?",
-                             (struct parameter[]){BIND_TEXT(address), BIND_TEXT(user->user_id)}, 2, NULL, ERROR_NONE);
+        outcome = database_execute(context, "UPDATE user SET " USER_NAMES_KEPT ", profile_image_url = ? WHERE id = ?",
+                                   PARAMETERS(BIND_TEXT(address), BIND_TEXT(user->user_id)), NULL, ERROR_NONE);
     }
     return outcome;
 }
@@ -70,7 +68,7 @@ enum outcome picture_upkeep_adopt(struct context *context, struct picture_adopti
         outcome = database_execute(context,
                                    "SELECT id FROM user WHERE id > ? AND LOWER(LEFT(profile_image_url, 5)) = 'data:' "
                                    "ORDER BY id LIMIT 200",
-                                   (struct parameter[]){BIND_TEXT(last)}, 1, &ids, ERROR_NONE);
+                                   PARAMETERS(BIND_TEXT(last)), &ids, ERROR_NONE);
         context->arena = user_arena;
         for (size_t i = 0; outcome == OK && i < ids.row_count; i++) {
             struct text id = result_row(&ids, i)->text;
@@ -88,31 +86,9 @@ enum outcome picture_upkeep_adopt(struct context *context, struct picture_adopti
 
 /* ---- dropping ---- */
 
-struct unused {
-    struct text hash, address;
-    bool dropped;
-};
-
-/* Whoever is about to refer to a picture locks its row first (picture_store_keep). So once we have the lock, a new
- * statement sees all those who came before, and the others wait. */
 static enum outcome drop_within(struct context *context, void *argument)
 {
-    struct unused *unused = argument;
-    struct result result;
-    const struct parameter hash = BIND_TEXT(unused->hash);
-    const struct parameter address = BIND_TEXT(unused->address);
-    unused->dropped = false;
-    enum outcome outcome =
-        database_execute(context, "SELECT hash FROM picture WHERE hash = ? FOR UPDATE", &hash, 1, &result, ERROR_NONE);
-    if (outcome == OK && result.row_count > 0) {
-        outcome = database_execute(context, "SELECT 1 FROM user WHERE profile_image_url = ? LIMIT 1", &address, 1,
-                                   &result, ERROR_NONE);
-        if (outcome == OK && result.row_count == 0) {
-            unused->dropped = true;
-            outcome = database_execute(context, "DELETE FROM picture WHERE hash = ?", &hash, 1, NULL, ERROR_NONE);
-        }
-    }
-    return outcome;
+    return picture_store_drop_unused(context, *(const struct text *)argument);
 }
 
 enum outcome picture_upkeep_drop_unused(struct context *context, int64_t *dropped_r)
@@ -126,18 +102,24 @@ enum outcome picture_upkeep_drop_unused(struct context *context, int64_t *droppe
     context->arena = arena_new(0);
     while (outcome == OK && found.row_count == BATCH_ROWS) {
         arena_reset(context->arena);
-        outcome = database_execute(
-            context,
-            "SELECT p.hash, " ADDRESS " FROM picture AS p WHERE p.hash > ? AND p.created_at < ? AND "
-            "NOT EXISTS (SELECT 1 FROM user AS u WHERE u.profile_image_url = " ADDRESS ") "
-            "ORDER BY p.hash LIMIT 200",
-            (struct parameter[]){BIND_TEXT(last), BIND_INTEGER(context->now_seconds - PICTURE_YOUNG_SECONDS)}, 2,
-            &found, ERROR_NONE);
+        outcome =
+            database_execute(context,
+                             "SELECT p.hash, " ADDRESS " FROM picture AS p WHERE p.hash > ? AND p.created_at < ? AND "
+                             "NOT EXISTS (SELECT 1 FROM user AS u WHERE u.profile_image_url = " ADDRESS ") AND "
+                             "NOT EXISTS (SELECT 1 FROM user AS u WHERE u.profile_banner_image_url = " ADDRESS ") "
+                             "ORDER BY p.hash LIMIT 200",
+                             PARAMETERS(BIND_TEXT(last), BIND_INTEGER(context->now_seconds - PICTURE_YOUNG_SECONDS)),
+                             &found, ERROR_NONE);
         for (size_t i = 0; outcome == OK && i < found.row_count; i++) {
             const struct value *row = result_row(&found, i);
-            struct unused unused = {row[0].text, row[1].text, false};
-            outcome = database_transaction(context, drop_within, &unused);
-            *dropped_r += outcome == OK && unused.dropped;
+            struct text address = row[1].text, hash;
+            enum picture_type type;
+            bool exists = true;
+            outcome = database_transaction(context, drop_within, &address);
+            if (outcome == OK && picture_store_parse_address(address, &hash, &type)) {
+                outcome = picture_store_exists(context, hash, type, &exists);
+            }
+            *dropped_r += outcome == OK && !exists;
             last = (struct text){last_bytes,
                                  row[0].text.length < sizeof last_bytes ? row[0].text.length : sizeof last_bytes};
             memcpy(last_bytes, row[0].text.data, last.length);
@@ -153,13 +135,12 @@ enum outcome picture_upkeep_drop_unused(struct context *context, int64_t *droppe
 enum outcome picture_upkeep_find(struct context *context, const struct text *names, size_t count, bool *found_r)
 {
     struct result result;
-    const struct parameter parameter = BIND_TEXT(json_list_of_texts(context->arena, names, count));
     enum outcome outcome = database_execute(
         context,
         "SELECT j.n, EXISTS (SELECT 1 FROM picture AS p WHERE p.hash = LEFT(j.name, 64) AND p.type = "
         "SUBSTR(j.name, 66)) FROM JSON_TABLE(?, '$[*]' COLUMNS (n FOR ORDINALITY, name VARCHAR(80) CHARACTER "
         "SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$')) AS j",
-        &parameter, 1, &result, ERROR_NONE);
+        PARAMETERS(BIND_TEXT(json_list_of_texts(context->arena, names, count))), &result, ERROR_NONE);
     memset(found_r, 0, count * sizeof *found_r);
     for (size_t i = 0; outcome == OK && i < result.row_count; i++) {
         const struct value *row = result_row(&result, i);

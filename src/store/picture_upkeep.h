@@ -1,20 +1,22 @@
-/* picture_upkeep.h: what is to be done to all pictures now and then: by `rosterctl pictures'. */
+/* picture_upkeep.h: maintenance of all pictures, for `rosterctl pictures'. */
 #ifndef ROSTER_STORE_PICTURE_UPKEEP_H
 #define ROSTER_STORE_PICTURE_UPKEEP_H
 
 #include "base/context.h"
 
-/* What is young may be on its way: a picture whose row is not there yet, a file whose picture is not. */
+/* Newer pictures and files are not removed: the row that refers to the picture, or the picture of the file, may not be
+ * committed yet. */
 enum { PICTURE_YOUNG_SECONDS = 3600 };
 
-/* How many rows were gone through, and of how many users the picture does not decode: these have the default one now. */
+/* Result: how many pictures were moved, and of how many users the picture can't be decoded: the default picture
+ * replaces these. */
 struct picture_adoption {
     int64_t adopted, refused;
-    void (*refuse)(struct text user_id, void *argument); /* is told of each of them; may be NULL */
+    void (*refuse)(struct text user_id, void *argument); /* called for each of these users; may be NULL */
     void *argument;
 };
 
-/* Brings the pictures that lie in rows of users as data URIs over into their table, one user at a time. */
+/* Moves pictures that rows of users contain as data URIs to their table, one user at a time. */
 enum outcome picture_upkeep_adopt(struct context *context, struct picture_adoption *adoption);
 
 /* Removes pictures that are older than PICTURE_YOUNG_SECONDS and that no user refers to. */

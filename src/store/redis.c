@@ -1,36 +1,47 @@
 /* redis.c: see redis.h.
  *
- * hiredis' own reconnection is not used: after it there is no timeout for commands, and AUTH and SELECT are not
- * repeated. */
+ * hiredis' redisReconnect is not used: after it, commands have no timeout, and AUTH and SELECT are not repeated. */
 #include "store/redis.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/array.h"
+#include "base/ascii.h"
 #include "base/clock.h"
+#include "base/host_port.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "store/hiredis.h"
 
-enum { DEFAULT_PORT = 6379, AWAY_LEAST_MICROSECONDS = 1000000, LOG_SECONDS = 60 };
+enum { DEFAULT_PORT = 6379, AWAY_MIN_MICROSECONDS = 1000000, LOG_SECONDS = 60, SEND_AGAIN_MAX = 3 };
+
+/* An appended command whose reply has not been read. */
+struct command {
+    struct command *next;
+    char *bytes;
+    size_t length;
+};
 
 /* The only state of this file: one connection per process. */
 static struct {
-    redisContext *connection; /* NULL: none */
+    redisContext *connection; /* NULL: not connected */
     struct arena *arena;      /* of the request that the round belongs to; NULL: no round is open */
-    unsigned pending;         /* appended, not yet read */
-    bool round_failed;        /* nothing more comes in this round */
+    struct command *unread;   /* in order, in this arena */
+    struct command **unread_end;
+    unsigned sent_again; /* retries in this round */
+    bool round_failed;   /* all further reads of this round fail */
 
     int64_t away_until; /* monotonic microseconds */
     bool is_away;
+    bool is_unproven; /* no reply yet on this connection: a server that hangs also accepts connections */
 } redis;
 
-static bool is_configured(const struct config *config)
+bool redis_is_configured(const struct config *config)
 {
     return (config->redis_host != NULL && config->redis_host[0] != '\0') ||
            (config->redis_socket != NULL && config->redis_socket[0] != '\0');
@@ -44,26 +55,26 @@ static void close_connection(void)
     }
 }
 
-/* Closes the connection and counts Redis as away. `reason` holds no values. */
+/* Closes the connection, and counts Redis as unavailable. `reason` must not contain values. */
 static void go_away(const struct context *context, const char *reason)
 {
     const int64_t twice_microseconds = context != NULL ? context->config->redis_timeout * 2000 : 0;
     redis.round_failed = true;
     redis.is_away = true;
     redis.away_until = clock_monotonic_microseconds() +
-                       (twice_microseconds > AWAY_LEAST_MICROSECONDS ? twice_microseconds : AWAY_LEAST_MICROSECONDS);
+                       (twice_microseconds > AWAY_MIN_MICROSECONDS ? twice_microseconds : AWAY_MIN_MICROSECONDS);
     if (log_topic_due(LOG_TOPIC_REDIS, LOG_SECONDS)) {
         log_error(context, "Redis is away: %s; %s", reason,
                   context != NULL && context->config->redis_required
                       ? "requests with a token are refused until it is back"
-                      : "tokens are judged by signature, expiry and MariaDB alone");
+                      : "tokens are checked by signature, expiry and MariaDB only");
     }
-    close_connection(); /* last: `reason` may lie in it */
+    close_connection(); /* last, since `reason` may point into it */
 }
 
-/* --- Connecting. --- */
+/* ---- Connecting ---- */
 
-/* Why a command or connection of ours failed: hiredis 0.14 has no error of its own for a timeout. */
+/* Why a command or connection failed. hiredis 0.14 has no error code for a timeout. */
 static const char *reason_of(const redisContext *connection, int error_number)
 {
     if (connection == NULL) {
@@ -74,48 +85,23 @@ static const char *reason_of(const redisContext *connection, int error_number)
         return "no answer within redis_timeout";
     }
     if (connection->err == 0) {
-        return "the connection broke";
+        return "the connection was lost";
     }
     return connection->errstr;
 }
 
-/* Splits HOST, HOST:PORT and [IPV6]:PORT. */
-static const char *split_host(struct arena *arena, const char *text, int *port_r)
-{
-    struct text host = text_of(text);
-    const char *port = NULL;
-    *port_r = DEFAULT_PORT;
-    if (text[0] == '[' && strchr(text, ']') != NULL) {
-        const char *bracket = strchr(text, ']');
-        host = (struct text){text + 1, (size_t)(bracket - text) - 1};
-        port = bracket[1] == ':' ? bracket + 2 : NULL;
-    } else {
-        const char *colon = strchr(text, ':');
-        if (colon != NULL && strchr(colon + 1, ':') == NULL) {
-            host.length = (size_t)(colon - text);
-            port = colon + 1;
-        }
-    }
-    int64_t number;
-    if (port != NULL && text_to_integer(text_of(port), &number) && number > 0 && number <= 65535) {
-        *port_r = (int)number;
-    }
-    return text_to_string(arena, host);
-}
-
-/* The code of an error answer (`WRONGTYPE`, `NOAUTH`), its first word; the rest may quote what was sent. */
+/* The code of an error reply (`WRONGTYPE`, `NOAUTH`): its first word. The rest may quote values. */
 static const char *code_of(struct arena *arena, const redisReply *reply)
 {
     size_t length = 0;
-    while (length < reply->len && length < 32 &&
-           ((reply->str[length] >= 'A' && reply->str[length] <= 'Z') || reply->str[length] == '_')) {
+    while (length < reply->len && length < 32 && (ascii_is_upper(reply->str[length]) || reply->str[length] == '_')) {
         length++;
     }
     return length > 0 ? text_to_string(arena, (struct text){reply->str, length}) : "an error";
 }
 
-/* AUTH and SELECT. NULL, or why it failed. */
-static const char *greet(struct context *context, redisContext *connection)
+/* AUTH and SELECT. */
+static bool greet(struct context *context, redisContext *connection, struct error *error)
 {
     const struct config *config = context->config;
     if (config->redis_password.data != NULL) {
@@ -124,31 +110,29 @@ static const char *greet(struct context *context, redisContext *connection)
     if (config->redis_database != 0) {
         redisAppendCommand(connection, "SELECT %lld", (long long)config->redis_database);
     }
-    const char *error = NULL;
+    bool is_good = true;
     for (int i = (config->redis_password.data != NULL) + (config->redis_database != 0); i > 0; i--) {
         void *reply = NULL;
         errno = 0;
         if (redisGetReply(connection, &reply) != REDIS_OK) {
-            return reason_of(connection, errno);
+            return error_set(error, "%s", reason_of(connection, errno));
         }
         const redisReply *answer = reply;
-        if (answer->type == REDIS_REPLY_ERROR && error == NULL) {
+        if (answer->type == REDIS_REPLY_ERROR && is_good) {
             const char *command = i == 2 || config->redis_database == 0 ? "AUTH" : "SELECT";
-            error =
-                text_format(context->arena, "%s is answered with %s", command, code_of(context->arena, answer)).data;
+            is_good = error_set(error, "%s is answered with %s", command, code_of(context->arena, answer));
         }
         freeReplyObject(reply);
     }
-    return error;
+    return is_good;
 }
 
-/* One attempt. NULL with *error_r where it fails. */
-static redisContext *connect_now(struct context *context, const char **error_r)
+redisContext *redis_open(struct context *context, struct error *error)
 {
     const struct config *config = context->config;
     const struct timeval timeout = {config->redis_timeout / 1000, config->redis_timeout % 1000 * 1000};
 
-    /* hiredis writes with write(), and a peer that has gone would end the process. */
+    /* hiredis uses write(): SIGPIPE would kill the process if the peer has closed the connection. */
     struct sigaction action;
     if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL) {
         signal(SIGPIPE, SIG_IGN);
@@ -158,24 +142,24 @@ static redisContext *connect_now(struct context *context, const char **error_r)
     const char *where;
     errno = 0;
     if (config->redis_host != NULL && config->redis_host[0] != '\0') {
-        int port;
-        const char *host = split_host(context->arena, config->redis_host, &port);
+        uint16_t port;
+        const char *host = host_port_read(context->arena, config->redis_host, DEFAULT_PORT, &port);
         where = config->redis_host;
         connection = redisConnectWithTimeout(host, port, timeout);
     } else {
         where = config->redis_socket;
         connection = redisConnectUnixWithTimeout(config->redis_socket, timeout);
     }
-    const char *error = NULL;
+    bool is_good;
     if (connection == NULL || connection->err != 0) {
-        error = reason_of(connection, errno);
+        is_good = error_set(error, "%s", reason_of(connection, errno));
     } else if (redisSetTimeout(connection, timeout) != REDIS_OK) {
-        error = "no timeout can be set";
+        is_good = error_set(error, "can't set a timeout");
     } else {
-        error = greet(context, connection);
+        is_good = greet(context, connection, error);
     }
-    if (error != NULL) {
-        *error_r = text_format(context->arena, "%s: %s", where, error).data;
+    if (!is_good) {
+        error_prefix(error, "%s: ", where);
         if (connection != NULL) {
             redisFree(connection);
         }
@@ -184,68 +168,66 @@ static redisContext *connect_now(struct context *context, const char **error_r)
     return connection;
 }
 
-/* True where Redis has hung up meanwhile: a restart is no reason to count as away. */
-static bool is_hung_up(void)
+/* Connects if needed. */
+static bool connect_where_needed(struct context *context, struct error *error)
 {
-    char byte;
-    ssize_t got = recv(redis.connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    if (redis.connection != NULL) {
+        return true;
+    }
+    redis.connection = redis_open(context, error);
+    redis.is_unproven = redis.connection != NULL;
+    return redis.connection != NULL;
 }
 
-/* Makes sure of a connection; NULL, or why there is none. */
-static const char *connect_where_needed(struct context *context)
+/* Only a reply shows that it is available again. */
+static void note_answer(const struct context *context)
 {
-    if (redis.connection != NULL && is_hung_up()) {
-        close_connection();
-    }
-    if (redis.connection != NULL) {
-        return NULL;
-    }
-    const char *error = NULL;
-    redis.connection = connect_now(context, &error);
-    if (redis.connection != NULL) {
-        redis.is_away = false;
+    if (redis.is_unproven) {
+        redis.is_unproven = redis.is_away = false;
         if (log_topic_end(LOG_TOPIC_REDIS)) {
             log_notice(context, "Redis is back");
         }
     }
-    return error;
 }
 
 static bool ensure_connection(struct context *context)
 {
-    if (redis.connection == NULL &&
-        (!is_configured(context->config) || (redis.is_away && clock_monotonic_microseconds() < redis.away_until))) {
+    if (redis.connection == NULL && (!redis_is_configured(context->config) ||
+                                     (redis.is_away && clock_monotonic_microseconds() < redis.away_until))) {
         return false;
     }
-    const char *error = connect_where_needed(context);
-    if (error != NULL) {
-        go_away(context, error);
+    struct error error;
+    if (!connect_where_needed(context, &error)) {
+        go_away(context, error.text);
         return false;
     }
     return true;
 }
 
-/* --- Rounds. --- */
+/* ---- Rounds ---- */
 
 static void free_reply(void *reply)
 {
     freeReplyObject(reply);
 }
 
-/* Answers that nobody has read must not be taken for those of the next round. */
+static void free_command(void *bytes)
+{
+    redisFreeCommand(bytes);
+}
+
+/* Discards unread replies, so that they are not taken for replies of the next round. */
 static void drain(void)
 {
-    while (redis.connection != NULL && redis.pending > 0) {
+    for (; redis.connection != NULL && redis.unread != NULL; redis.unread = redis.unread->next) {
         void *reply = NULL;
         if (redisGetReply(redis.connection, &reply) != REDIS_OK) {
             close_connection();
             break;
         }
         freeReplyObject(reply);
-        redis.pending--;
     }
-    redis.pending = 0;
+    redis.unread = NULL;
 }
 
 /* The request is over. */
@@ -257,7 +239,7 @@ static void end_round(void *arena)
     }
 }
 
-/* A round begins with the first append behind the last read. */
+/* A round begins with the first append after the last read. */
 static bool begin_round(struct context *context)
 {
     if (redis.arena != context->arena) {
@@ -266,6 +248,7 @@ static bool begin_round(struct context *context)
         arena_cleanup(context->arena, end_round, context->arena);
     }
     redis.round_failed = false;
+    redis.sent_again = 0;
     if (!ensure_connection(context)) {
         redis.round_failed = true;
         return false;
@@ -275,34 +258,62 @@ static bool begin_round(struct context *context)
 
 bool redis_append(struct context *context, const char *format, ...)
 {
-    if ((redis.pending == 0 || redis.arena != context->arena) && !begin_round(context)) {
+    if ((redis.unread == NULL || redis.arena != context->arena) && !begin_round(context)) {
         return false;
     }
     if (redis.round_failed) {
         return false;
     }
+    struct command *command = arena_zero(context->arena, 1, sizeof *command);
     va_list arguments;
     va_start(arguments, format);
-    int result = redisvAppendCommand(redis.connection, format, arguments);
+    int length = redisvFormatCommand(&command->bytes, format, arguments);
     va_end(arguments);
-    if (result != REDIS_OK) {
+    invariant(length > 0);
+    arena_cleanup(context->arena, free_command, command->bytes);
+    command->length = (size_t)length;
+    if (redisAppendFormattedCommand(redis.connection, command->bytes, command->length) != REDIS_OK) {
         go_away(context, reason_of(redis.connection, errno));
         return false;
     }
-    redis.pending++;
+    *(redis.unread == NULL ? &redis.unread : redis.unread_end) = command;
+    redis.unread_end = &command->next;
+    return true;
+}
+
+/* If Redis has closed the connection, commands without a reply are sent again over a new one. After any other failure,
+ * Redis counts as unavailable. */
+static bool send_again(struct context *context, int error_number)
+{
+    const int kind = redis.connection->err;
+    bool is_closed =
+        kind == REDIS_ERR_EOF || (kind == REDIS_ERR_IO && (error_number == EPIPE || error_number == ECONNRESET));
+    if (!is_closed || redis.sent_again++ == SEND_AGAIN_MAX) {
+        go_away(context, reason_of(redis.connection, error_number));
+        return false;
+    }
+    close_connection();
+    if (!ensure_connection(context)) {
+        return false;
+    }
+    for (const struct command *command = redis.unread; command != NULL; command = command->next) {
+        if (redisAppendFormattedCommand(redis.connection, command->bytes, command->length) != REDIS_OK) {
+            go_away(context, reason_of(redis.connection, errno));
+            return false;
+        }
+    }
     return true;
 }
 
 bool redis_flush(struct context *context)
 {
-    if (redis.pending == 0 || redis.round_failed) {
+    if (redis.unread == NULL || redis.round_failed) {
         return false;
     }
     int done = 0;
     while (!done) {
         errno = 0;
-        if (redisBufferWrite(redis.connection, &done) != REDIS_OK) {
-            go_away(context, reason_of(redis.connection, errno));
+        if (redisBufferWrite(redis.connection, &done) != REDIS_OK && !send_again(context, errno)) {
             return false;
         }
     }
@@ -311,28 +322,29 @@ bool redis_flush(struct context *context)
 
 const redisReply *redis_read(struct context *context)
 {
-    if (redis.pending == 0) {
-        return NULL;
-    }
-    redis.pending--;
-    if (redis.round_failed) {
-        return NULL;
-    }
     void *got = NULL;
-    errno = 0;
-    if (redisGetReply(redis.connection, &got) != REDIS_OK) {
-        go_away(context, reason_of(redis.connection, errno));
+    while (redis.unread != NULL && !redis.round_failed) {
+        errno = 0;
+        if (redisGetReply(redis.connection, &got) == REDIS_OK || !send_again(context, errno)) {
+            break;
+        }
+    }
+    if (redis.unread != NULL) {
+        redis.unread = redis.unread->next;
+    }
+    if (got == NULL) {
         return NULL;
     }
     redisReply *reply = got;
     arena_cleanup(context->arena, free_reply, reply);
     if (reply->type != REDIS_REPLY_ERROR) {
+        note_answer(context);
         return reply;
     }
-    /* Some errors mean that this Redis is of no use at present. */
+    /* Some errors mean that this Redis can't be used now. */
     const char *code = code_of(context->arena, reply);
     static const char *const useless[] = {"LOADING", "NOAUTH", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "MISCONF"};
-    for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(useless); i++) {
         if (strcmp(code, useless[i]) == 0) {
             go_away(context, text_format(context->arena, "it answers with %s", code).data);
             return NULL;
@@ -349,35 +361,46 @@ bool redis_is_present(void)
     return redis.connection != NULL || !redis.is_away || clock_monotonic_microseconds() >= redis.away_until;
 }
 
-bool redis_ping(struct context *context, const char **error_r)
+/* Whether Redis has closed the connection. After a restart it does not count as unavailable. Other commands need not
+ * look, since they are sent again. */
+static bool is_hung_up(void)
 {
-    if (!is_configured(context->config)) {
-        *error_r = "neither redis_socket nor redis_host is set";
-        return false;
+    char byte;
+    ssize_t got = recv(redis.connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+bool redis_ping(struct context *context, struct error *error)
+{
+    if (!redis_is_configured(context->config)) {
+        return error_set(error, "neither redis_socket nor redis_host is set");
     }
     drain();
-    const char *error = connect_where_needed(context);
-    if (error != NULL) {
-        *error_r = error;
+    if (redis.connection != NULL && is_hung_up()) {
+        close_connection();
+    }
+    if (!connect_where_needed(context, error)) {
         return false;
     }
     errno = 0;
     redisReply *reply = redisCommand(redis.connection, "PING");
-    if (reply == NULL) {
-        error = text_format(context->arena, "%s", reason_of(redis.connection, errno)).data;
+    bool is_good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+    if (is_good) {
+        note_answer(context);
+    } else if (reply == NULL) {
+        error_set(error, "%s", reason_of(redis.connection, errno));
         close_connection();
-    } else if (reply->type == REDIS_REPLY_ERROR) {
-        error = text_format(context->arena, "PING is answered with %s", code_of(context->arena, reply)).data;
+    } else {
+        error_set(error, "PING is answered with %s", code_of(context->arena, reply));
     }
     freeReplyObject(reply);
-    *error_r = error;
-    return error == NULL;
+    return is_good;
 }
 
 void redis_close(void)
 {
     close_connection();
-    redis.pending = 0;
+    redis.unread = NULL;
     redis.round_failed = false;
     redis.is_away = false;
     redis.away_until = 0;

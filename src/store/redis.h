@@ -1,36 +1,49 @@
-/* redis.h: one connection to Redis per process, commands in pipelines, and what to do while it is away.
+/* redis.h: one connection to Redis per process, with pipelined commands, retry, and a pause after failures.
  *
- * Commands are appended, then read in the same order; redis_flush sends them without waiting, so that a statement at MariaDB can run in the meantime. All answers
- * must be read before the next append. Once anything fails (also a timeout: the late answer would be taken for the next one's) the connection is closed and every
- * further read of this round answers false; for `redis_timeout` × 2, at least 1 s, Redis then counts as away and nothing is tried. One line a minute says so in the log, whatever
- * the number of processes, one when it is back. */
+ * Commands are appended, then their replies are read in the same order. redis_flush sends them without waiting, so that
+ * a MariaDB statement can run meanwhile. All replies must be read before the next append; this is one round.
+ *
+ * If Redis closes the connection, commands without a reply are sent again over a new one, up to three times a round. So
+ * a command may be executed twice.
+ * After any other failure, the connection is closed, and all further reads of the round return NULL. A timeout is such
+ * a failure, since the late reply would be taken for the next one. Redis then counts as unavailable for 2 ×
+ * redis_timeout, at least 1 s, without further attempts. The log gets one line a minute for all processes, and one when
+ * Redis is back.
+ */
 #ifndef ROSTER_STORE_REDIS_H
 #define ROSTER_STORE_REDIS_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "base/context.h"
 
 struct redisReply; /* hiredis */
 
-/* Appends a command in hiredis' form: %s for strings, %b with a pointer and a size_t, %lld. False while Redis is away. */
+/* Appends a command in hiredis' format: %s for strings, %b with a pointer and a size_t, %lld.
+ * False: Redis is unavailable. */
 bool redis_append(struct context *context, const char *format, ...);
 
-/* Sends what was appended. False while Redis is away. */
+/* Sends the appended commands. False: Redis is unavailable. */
 bool redis_flush(struct context *context);
 
-/* The next answer, freed with the request. NULL while Redis is away, or where it failed just now, or answered with an error (logged). */
+/* Reads the next reply; it is freed with the request.
+ * NULL: Redis is unavailable, the read failed, or the reply is an error (logged). */
 const struct redisReply *redis_read(struct context *context);
 
-/* True while a connection stands or may be tried. */
+/* Whether roster.conf names a Redis server. */
+bool redis_is_configured(const struct config *config);
+
+/* Whether there is a connection, or an attempt to connect is due. */
 bool redis_is_present(void);
 
-/* PING, for readiness and -t. False with the reason in *error_r (in the arena). */
-bool redis_ping(struct context *context, const char **error_r);
+/* Sends PING, for /ready and `roster -t`. On false, the error says why it failed. */
+bool redis_ping(struct context *context, struct error *error);
 
-/* Closes the connection (end of process, or a reload). */
+/* Opens a further connection: authenticated, at the configured database, with redis_timeout.
+ * The caller frees it with redisFree. NULL with *error. */
+struct redisContext *redis_open(struct context *context, struct error *error);
+
+/* Closes the connection: at exit, or at a reload. */
 void redis_close(void);
 
 #endif

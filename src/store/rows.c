@@ -2,68 +2,119 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/log.h"
+#include "base/picture.h"
 
-#define USER_COLUMN(name, sql, type, place) {#name, sql, COLUMN_##type, COLUMN_##place},
+enum { NEVER = false, MAYBE = true };
+
+#define ROW(name, type, place, null, text) {#name, JSON_NAME(#name), COLUMN_##type, COLUMN_##place, null, text},
+
 const struct column_row user_columns[USER_COLUMNS] = {
+#define USER_COLUMN(name, type, place, null, text) ROW(name, type, place, null, text)
 #include "tables/columns.def"
 };
 
-#define INFO_ROW_INFO(name, sql, type) {#name, sql, COLUMN_##type, COLUMN_INFO},
-#define INFO_ROW_OPEN(name, sql, type)
-#define INFO_ROW_PRIVATE(name, sql, type)
-#define USER_COLUMN(name, sql, type, place) INFO_ROW_##place(name, sql, type)
+#define IF_INFO(of_info) of_info
+#define IF_OPEN(of_info)
+#define IF_PRIVATE(of_info)
+
 const struct column_row user_info_columns[USER_INFO_COLUMNS] = {
+#define USER_COLUMN(name, type, place, null, text) IF_##place(ROW(name, type, place, null, text))
 #include "tables/columns.def"
 };
 
-#define GROUP_COLUMN(name, sql, type) {#name, sql, COLUMN_##type, COLUMN_OPEN},
 const struct column_row group_columns[GROUP_COLUMNS] = {
+#define GROUP_COLUMN(name, type, null, text) ROW(name, type, OPEN, null, text)
 #include "tables/columns.def"
 };
 
-#define OAUTH_SESSION_COLUMN(name, sql, type) {#name, sql, COLUMN_##type, COLUMN_OPEN},
 const struct column_row oauth_session_columns[OAUTH_SESSION_COLUMNS] = {
+#define OAUTH_SESSION_COLUMN(name, type, null, text) ROW(name, type, OPEN, null, text)
 #include "tables/columns.def"
 };
 
-#define SESSION_COLUMN(name, sql, type) {#name, sql, COLUMN_##type, COLUMN_OPEN},
 const struct column_row session_columns[SESSION_COLUMNS] = {
+#define SESSION_COLUMN(name, type, null, text) ROW(name, type, OPEN, null, text)
 #include "tables/columns.def"
 };
 
-/* The lists that were made, by the table that they are of. */
-static struct {
-    const struct column_row *columns;
-    char *list;
-} lists[8];
+/* The expression that reads a column, by its type. */
+#define READ_TEXT(column) column
+#define READ_ROLE(column) column
+#define READ_INTEGER(column) column
+#define READ_DATE(column) column
+#define READ_JSON(column) column
+#define READ_DOCUMENT(column) "IF(LENGTH(" column ") > 16384, '', " column ")"
+#define READ_ADDRESS(column, too_long)                                                                          \
+    "CASE WHEN LOWER(LEFT(" column ", 5)) = 'data:' THEN 'data:' WHEN LENGTH(" column ") > 2048 THEN " too_long \
+    " ELSE " column " END"
+#define READ_PICTURE(column) READ_ADDRESS(column, "'/user.png'")
+#define READ_BANNER(column) READ_ADDRESS(column, "NULL")
+_Static_assert(PICTURE_ADDRESS_MAX == 2048, "READ_ADDRESS leaves out texts longer than the longest valid address");
 
-const char *rows_list(const struct column_row *columns, size_t count)
-{
-    size_t slot = 0;
-    while (lists[slot].columns != NULL && lists[slot].columns != columns) {
-        slot++;
-        invariant(slot < sizeof lists / sizeof lists[0]);
-    }
-    if (lists[slot].columns == NULL) {
-        size_t size = 1;
-        for (size_t i = 0; i < count; i++) {
-            size += strlen(columns[i].sql) + 2;
-        }
-        char *list = malloc(size);
-        invariant(list != NULL);
-        char *end = list;
-        *end = '\0';
-        for (size_t i = 0; i < count; i++) {
-            end += sprintf(end, "%s%s", i > 0 ? ", " : "", columns[i].sql);
-        }
-        lists[slot].columns = columns;
-        lists[slot].list = list;
-    }
-    return lists[slot].list;
-}
+/* The same for one row. So many characters have at least as many bytes: what is too long stays too long. */
+enum { DOCUMENT_MAX = 16384 };
+#define BEGIN_TEXT(column) column
+#define BEGIN_ROLE(column) column
+#define BEGIN_INTEGER(column) column
+#define BEGIN_DATE(column) column
+#define BEGIN_DOCUMENT(column) "LEFT(" column ", 16385)"
+#define BEGIN_PICTURE(column) "LEFT(" column ", 2049)"
+#define BEGIN_BANNER(column) BEGIN_PICTURE(column)
+
+/* The lists. Each column has a comma before it. */
+
+static const char user_list[] =
+#define USER_COLUMN(name, type, place, null, text) ", " READ_##type("u." #name)
+#include "tables/columns.def"
+    ;
+
+static const char one_user_list[] =
+#define USER_COLUMN(name, type, place, null, text) ", " BEGIN_##type("u." #name)
+#include "tables/columns.def"
+    ;
+
+static const char caller_list[] =
+#define USER_COLUMN(name, type, place, null, text) ", " BEGIN_##type("c." #name)
+#include "tables/columns.def"
+    ;
+
+static const char user_info_list[] =
+#define USER_COLUMN(name, type, place, null, text) IF_##place(", " READ_##type("u." #name))
+#include "tables/columns.def"
+    ;
+
+static const char group_list[] =
+#define GROUP_COLUMN(name, type, null, text) ", " READ_##type("g." #name)
+#include "tables/columns.def"
+    ;
+
+static const char oauth_session_list[] =
+#define OAUTH_SESSION_COLUMN(name, type, null, text) ", " READ_##type("o." #name)
+#include "tables/columns.def"
+    ;
+
+static const char session_list[] =
+#define SESSION_COLUMN(name, type, null, text) ", " READ_##type("s." #name)
+#include "tables/columns.def"
+    ;
+
+static const char key_list[] =
+#define KEY_COLUMN(name, type) ", " READ_##type("k." #name)
+#include "tables/columns.def"
+    ;
+
+enum { COMMA_LENGTH = 2 };
+const char *const rows_of_user = user_list + COMMA_LENGTH;
+const char *const rows_of_one_user = one_user_list + COMMA_LENGTH;
+const char *const rows_of_caller = caller_list + COMMA_LENGTH;
+const char *const rows_of_portrait = "u.id, u.name, " BEGIN_PICTURE("u.profile_image_url");
+const char *const rows_of_user_info = user_info_list + COMMA_LENGTH;
+const char *const rows_of_group = group_list + COMMA_LENGTH;
+const char *const rows_of_oauth_session = oauth_session_list + COMMA_LENGTH;
+const char *const rows_of_session = session_list + COMMA_LENGTH;
+const char *const rows_of_key = key_list + COMMA_LENGTH;
 
 const char *rows_statement(const char **kept, const char *format, ...)
 {
@@ -77,4 +128,39 @@ const char *rows_statement(const char **kept, const char *format, ...)
         *kept = text;
     }
     return *kept;
+}
+
+/* ---- rows that were read in part ---- */
+
+static void finish_address(struct value *value, struct value too_long)
+{
+    if (value->text.length >= 5 && text_is_ignoring_case((struct text){value->text.data, 5}, "data:")) {
+        value->text = TEXT("data:");
+    } else if (value->text.length > PICTURE_ADDRESS_MAX) {
+        *value = too_long;
+    }
+}
+
+static void finish_picture(struct value *value)
+{
+    finish_address(value, (struct value){.text = TEXT("/user.png")});
+}
+
+void rows_finish_user(struct value *row)
+{
+    for (unsigned i = 0; i < USER_COLUMNS; i++) {
+        struct value *value = &row[i];
+        if (user_columns[i].type == COLUMN_DOCUMENT && value->text.length > DOCUMENT_MAX) {
+            value->text = TEXT("");
+        } else if (user_columns[i].type == COLUMN_PICTURE) {
+            finish_picture(value);
+        } else if (user_columns[i].type == COLUMN_BANNER) {
+            finish_address(value, (struct value){.is_null = true});
+        }
+    }
+}
+
+void rows_finish_portrait(struct value *row)
+{
+    finish_picture(&row[PORTRAIT_picture]);
 }

@@ -2,30 +2,13 @@
 #ifndef ROSTER_STORE_ROWS_H
 #define ROSTER_STORE_ROWS_H
 
+#include "base/json_writer.h"
 #include "store/database.h"
 
 enum user_column {
-#define USER_COLUMN(name, sql, type, place) USER_##name,
+#define USER_COLUMN(name, type, place, null, text) USER_##name,
 #include "tables/columns.def"
     USER_COLUMNS
-};
-
-enum group_column {
-#define GROUP_COLUMN(name, sql, type) GROUP_##name,
-#include "tables/columns.def"
-    GROUP_COLUMNS
-};
-
-enum oauth_session_column {
-#define OAUTH_SESSION_COLUMN(name, sql, type) OAUTH_SESSION_##name,
-#include "tables/columns.def"
-    OAUTH_SESSION_COLUMNS
-};
-
-enum session_column {
-#define SESSION_COLUMN(name, sql, type) SESSION_##name,
-#include "tables/columns.def"
-    SESSION_COLUMNS
 };
 
 /* The columns of UserInfo, in the order of their rows. */
@@ -33,19 +16,53 @@ enum user_info_column {
 #define USER_INFO_PLACE_INFO(name) USER_INFO_##name,
 #define USER_INFO_PLACE_OPEN(name)
 #define USER_INFO_PLACE_PRIVATE(name)
-#define USER_COLUMN(name, sql, type, place) USER_INFO_PLACE_##place(name)
+#define USER_COLUMN(name, type, place, null, text) USER_INFO_PLACE_##place(name)
 #include "tables/columns.def"
     USER_INFO_COLUMNS
 };
 
-enum column_type { COLUMN_TEXT, COLUMN_INTEGER, COLUMN_JSON, COLUMN_DATE };
+enum group_column {
+#define GROUP_COLUMN(name, type, null, text) GROUP_##name,
+#include "tables/columns.def"
+    GROUP_COLUMNS
+};
+
+enum oauth_session_column {
+#define OAUTH_SESSION_COLUMN(name, type, null, text) OAUTH_SESSION_##name,
+#include "tables/columns.def"
+    OAUTH_SESSION_COLUMNS
+};
+
+enum session_column {
+#define SESSION_COLUMN(name, type, null, text) SESSION_##name,
+#include "tables/columns.def"
+    SESSION_COLUMNS
+};
+
+enum key_column {
+#define KEY_COLUMN(name, type) KEY_##name,
+#include "tables/columns.def"
+};
+
+enum column_type {
+    COLUMN_TEXT,
+    COLUMN_ROLE,
+    COLUMN_INTEGER,
+    COLUMN_DATE,
+    COLUMN_JSON,
+    COLUMN_DOCUMENT,
+    COLUMN_PICTURE,
+    COLUMN_BANNER
+};
 enum column_place { COLUMN_INFO, COLUMN_OPEN, COLUMN_PRIVATE };
 
 struct column_row {
     const char *name;
-    const char *sql;
+    struct json_name member; /* the name in JSON */
     enum column_type type;
     enum column_place place;
+    bool may_be_null;
+    const char *text; /* description, for the manual */
 };
 
 extern const struct column_row user_columns[USER_COLUMNS];
@@ -54,11 +71,32 @@ extern const struct column_row group_columns[GROUP_COLUMNS];
 extern const struct column_row oauth_session_columns[OAUTH_SESSION_COLUMNS];
 extern const struct column_row session_columns[SESSION_COLUMNS];
 
-/* "u.id, u.email, …" for SELECT; made once per process, never freed. */
-const char *rows_list(const struct column_row *columns, size_t count);
-#define rows_list_of(columns) rows_list((columns), sizeof(columns) / sizeof((columns)[0]))
+/* Columns of a SELECT, in the order of the enumerators: "u.id, u.email, ...". Aliases of the tables: u (user), g
+ * (group), o (oauth_session), s (session) and k (api_key). */
+extern const char *const rows_of_user;
+extern const char *const rows_of_user_info;
+extern const char *const rows_of_group;
+extern const char *const rows_of_oauth_session;
+extern const char *const rows_of_session;
+extern const char *const rows_of_key;
 
-/* A statement's text, made by printf at its first use and kept for the life of the process in *kept. Only for what is the same each time: lists of columns. */
+/* The same for one row, as `u` and as `c`: cheaper for the server, since only the beginning of what may be long is
+ * read, and rows_finish_user makes of it what columns.def says. */
+extern const char *const rows_of_one_user;
+extern const char *const rows_of_caller;
+void rows_finish_user(struct value *row);
+
+/* Who a user is, and the picture. */
+enum portrait_column { PORTRAIT_id, PORTRAIT_name, PORTRAIT_picture, PORTRAIT_COLUMNS };
+extern const char *const rows_of_portrait;
+void rows_finish_portrait(struct value *row);
+
+/* For an UPDATE of `user` that changes neither name, email nor created_at: nobody has to read the row again for them
+ * (directory_feed.h). */
+#define USER_NAMES_KEPT "changed_at = changed_at"
+
+/* Formats the text of a statement at its first use, and keeps it in *kept until the process exits.
+ * Only for arguments that never change: lists and names of columns. */
 const char *rows_statement(const char **kept, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

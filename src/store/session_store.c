@@ -1,293 +1,390 @@
 #include "store/session_store.h"
 
-#include "auth/token.h"
-#include "base/log.h"
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/digest.h"
+#include "base/problem.h"
 #include "config/config.h"
 #include "store/hiredis.h"
+#include "store/prefetch.h"
 #include "store/redis.h"
+#include "store/revocation_store.h"
+#include "store/row_cache.h"
+#include "store/rows.h"
 
-#define COUNT(parameters) (sizeof(parameters) / sizeof(parameters)[0])
-
-/* The original's keys: a token that is over, and the moment up to which all tokens of a user are. */
-#define TOKEN_KEY "%s:auth:token:%b:revoked"
-#define USER_KEY "%s:auth:user:%b:revoked_at"
-
-/* Ours: gone when Redis has come back empty, so that the revocations that MariaDB knows have to be loaded again. */
-#define MARKER_KEY "%s:roster:loaded"
-
-/* What session_store_ask has appended and session_store_is_revoked has to read. */
-static struct {
-    bool asked, with_jti;
-    bool came_back_empty;
-} question;
-
-void session_store_ask(struct context *context, struct text user_id, struct text jti)
-{
-    const char *prefix = context->config->redis_prefix;
-    question.with_jti = jti.data != NULL;
-    question.asked = (!question.with_jti || redis_append(context, "EXISTS " TOKEN_KEY, prefix, jti.data, jti.length)) &&
-                     redis_append(context, "GET " USER_KEY, prefix, user_id.data, user_id.length) &&
-                     redis_append(context, "EXISTS " MARKER_KEY, prefix) && redis_flush(context);
-}
-
-bool session_store_is_revoked(struct context *context, int64_t issued_at, bool *known_r)
-{
-    bool revoked = false;
-    *known_r = false;
-    if (!question.asked) {
-        return false;
-    }
-    const redisReply *token = question.with_jti ? redis_read(context) : NULL;
-    const redisReply *user = redis_read(context);
-    const redisReply *marker = redis_read(context);
-    question.came_back_empty = marker != NULL && marker->type == REDIS_REPLY_INTEGER && marker->integer == 0;
-    *known_r = user != NULL && (token != NULL || !question.with_jti);
-    if (token != NULL && token->type == REDIS_REPLY_INTEGER && token->integer > 0) {
-        revoked = true;
-    }
-    int64_t ended_at;
-    if (user != NULL && user->type == REDIS_REPLY_STRING &&
-        text_to_integer((struct text){user->str, strcspn(user->str, ".")}, &ended_at)) {
-        revoked = revoked || issued_at <= ended_at;
-    }
-    return revoked;
-}
-
-/* Tokens of other programs may have a longer jti than the column takes: its hash stands for it. */
-enum { JTI_LENGTH_MOST = 255 };
+/* Tokens of other programs may have a jti that is too long for the column: then its hash is stored. */
+enum { JTI_LENGTH_MAX = 255 };
 
 static struct text column_jti(struct context *context, struct text jti)
 {
-    return jti.length > JTI_LENGTH_MOST ? token_sha256(context->arena, jti) : jti;
+    return jti.length > JTI_LENGTH_MAX ? digest_sha256(context->arena, jti) : jti;
 }
 
-enum outcome session_store_find(struct context *context, struct text user_id, struct text jti, struct session_caller *caller_r)
+/* ---- the session of a token ---- */
+
+/* Further data from MariaDB. */
+struct session_rows {
+    bool has_user;
+    int64_t sessions_ended_at; /* -1: never */
+    bool is_revoked;           /* in its row */
+};
+
+/* Data from Redis. */
+struct session_keys {
+    bool is_revoked;  /* by its jti */
+    int64_t ended_at; /* all tokens of the user that were issued until then are revoked; -1: no such time */
+};
+
+/* Sends the commands to Redis. False: it is unavailable. */
+static bool ask_redis(struct context *context, struct text user_id, struct text jti)
+{
+    const char *prefix = context->config->redis_prefix;
+    return (jti.data == NULL || redis_append(context, "EXISTS " REVOCATION_TOKEN_KEY, prefix, jti.data, jti.length)) &&
+           redis_append(context, "GET " REVOCATION_USER_KEY, prefix, user_id.data, user_id.length) &&
+           redis_append(context, "EXISTS " REVOCATION_MARKER_KEY, prefix) && redis_flush(context);
+}
+
+/* Reads the replies to the commands of ask_redis. False: one is missing. */
+static bool read_redis(struct context *context, struct text jti, struct session_keys *keys_r)
+{
+    const redisReply *token = jti.data != NULL ? redis_read(context) : NULL;
+    const redisReply *user = redis_read(context);
+    const redisReply *marker = redis_read(context);
+    if (marker != NULL && marker->type == REDIS_REPLY_INTEGER && marker->integer == 0) {
+        revocation_store_marker_is_missing();
+    }
+    keys_r->is_revoked = token != NULL && token->type == REDIS_REPLY_INTEGER && token->integer > 0;
+    keys_r->ended_at = revocation_store_moment(user);
+    return user != NULL && (token != NULL || jti.data == NULL);
+}
+
+/* The columns of the session, behind those of the caller. */
+enum {
+    SESSION_ENDED_AT = CALLER_END, /* of all the user's sessions */
+    SESSION_USER_ID,
+    SESSION_REVOKED_AT,
+    SESSION_SEEN_AT,
+    SESSION_END
+};
+#define COLUMNS CALLER_COLUMNS_OF("c") ", c.sessions_ended_at, s.user_id, s.revoked_at, s.last_seen_at"
+
+/* The statement that reads these and a set of parts. */
+static const char *statement_of(struct context *context, unsigned parts)
+{
+    static const char *sql[PREFETCH_SETS];
+    if (sql[parts] == NULL) {
+        rows_statement(&sql[parts],
+                       "SELECT " COLUMNS
+                       "%s FROM user c LEFT JOIN auth a ON a.id = ? LEFT JOIN session s ON s.jti = ?%s "
+                       "WHERE c.id = ?%s",
+                       prefetch_columns(context->arena, parts), prefetch_joins(context->arena, parts),
+                       prefetch_has_rows(parts) ? PREFETCH_LIMIT : "");
+    }
+    return sql[parts];
+}
+
+/* `prefetch`: what else is read; NULL: nothing. */
+static enum outcome read_rows(struct context *context, struct text user_id, struct text jti, struct prefetch *prefetch,
+                              struct token_session *session, struct session_rows *rows_r)
 {
     struct result result;
-    memset(caller_r, 0, sizeof *caller_r);
-    enum outcome outcome = database_execute(
-        context,
-        "SELECT u.email, u.name, u.role, u.last_active_at, u.sessions_ended_at, s.jti, s.revoked_at, s.last_seen_at "
-        "FROM user u LEFT JOIN session s ON s.jti = ? AND s.user_id = u.id WHERE u.id = ?",
-        (struct parameter[]){BIND_TEXT(column_jti(context, jti)), BIND_TEXT(user_id)}, 2, &result, ERROR_NONE);
+    struct parameter parameters[3 + PREFETCH_PARAMETERS_MAX] = {BIND_TEXT(user_id),
+                                                                BIND_TEXT(column_jti(context, jti))};
+    size_t count = 2;
+    if (prefetch != NULL) {
+        prefetch->caller_id = user_id;
+        count += prefetch_parameters(prefetch, parameters + count);
+    }
+    parameters[count++] = BIND_TEXT(user_id);
+    *rows_r = (struct session_rows){.has_user = false};
+    enum outcome outcome = database_execute(context, statement_of(context, prefetch != NULL ? prefetch->parts : 0),
+                                            parameters, count, &result, ERROR_NONE);
     if (outcome != OK || result.row_count == 0) {
         return outcome;
     }
+    if (prefetch != NULL) {
+        prefetch_put(prefetch, &result, SESSION_END);
+    }
     const struct value *row = result_row(&result, 0);
-    caller_r->found = true;
-    caller_r->email = row[0].text;
-    caller_r->name = row[1].text;
-    caller_r->role = row[2].text;
-    caller_r->last_active_at = row[3].integer;
-    caller_r->sessions_ended_at = row[4].is_null ? -1 : row[4].integer;
-    caller_r->has_row = !row[5].is_null;
-    caller_r->revoked = !row[6].is_null;
-    caller_r->last_seen_at = row[7].integer;
+    session->caller = caller_of_row(row);
+    session->has_row = !row[SESSION_USER_ID].is_null && text_equal(row[SESSION_USER_ID].text, user_id);
+    session->last_seen_at = session->has_row ? row[SESSION_SEEN_AT].integer : 0;
+    *rows_r = (struct session_rows){
+        .has_user = true,
+        .sessions_ended_at = value_integer(&row[SESSION_ENDED_AT], -1),
+        .is_revoked = !row[SESSION_REVOKED_AT].is_null,
+    };
     return OK;
 }
 
-/* A column of its own length: what is longer is cut at a character. */
-static struct text cut(struct text text, size_t most_bytes)
+static enum session_state state_of(const struct token_session *session, const struct session_rows *rows,
+                                   const struct session_keys *keys, int64_t issued_at)
 {
-    if (text.length > most_bytes) {
-        text.length = most_bytes;
-        while (text.length > 0 && ((unsigned char)text.data[text.length] & 0xc0) == 0x80) {
-            text.length--;
-        }
+    if (!rows->has_user) {
+        return SESSION_WITHOUT_USER;
     }
-    return text;
+    if (session->caller.standing == CALLER_DISABLED) {
+        return SESSION_OF_DISABLED;
+    }
+    if (session->has_row && rows->is_revoked) {
+        return SESSION_ENDED;
+    }
+    if (!session->has_row && rows->sessions_ended_at >= 0 && issued_at <= rows->sessions_ended_at) {
+        return SESSION_ENDED_WITH_ALL;
+    }
+    if (keys->is_revoked) {
+        return SESSION_ENDED_IN_REDIS;
+    }
+    /* An epoch in MariaDB has already ended its sessions; rows show the exceptions. A later one in Redis is another
+     * program's. */
+    bool is_later = keys->ended_at >= 0 && keys->ended_at > rows->sessions_ended_at;
+    return is_later && issued_at <= keys->ended_at ? SESSION_ENDED_WITH_ALL_IN_REDIS : SESSION_VALID;
 }
 
-enum outcome session_store_add(struct context *context, struct text jti, struct text user_id, struct text password_hash, int64_t expires_at,
-                               struct text address, struct text user_agent)
+/* ---- what is remembered of a session that was found valid ---- */
+
+/* A session's entry: the token's names and its time, since `state` follows from them all. */
+static struct table_key key_of(struct context *context, struct text user_id, struct text jti, int64_t issued_at)
 {
-    struct text agent = text_is_utf8(user_agent) ? cut(user_agent, 512) : (struct text){NULL, 0};
-    struct parameter parameters[] = {BIND_TEXT(jti),
-                                     BIND_INTEGER(context->now_seconds),
-                                     BIND_INTEGER(context->now_seconds),
-                                     expires_at < 0 ? BIND_NULL : BIND_INTEGER(expires_at),
-                                     BIND_TEXT(cut(address, 45)),
-                                     BIND_TEXT(agent),
-                                     BIND_TEXT(user_id),
-                                     BIND_TEXT(password_hash),
-                                     BIND_TEXT(password_hash)};
+    struct buffer name;
+    buffer_init(&name, context->arena);
+    buffer_reserve(&name, user_id.length + jti.length + 2 * TEXT_INTEGER_SIZE + 3);
+    buffer_add_integer(&name, issued_at);
+    buffer_add_byte(&name, ' ');
+    buffer_add_integer(&name, (int64_t)user_id.length);
+    buffer_add_byte(&name, ' ');
+    buffer_add_text(&name, user_id);
+    buffer_add_byte(&name, ' ');
+    buffer_add_text(&name, jti);
+    return (struct table_key){buffer_text(&name), {user_id, jti}};
+}
+
+/* The columns of an entry: those of caller_of_row, and then: */
+enum { ENTRY_LAST_SEEN_AT = CALLER_END, ENTRY_HAS_ROW, ENTRY_COLUMNS };
+
+static void remember(struct context *context, const struct table_key *key, const struct table_stamp *stamp,
+                     const struct token_session *session)
+{
+    struct value values[ENTRY_COLUMNS] = {
+        [ENTRY_LAST_SEEN_AT] = {.integer = session->last_seen_at},
+        [ENTRY_HAS_ROW] = {.integer = session->has_row},
+    };
+    caller_to_row(&session->caller, values);
+    const struct result row = {values, 1, ENTRY_COLUMNS, 1};
+    row_cache_put_results(context, key, stamp, &row, 1);
+}
+
+static bool recall(struct context *context, const struct table_key *key, struct token_session *session_r)
+{
     struct result result;
+    if (!row_cache_get_results(context, key, &result, 1)) {
+        return false;
+    }
+    const struct value *row = result_row(&result, 0);
+    *session_r = (struct token_session){
+        .state = SESSION_VALID,
+        .redis_answered = true,
+        .caller = caller_of_row(row),
+        .has_row = row[ENTRY_HAS_ROW].integer != 0,
+        .last_seen_at = row[ENTRY_LAST_SEEN_AT].integer,
+    };
+    return true;
+}
+
+enum outcome session_store_find(struct context *context, struct text user_id, struct text jti, int64_t issued_at,
+                                struct token_session *session_r)
+{
+    struct session_rows rows;
+    struct session_keys keys = {.ended_at = -1};
+    const struct table_key key = key_of(context, user_id, jti, issued_at);
+    if (recall(context, &key, session_r)) {
+        return OK;
+    }
+    const struct table_stamp stamp = row_cache_stamp(context, &key);
+    *session_r = (struct token_session){.state = SESSION_WITHOUT_USER};
+    /* Not with the identity table: it may have the rest, and what is stored there is read under a stamp of its own. */
+    struct prefetch *prefetch = config_uses_identity_cache(context->config) ? NULL : context->prefetch;
+    bool is_asked = ask_redis(context, user_id, jti);
+    enum outcome outcome = read_rows(context, user_id, jti, prefetch, session_r, &rows);
+    session_r->redis_answered =
+        is_asked && read_redis(context, jti, &keys); /* even if MariaDB failed: all replies must be read */
+    if (outcome != OK) {
+        return outcome;
+    }
+    session_r->state = state_of(session_r, &rows, &keys, issued_at);
+    if (session_r->state == SESSION_ENDED_WITH_ALL_IN_REDIS) {
+        outcome = read_rows(context, user_id, jti, prefetch, session_r, &rows);
+        session_r->state = outcome == OK ? state_of(session_r, &rows, &keys, issued_at) : session_r->state;
+    }
+    if (outcome == OK && session_r->state == SESSION_VALID &&
+        (session_r->redis_answered || !redis_is_configured(context->config))) {
+        remember(context, &key, &stamp, session_r);
+    }
+    return outcome;
+}
+
+/* ---- sessions that begin and end ---- */
+
+enum outcome session_store_add(struct context *context, struct text jti, struct text user_id, struct text password_hash,
+                               int64_t expires_at, struct text address, struct text user_agent)
+{
+    struct text agent = text_is_utf8(user_agent) ? text_cut_bytes(user_agent, 512) : TEXT_NULL;
+    database_concerns(user_id, jti);
+    return database_change_row(
+        context,
+        "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent) "
+        "SELECT ?, u.id, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
+        "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 AND (? IS NULL OR a.password = ?) LOCK IN SHARE MODE",
+        PARAMETERS(BIND_TEXT(jti), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
+                   BIND_MOMENT(expires_at), BIND_TEXT(text_cut_bytes(address, 45)), BIND_TEXT(agent),
+                   BIND_TEXT(user_id), BIND_TEXT(password_hash), BIND_TEXT(password_hash)),
+        ERROR_INVALID_CRED);
+}
+
+void session_store_note_sign_in(struct context *context, struct text user_id, struct text address)
+{
+    database_concerns_nobody();
+    database_try(
+        context,
+        DATABASE_NOWAIT "UPDATE user SET " USER_NAMES_KEPT
+                        ", last_sign_in_at = ?, last_sign_in_address = ? WHERE id = ?",
+        PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(text_cut_bytes(address, 45)), BIND_TEXT(user_id)));
+}
+
+struct end_one {
+    struct text jti, user_id;
+    int64_t expires_at;
+};
+
+static enum outcome end_within(struct context *context, void *argument)
+{
+    const struct end_one *end = argument;
+    /* SELECT … FROM user: a token of a deleted user needs no row, since no user is found for it. The lock waits for a
+     * concurrent deletion. */
     enum outcome outcome =
         database_execute(context,
-                         "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent) "
-                         "SELECT ?, u.id, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
-                         "WHERE u.id = ? AND (? IS NULL OR a.password = ?) LOCK IN SHARE MODE",
-                         parameters, COUNT(parameters), &result, ERROR_NONE);
-    return outcome == OK && result.affected_rows == 0 ? problem_set(context, ERROR_INVALID_CRED) : outcome;
-}
-
-/* Appends the revocation of one token for as long as it lives. expires_at -1: for ever. */
-static bool append_revocation(struct context *context, struct text jti, int64_t expires_at)
-{
-    const char *prefix = context->config->redis_prefix;
-    if (expires_at < 0) {
-        return redis_append(context, "SET " TOKEN_KEY " 1", prefix, jti.data, jti.length);
-    }
-    long long seconds = (long long)(expires_at - context->now_seconds);
-    return redis_append(context, "SET " TOKEN_KEY " 1 EX %lld", prefix, jti.data, jti.length, seconds > 0 ? seconds : 1LL);
-}
-
-static void publish_one(struct context *context, struct text jti, int64_t expires_at)
-{
-    if (append_revocation(context, jti, expires_at)) {
-        redis_read(context);
-    }
+                         "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, revoked_at) "
+                         "SELECT ?, u.id, ?, ?, ?, ? FROM user u WHERE u.id = ? LOCK IN SHARE MODE "
+                         "ON DUPLICATE KEY UPDATE revoked_at = COALESCE(session.revoked_at, VALUES(revoked_at))",
+                         PARAMETERS(BIND_TEXT(column_jti(context, end->jti)), BIND_INTEGER(context->now_seconds),
+                                    BIND_INTEGER(context->now_seconds), BIND_MOMENT(end->expires_at),
+                                    BIND_INTEGER(context->now_seconds), BIND_TEXT(end->user_id)),
+                         NULL, ERROR_NONE);
+    return outcome == OK ? revocation_store_note(context, end->user_id, end->jti, end->expires_at) : outcome;
 }
 
 enum outcome session_store_end(struct context *context, struct text jti, struct text user_id, int64_t expires_at)
 {
-    struct parameter parameters[] = {BIND_TEXT(column_jti(context, jti)),
-                                     BIND_INTEGER(context->now_seconds),
-                                     BIND_INTEGER(context->now_seconds),
-                                     expires_at < 0 ? BIND_NULL : BIND_INTEGER(expires_at),
-                                     BIND_INTEGER(context->now_seconds),
-                                     BIND_TEXT(user_id)};
-    /* SELECT … FROM user: a token of a user who is gone needs no row, since it finds no user either */
-    enum outcome outcome = database_execute(context,
-                                            "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, revoked_at) "
-                                            "SELECT ?, u.id, ?, ?, ?, ? FROM user u WHERE u.id = ? "
-                                            "ON DUPLICATE KEY UPDATE revoked_at = COALESCE(session.revoked_at, VALUES(revoked_at))",
-                                            parameters, COUNT(parameters), NULL, ERROR_NONE);
-    if (outcome == OK) {
-        publish_one(context, jti, expires_at);
-    }
-    return outcome;
+    struct end_one end = {jti, user_id, expires_at};
+    return revocation_store_transaction(context, user_id, end_within, &end);
 }
 
 enum outcome session_store_end_row(struct context *context, struct text jti, struct text user_id)
 {
-    struct result result;
-    enum outcome outcome = database_execute(
-        context, "SELECT expires_at FROM session WHERE jti = ? AND user_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
-        (struct parameter[]){BIND_TEXT(jti), BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds)}, 3, &result, ERROR_NONE);
-    if (outcome != OK) {
-        return outcome;
-    }
-    if (result.row_count == 0) {
+    const struct value *row;
+    enum outcome outcome = database_get_row(
+        context,
+        "SELECT expires_at FROM session WHERE jti = ? AND user_id = ? AND revoked_at IS NULL AND "
+        "(expires_at IS NULL OR expires_at > ?)",
+        PARAMETERS(BIND_TEXT(jti), BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds - REVOCATION_SKEW_SECONDS)),
+        &row, ERROR_NONE);
+    if (outcome == OK && row == NULL) {
         return problem_set_detail(context, ERROR_NOT_FOUND, 0, "There is no such session.");
     }
-    const struct value *expires_at = result_row(&result, 0);
-    return session_store_end(context, jti, user_id, expires_at->is_null ? -1 : expires_at->integer);
+    return outcome == OK ? session_store_end(context, jti, user_id, value_integer(&row[0], -1)) : outcome;
 }
 
-enum outcome session_store_end_all(struct context *context, struct text user_id, struct text kept_jti, int64_t kept_expires_at)
+/* The new epoch: tokens of the user that were issued until then are revoked. It never decreases, even if the clock
+ * does.
+ */
+static enum outcome set_epoch(struct context *context, struct text user_id)
+{
+    int64_t ended_at;
+    enum outcome outcome =
+        database_change_row(context,
+                            "UPDATE user SET " USER_NAMES_KEPT
+                            ", sessions_ended_at = GREATEST(COALESCE(sessions_ended_at, 0), ?) WHERE id = ?",
+                            PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(user_id)), ERROR_USER_NOT_FOUND);
+    if (outcome == OK) {
+        outcome = database_get_integer(context, "SELECT sessions_ended_at FROM user WHERE id = ?",
+                                       PARAMETERS(BIND_TEXT(user_id)), -1, &ended_at);
+    }
+    return outcome == OK ? revocation_store_note_epoch(context, user_id, ended_at) : outcome;
+}
+
+enum outcome session_store_end_all(struct context *context, struct text user_id, struct kept_session kept)
 {
     struct parameter now = BIND_INTEGER(context->now_seconds);
-    kept_jti = column_jti(context, kept_jti);
-    enum outcome outcome = database_execute(context, "UPDATE user SET sessions_ended_at = ? WHERE id = ?",
-                                            (struct parameter[]){now, BIND_TEXT(user_id)}, 2, NULL, ERROR_NONE);
+    struct text kept_jti = column_jti(context, kept.jti);
+    enum outcome outcome = set_epoch(context, user_id);
     if (outcome == OK) {
-        outcome = database_execute(context, "UPDATE session SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL AND NOT (jti <=> ?)",
-                                   (struct parameter[]){now, BIND_TEXT(user_id), BIND_TEXT(kept_jti)}, 3, NULL, ERROR_NONE);
+        outcome = revocation_store_note_sessions(context, user_id, kept_jti);
+    }
+    if (outcome == OK) {
+        outcome = database_execute(
+            context, "UPDATE session SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL AND NOT (jti <=> ?)",
+            PARAMETERS(now, BIND_TEXT(user_id), BIND_TEXT(kept_jti)), NULL, ERROR_NONE);
     }
     if (outcome == OK && kept_jti.data != NULL) {
-        struct parameter parameters[] = {BIND_TEXT(kept_jti), BIND_TEXT(user_id), now, now,
-                                         kept_expires_at < 0 ? BIND_NULL : BIND_INTEGER(kept_expires_at)};
-        outcome = database_execute(context,
-                                   "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?) "
-                                   "ON DUPLICATE KEY UPDATE jti = session.jti",
-                                   parameters, COUNT(parameters), NULL, ERROR_NONE);
+        outcome = database_execute(
+            context,
+            "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?) "
+            "ON DUPLICATE KEY UPDATE jti = session.jti",
+            PARAMETERS(BIND_TEXT(kept_jti), BIND_TEXT(user_id), now, now, BIND_MOMENT(kept.expires_at)), NULL,
+            ERROR_NONE);
     }
     return outcome;
 }
 
-enum outcome session_store_living(struct context *context, struct text user_id, struct result *sessions_r)
-{
-    return database_execute(
-        context, "SELECT jti, expires_at FROM session WHERE user_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
-        (struct parameter[]){BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds)}, 2, sessions_r, ERROR_NONE);
-}
-
-void session_store_publish_rows(struct context *context, const struct result *sessions)
-{
-    size_t appended = 0;
-    for (size_t i = 0; i < sessions->row_count; i++) {
-        const struct value *row = result_row(sessions, i);
-        if (!append_revocation(context, row[0].text, row[1].is_null ? -1 : row[1].integer)) {
-            return;
-        }
-        appended++;
-    }
-    while (appended-- > 0) {
-        redis_read(context);
-    }
-}
-
-void session_store_publish(struct context *context, struct text user_id)
-{
-    struct result sessions;
-    if (database_execute(context,
-                         "SELECT jti, expires_at FROM session WHERE user_id = ? AND revoked_at >= ? AND (expires_at IS NULL OR expires_at > ?)",
-                         (struct parameter[]){BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds)}, 3,
-                         &sessions, ERROR_NONE) == OK) {
-        session_store_publish_rows(context, &sessions);
-    }
-}
-
-void session_store_restore(struct context *context)
-{
-    struct result sessions;
-    if (!question.came_back_empty) {
-        return;
-    }
-    question.came_back_empty = false;
-    if (database_execute(context, "SELECT jti, expires_at FROM session WHERE revoked_at IS NOT NULL AND (expires_at IS NULL OR expires_at > ?)",
-                         (struct parameter[]){BIND_INTEGER(context->now_seconds)}, 1, &sessions, ERROR_NONE) != OK) {
-        return;
-    }
-    session_store_publish_rows(context, &sessions);
-    if (redis_append(context, "SET " MARKER_KEY " 1", context->config->redis_prefix) && redis_read(context) != NULL) {
-        log_notice(context, "Redis came back empty: %zu revocations were loaded again", sessions.row_count);
-    }
-}
-
 struct end_all {
-    struct text user_id, kept_jti;
-    int64_t kept_expires_at;
+    struct text user_id;
+    struct kept_session kept;
 };
 
 static enum outcome end_all_within(struct context *context, void *argument)
 {
     const struct end_all *end = argument;
-    return session_store_end_all(context, end->user_id, end->kept_jti, end->kept_expires_at);
+    return session_store_end_all(context, end->user_id, end->kept);
 }
 
-enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct text kept_jti, int64_t kept_expires_at)
+enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct kept_session kept)
 {
-    struct end_all end = {user_id, kept_jti, kept_expires_at};
-    enum outcome outcome = database_transaction(context, end_all_within, &end);
-    if (outcome == OK) {
-        session_store_publish(context, user_id);
-    }
-    return outcome;
+    struct end_all end = {user_id, kept};
+    return revocation_store_transaction(context, user_id, end_all_within, &end);
 }
 
 enum outcome session_store_list(struct context *context, struct text user_id, struct result *sessions_r)
 {
     static const char *sql;
-    return database_execute(context,
-                            rows_statement(&sql,
-                                           "SELECT %s FROM session s WHERE s.user_id = ? AND s.revoked_at IS NULL AND "
-                                           "(s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.created_at DESC, s.jti",
-                                           rows_list_of(session_columns)),
-                            (struct parameter[]){BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds)}, 2, sessions_r, ERROR_NONE);
+    return database_execute(
+        context,
+        rows_statement(&sql,
+                       "SELECT %s FROM session s WHERE s.user_id = ? AND s.revoked_at IS NULL AND "
+                       "(s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.created_at DESC, s.jti",
+                       rows_of_session),
+        PARAMETERS(BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds)), sessions_r, ERROR_NONE);
 }
 
-enum outcome session_store_touch(struct context *context, struct text jti, int64_t interval_seconds)
+void session_store_touch(struct context *context, struct text jti, int64_t interval_seconds)
 {
-    return database_execute(context, "UPDATE session SET last_seen_at = ? WHERE jti = ? AND last_seen_at <= ?",
-                            (struct parameter[]){BIND_INTEGER(context->now_seconds), BIND_TEXT(column_jti(context, jti)),
-                                                 BIND_INTEGER(context->now_seconds - interval_seconds)},
-                            3, NULL, ERROR_NONE);
+    database_concerns(jti);
+    database_try(context, DATABASE_NOWAIT "UPDATE session SET last_seen_at = ? WHERE jti = ? AND last_seen_at <= ?",
+                 PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(column_jti(context, jti)),
+                            BIND_INTEGER(context->now_seconds - interval_seconds)));
 }
 
-enum outcome session_store_clean(struct context *context)
+enum outcome session_store_clean(struct context *context, bool *more_r)
 {
-    return database_execute(context, "DELETE FROM session WHERE expires_at < ? LIMIT 100",
-                            (struct parameter[]){BIND_INTEGER(context->now_seconds)}, 1, NULL, ERROR_NONE);
+    struct result result;
+    struct parameter before = BIND_INTEGER(context->now_seconds - REVOCATION_SKEW_SECONDS);
+    *more_r = false;
+    database_concerns_nobody(); /* a token that has expired is refused before its row is asked for */
+    enum outcome outcome =
+        database_execute(context,
+                         "DELETE FROM session WHERE expires_at < ? AND (revoked_at IS NULL OR "
+                         "revoked_at < ?) ORDER BY expires_at LIMIT ?",
+                         PARAMETERS(before, before, BIND_INTEGER(SESSION_CLEAN_ROWS)), &result, ERROR_NONE);
+    *more_r = outcome == OK && result.affected_rows == SESSION_CLEAN_ROWS;
+    return outcome == OK ? revocation_store_clean(context) : outcome;
 }

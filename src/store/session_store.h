@@ -1,68 +1,86 @@
-/* session_store.h: sessions: rows in MariaDB, which decide, and revocations in Redis, which other programs read and write too.
+/* session_store.h: sessions: rows in MariaDB, which decide, and revocations in Redis, which other programs also read
+ * and write.
  *
- * A session signed in here has a row; it is over when the row says so. A token without a row (issued by another program under the same key) is over when its `iat` is not later than the
- * user's epoch (`user.sessions_ended_at`). Both come with the one statement that reads the caller's row, so that a revocation takes effect with the
- * next request whatever Redis is doing. */
+ * The statement that reads the caller also reads the session's row and the user's epoch (`user.sessions_ended_at`). So
+ * a revocation takes effect with the next request, even if Redis is unavailable. */
 #ifndef ROSTER_STORE_SESSION_STORE_H
 #define ROSTER_STORE_SESSION_STORE_H
 
+#include "store/caller.h"
 #include "store/rows.h"
 
-/* Everything about a caller by a token's id and jti. */
-struct session_caller {
-    bool found;                 /* the user exists */
-    struct text email, name, role;
-    int64_t last_active_at;
-    int64_t sessions_ended_at;  /* -1: never */
-    bool has_row;               /* the session has a row of this user */
-    bool revoked;               /* by its row */
-    int64_t last_seen_at;
+/* Whether the session of a token is valid, or why not. */
+enum session_state {
+    SESSION_VALID,
+    SESSION_WITHOUT_USER,
+    SESSION_OF_DISABLED,            /* the account is disabled */
+    SESSION_ENDED,                  /* in its row */
+    SESSION_ENDED_WITH_ALL,         /* by the epoch of its user in MariaDB */
+    SESSION_ENDED_IN_REDIS,         /* by another program, or by Roster before MariaDB lost data */
+    SESSION_ENDED_WITH_ALL_IN_REDIS /* the same for all sessions of the user: after the epoch in MariaDB */
 };
 
-/* Starts asking Redis about a token; to be followed by session_store_find, then session_store_is_revoked. jti may be null. */
-void session_store_ask(struct context *context, struct text user_id, struct text jti);
+/* The session of a token, and its user. */
+struct token_session {
+    enum session_state state;
+    bool redis_answered;  /* false: Redis is unavailable or not configured; `state` is from MariaDB alone */
+    struct caller caller; /* null and 0 if `state` is SESSION_WITHOUT_USER */
+    bool has_row;
+    int64_t last_seen_at; /* of its row */
+};
 
-/* One statement: the caller. */
-enum outcome session_store_find(struct context *context, struct text user_id, struct text jti, struct session_caller *caller_r);
+/* Max rows that one session_store_clean deletes. */
+enum { SESSION_CLEAN_ROWS = 500 };
 
-/* Reads what Redis says of the token. `known_r` is false while Redis is away. Revoked by jti, or by user where `issued_at` (-1: none) is not later. */
-bool session_store_is_revoked(struct context *context, int64_t issued_at, bool *known_r);
+/* Finds the session of a token by the user's id and its jti (null: the token has no jti). `issued_at` -1: the token has
+ * no iat.
+ * - It takes one statement, and one round trip to Redis at the same time.
+ * - MariaDB decides first: Redis can end a session, but not restore one.
+ * - If only Redis says that all sessions of the user ended, a second statement reads the row again: Roster writes the
+ *   epoch to Redis after its commit, and the first statement may have run before that.
+ * FAULT as database_execute. */
+enum outcome session_store_find(struct context *context, struct text user_id, struct text jti, int64_t issued_at,
+                                struct token_session *session_r);
 
-/* A new session of a user. expires_at -1: none. INVALID_CRED where the user is gone meanwhile, or has another password hash than `password_hash` (null: it does not
- * matter): whoever changes a password holds its row until the other sessions are ended, so none slips through. */
-enum outcome session_store_add(struct context *context, struct text jti, struct text user_id, struct text password_hash, int64_t expires_at,
-                               struct text address, struct text user_agent);
+/* Adds a session of a user. expires_at -1: it never expires.
+ * PROBLEM INVALID_CRED: the user was deleted or disabled meanwhile, or the password hash is not `password_hash` (null:
+ * not checked). A change of password locks the row of the hash until the other sessions are ended, so no session with
+ * the old password remains. */
+enum outcome session_store_add(struct context *context, struct text jti, struct text user_id, struct text password_hash,
+                               int64_t expires_at, struct text address, struct text user_agent);
 
-/* Ends one session, whether it has a row or not; in Redis, too. */
+/* Notes in the user's row that the user has signed in, from where. Skipped if another transaction locks the row. */
+void session_store_note_sign_in(struct context *context, struct text user_id, struct text address);
+
+/* Ends one session, with or without a row, in MariaDB and Redis. */
 enum outcome session_store_end(struct context *context, struct text jti, struct text user_id, int64_t expires_at);
 
-/* Ends one session of a user by its row: NOT_FOUND where there is none that lives. */
+/* Ends one session of a user by its row. PROBLEM NOT_FOUND: there is no valid session, within REVOCATION_SKEW_SECONDS.
+ */
 enum outcome session_store_end_row(struct context *context, struct text jti, struct text user_id);
 
-/* Within a transaction: ends all sessions of a user but kept_jti's (null: none). A kept session without a row is given one (kept_expires_at), so that the epoch spares it. */
-enum outcome session_store_end_all(struct context *context, struct text user_id, struct text kept_jti, int64_t kept_expires_at);
+/* The session that stays valid when all others of its user end. If it has no row, one is inserted, so that the epoch
+ * does not end it. */
+struct kept_session {
+    struct text jti;    /* null: all sessions end */
+    int64_t expires_at; /* -1: never */
+};
+#define KEPT_NONE ((struct kept_session){TEXT_NULL, -1})
 
-/* After the commit: tells Redis which unexpired sessions of the user are over, for other programs. Never fails. */
-void session_store_publish(struct context *context, struct text user_id);
+/* Within revocation_store_transaction: ends all sessions of a user but `kept`. PROBLEM USER_NOT_FOUND. */
+enum outcome session_store_end_all(struct context *context, struct text user_id, struct kept_session kept);
 
-/* The same for a user who is about to go: the living sessions before, and the telling after. */
-enum outcome session_store_living(struct context *context, struct text user_id, struct result *sessions_r);
-void session_store_publish_rows(struct context *context, const struct result *sessions);
+/* The same in a separate transaction: 'sign out everywhere'. */
+enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct kept_session kept);
 
-/* After a request: where session_store_is_revoked has seen that Redis came back empty, tells it all unexpired revocations again, for other programs. Ours need not wait for
- * it: the row decides. Never fails. */
-void session_store_restore(struct context *context);
-
-/* Both, in a transaction of its own: 'sign out everywhere'. */
-enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct text kept_jti, int64_t kept_expires_at);
-
-/* Living sessions, newest first: rows of session_columns. */
+/* Valid sessions, newest first: rows of session_columns. */
 enum outcome session_store_list(struct context *context, struct text user_id, struct result *sessions_r);
 
-/* last_seen_at := now, unless it is newer than the interval. */
-enum outcome session_store_touch(struct context *context, struct text jti, int64_t interval_seconds);
+/* Sets last_seen_at to now, unless it is newer than the interval, or another transaction locks the row. */
+void session_store_touch(struct context *context, struct text jti, int64_t interval_seconds);
 
-/* Forgets rows of sessions that have expired; done now and then, in small steps. */
-enum outcome session_store_clean(struct context *context);
+/* Deletes some rows of sessions that expired more than REVOCATION_SKEW_SECONDS ago, unless they were ended just now.
+ * *more_r: there may be more. */
+enum outcome session_store_clean(struct context *context, bool *more_r);
 
 #endif

@@ -1,485 +1,183 @@
 #include "worker/openapi.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buffer.h"
+#include "base/array.h"
+#include "base/ascii.h"
+#include "base/json_writer.h"
 #include "base/log.h"
+#include "base/problem.h"
 #include "worker/document.h"
+#include "worker/openapi_schema.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
 #endif
 
-/* JSON. A comma is due before whatever follows anything but an opening bracket or a colon. */
-
-static void separate(struct buffer *out)
+/* Adds members that are strings: name, value, name, value, …, NULL. */
+static void put_string_members(struct json_writer *out, const char *const *strings)
 {
-    char last = out->length > 0 ? out->data[out->length - 1] : '{';
-    if (last != '{' && last != '[' && last != ':') {
-        buffer_add_byte(out, ',');
+    for (; strings[0] != NULL; strings += 2) {
+        json_add_name_string(out, strings[0]);
+        json_add_string(out, strings[1]);
     }
 }
-
-static void put_key(struct buffer *out, const char *key)
-{
-    separate(out);
-    buffer_add_json(out, text_of(key));
-    buffer_add_byte(out, ':');
-}
-
-static void put_string(struct buffer *out, const char *string)
-{
-    separate(out);
-    buffer_add_json(out, text_of(string));
-}
-
-static void put_raw(struct buffer *out, const char *json)
-{
-    separate(out);
-    buffer_add_string(out, json);
-}
-
-static void put_member(struct buffer *out, const char *key, const char *string)
-{
-    put_key(out, key);
-    put_string(out, string);
-}
-
-static void put_text_member(struct buffer *out, const char *text)
-{
-    if (text != NULL) {
-        put_member(out, "description", text);
-    }
-}
-
-static void open_with(struct buffer *out, char bracket)
-{
-    separate(out);
-    buffer_add_byte(out, bracket);
-}
-
-static void open_member(struct buffer *out, const char *key, char bracket)
-{
-    put_key(out, key);
-    buffer_add_byte(out, bracket);
-}
-
-static void close_with(struct buffer *out, char bracket)
-{
-    buffer_add_byte(out, bracket);
-}
-
-static void put_ref(struct buffer *out, const char *kind, const char *name)
-{
-    open_with(out, '{');
-    put_key(out, "$ref");
-    buffer_add_format(out, "\"#/components/%s/%s\"", kind, name);
-    close_with(out, '}');
-}
-
-/* user_update → UserUpdateBody: no shape ends so. */
-static const char *body_name(enum schema schema, char *name, size_t size)
-{
-    size_t length = 0;
-    bool upper = true;
-    for (const char *from = schema_row(schema)->name; *from != '\0' && length + sizeof "Body" < size; from++) {
-        if (*from == '_') {
-            upper = true;
-        } else {
-            name[length++] = upper ? (char)toupper((unsigned char)*from) : *from;
-            upper = false;
-        }
-    }
-    snprintf(name + length, size - length, "Body");
-    return name;
-}
-
-/* "type":"string", or with null. */
-static void put_type(struct buffer *out, const char *type, bool may_be_null)
-{
-    put_key(out, "type");
-    if (may_be_null) {
-        buffer_add_format(out, "[\"%s\",\"null\"]", type);
-    } else {
-        buffer_add_format(out, "\"%s\"", type);
-    }
-}
-
-static void put_roles(struct buffer *out, bool may_be_null)
-{
-    put_key(out, "enum");
-    buffer_add_string(out, may_be_null ? "[\"pending\",\"user\",\"admin\",null]" : "[\"pending\",\"user\",\"admin\"]");
-}
-
-/* The booleans of a section of the permissions, with what is taken where a body leaves one out. */
-static void put_section(struct buffer *out, const char *section, bool with_defaults, bool all_there)
-{
-    const struct permission_row *row;
-    put_type(out, "object", false);
-    open_member(out, "properties", '{');
-    for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-        if (strcmp(row->section, section) == 0) {
-            open_member(out, row->key, '{');
-            put_type(out, "boolean", false);
-            if (with_defaults) {
-                put_key(out, "default");
-                put_raw(out, row->absent ? "true" : "false");
-            }
-            close_with(out, '}');
-        }
-    }
-    close_with(out, '}');
-    if (all_there) {
-        open_member(out, "required", '[');
-        for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-            if (strcmp(row->section, section) == 0) {
-                put_string(out, row->key);
-            }
-        }
-        close_with(out, ']');
-    }
-}
-
-/* Bodies and queries. */
-
-static void put_overlay(struct buffer *out)
-{
-    const struct schema_row *schema = schema_row(SCHEMA_permissions);
-    open_member(out, "properties", '{');
-    for (size_t i = 0; i < schema->field_count; i++) {
-        open_member(out, schema->fields[i].name, '{');
-        put_section(out, schema->fields[i].name, false, false);
-        close_with(out, '}');
-    }
-    close_with(out, '}');
-}
-
-static void put_field_schema(struct buffer *out, const struct field_row *field)
-{
-    bool may_be_null = field->needed == FIELD_NULLABLE;
-    open_with(out, '{');
-    switch (field->type) {
-    case FIELD_TEXT:
-        put_type(out, "string", may_be_null);
-        break;
-    case FIELD_ROLE:
-        put_type(out, "string", may_be_null);
-        put_roles(out, may_be_null);
-        break;
-    case FIELD_INTEGER:
-        put_type(out, "integer", may_be_null);
-        put_member(out, "format", "int64");
-        break;
-    case FIELD_BOOLEAN:
-        put_type(out, "boolean", may_be_null);
-        break;
-    case FIELD_DATE:
-        put_type(out, "string", may_be_null);
-        put_member(out, "format", "date");
-        break;
-    case FIELD_OBJECT:
-        put_type(out, "object", may_be_null);
-        break;
-    case FIELD_TEXTS:
-        put_type(out, "array", may_be_null);
-        put_key(out, "items");
-        put_raw(out, "{\"type\":\"string\"}");
-        break;
-    case FIELD_SECTION:
-        put_section(out, field->name, true, false);
-        break;
-    case FIELD_OVERLAY:
-        put_type(out, "object", may_be_null);
-        put_overlay(out);
-        break;
-    }
-    if (field->least > 0) {
-        put_key(out, "minLength");
-        buffer_add_integer(out, (int64_t)field->least);
-    }
-    if (field->most > 0) {
-        put_key(out, "maxLength");
-        buffer_add_integer(out, (int64_t)field->most);
-    }
-    if (strstr(field->name, "password") != NULL && field->type == FIELD_TEXT) {
-        put_member(out, "format", "password");
-    }
-    put_text_member(out, field->text);
-    close_with(out, '}');
-}
-
-static void put_body_schema(struct buffer *out, const struct schema_row *schema)
-{
-    open_with(out, '{');
-    put_type(out, "object", false);
-    put_text_member(out, schema->text);
-    if (schema->kind != SCHEMA_KIND_FREE) {
-        open_member(out, "properties", '{');
-        for (size_t i = 0; i < schema->field_count; i++) {
-            put_key(out, schema->fields[i].name);
-            put_field_schema(out, &schema->fields[i]);
-        }
-        close_with(out, '}');
-        size_t required = 0;
-        for (size_t i = 0; i < schema->field_count; i++) {
-            if (schema->fields[i].needed == FIELD_REQUIRED) {
-                if (required++ == 0) {
-                    open_member(out, "required", '[');
-                }
-                put_string(out, schema->fields[i].name);
-            }
-        }
-        if (required > 0) {
-            close_with(out, ']');
-        }
-    }
-    close_with(out, '}');
-}
-
-/* Shapes. */
-
-static void put_member_schema(void *argument, const struct member *member)
-{
-    struct buffer *out = argument;
-    open_member(out, member->name, '{');
-    switch (member->type) {
-    case MEMBER_TEXT:
-        put_type(out, "string", member->may_be_null);
-        if (strcmp(member->name, "role") == 0) {
-            put_roles(out, member->may_be_null);
-        }
-        break;
-    case MEMBER_DATE:
-        put_type(out, "string", member->may_be_null);
-        put_member(out, "format", "date");
-        break;
-    case MEMBER_INTEGER:
-        put_type(out, "integer", member->may_be_null);
-        put_member(out, "format", "int64");
-        break;
-    case MEMBER_BOOLEAN:
-        put_type(out, "boolean", member->may_be_null);
-        break;
-    case MEMBER_TEXTS:
-        put_type(out, "array", member->may_be_null);
-        put_key(out, "items");
-        put_raw(out, "{\"type\":\"string\"}");
-        break;
-    case MEMBER_FREE:
-        put_type(out, "object", member->may_be_null);
-        break;
-    case MEMBER_SECTION:
-        put_section(out, member->name, false, true);
-        break;
-    case MEMBER_SHAPE:
-        open_member(out, "allOf", '[');
-        put_ref(out, "schemas", member->of);
-        close_with(out, ']');
-        break;
-    case MEMBER_LIST:
-        put_type(out, "array", member->may_be_null);
-        put_key(out, "items");
-        put_ref(out, "schemas", member->of);
-        break;
-    }
-    put_text_member(out, member->text);
-    close_with(out, '}');
-}
-
-static void put_member_name(void *argument, const struct member *member)
-{
-    put_string(argument, member->name);
-}
-
-static void put_shape(struct buffer *out, const struct shape_row *shape)
-{
-    open_with(out, '{');
-    put_text_member(out, shape->text);
-    switch (shape->kind) {
-    case SHAPE_OBJECT:
-        put_type(out, "object", false);
-        open_member(out, "properties", '{');
-        document_each_member(shape, put_member_schema, out);
-        close_with(out, '}');
-        open_member(out, "required", '[');
-        document_each_member(shape, put_member_name, out);
-        close_with(out, ']');
-        put_key(out, "additionalProperties");
-        put_raw(out, document_shape_has_extra(shape) ? "true" : "false");
-        break;
-    case SHAPE_LIST:
-        put_type(out, "array", false);
-        put_key(out, "items");
-        put_ref(out, "schemas", shape->of);
-        break;
-    case SHAPE_OR_NULL:
-        open_member(out, "anyOf", '[');
-        put_ref(out, "schemas", shape->of);
-        put_raw(out, "{\"type\":\"null\"}");
-        close_with(out, ']');
-        break;
-    case SHAPE_BOOLEAN:
-        put_type(out, "boolean", false);
-        break;
-    case SHAPE_FREE:
-        put_type(out, "object", false);
-        break;
-    case SHAPE_PLAIN:
-    case SHAPE_PICTURE:
-        put_type(out, "string", false);
-        break;
-    }
-    close_with(out, '}');
-}
-
-/* {"detail": …, "code": …}; `detail` is a list of faults for VALIDATION_ERROR alone. */
-static void put_error_schemas(struct buffer *out)
-{
-    open_member(out, "Error", '{');
-    put_text_member(out, "Every error. Programs look at `code`, people read `detail`.");
-    put_raw(out, "\"type\":\"object\",\"required\":[\"detail\",\"code\"],\"additionalProperties\":false");
-    open_member(out, "properties", '{');
-    put_raw(out, "\"detail\":{\"type\":\"string\",\"description\":\"One plain sentence.\"}");
-    open_member(out, "code", '{');
-    put_type(out, "string", false);
-    open_member(out, "enum", '[');
-    for (enum error_code code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
-        if (code != ERROR_VALIDATION_ERROR) {
-            put_string(out, error_name(code));
-        }
-    }
-    close_with(out, ']');
-    close_with(out, '}');
-    close_with(out, '}');
-    close_with(out, '}');
-
-    open_member(out, "ValidationError", '{');
-    put_text_member(out, error_detail(ERROR_VALIDATION_ERROR));
-    put_raw(out,
-            "\"type\":\"object\",\"required\":[\"detail\",\"code\"],\"additionalProperties\":false,\"properties\":{"
-            "\"detail\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"object\",\"required\":[\"type\","
-            "\"loc\",\"msg\"],"
-            "\"properties\":{\"type\":{\"type\":\"string\",\"description\":\"The kind of fault, as missing or "
-            "string_type.\"},"
-            "\"loc\":{\"type\":\"array\",\"description\":\"The place, as "
-            "[\\\"body\\\",\\\"role\\\"].\",\"items\":{\"type\":[\"string\",\"integer\"]}},"
-            "\"msg\":{\"type\":\"string\",\"description\":\"One plain sentence.\"}}}},"
-            "\"code\":{\"type\":\"string\",\"const\":\"VALIDATION_ERROR\"}}");
-    close_with(out, '}');
-}
+#define PUT_STRING_MEMBERS(out, ...) put_string_members((out), (const char *const[]){__VA_ARGS__, NULL})
 
 /* Operations. */
 
-static void put_parameter(struct buffer *out, const char *name, size_t length, const char *in,
-                          const struct field_row *field)
+static void put_parameter(struct json_writer *out, struct text name, const char *in, const struct field_row *field)
 {
-    char copy[64];
-    snprintf(copy, sizeof copy, "%.*s", (int)length, name);
-    open_with(out, '{');
-    put_member(out, "name", copy);
-    put_member(out, "in", in);
-    put_key(out, "required");
-    put_raw(out, field == NULL || field->needed == FIELD_REQUIRED ? "true" : "false");
-    put_key(out, "schema");
+    json_begin_object(out);
+    json_member_text(out, "name", name);
+    json_member_string(out, "in", in);
+    json_member_boolean(out, "required", field == NULL || field->needed == FIELD_REQUIRED);
+    json_name(out, "schema");
     if (field != NULL) {
-        put_field_schema(out, field);
+        openapi_put_field_schema(out, field);
     } else {
-        put_raw(out, "{\"type\":\"string\"}");
+        openapi_put_type_schema(out, "string");
     }
-    close_with(out, '}');
+    json_end_object(out);
 }
 
-static void put_parameters(struct buffer *out, const struct route_document *route)
+static void put_parameters(struct json_writer *out, const struct route *route)
 {
     if (strchr(route->path, '{') == NULL && route->query == SCHEMA_NONE) {
         return;
     }
-    open_member(out, "parameters", '[');
+    json_member_array(out, "parameters");
     for (const char *at = strchr(route->path, '{'); at != NULL; at = strchr(at + 1, '{')) {
-        put_parameter(out, at + 1, strcspn(at + 1, "}"), "path", NULL);
+        put_parameter(out, (struct text){at + 1, strcspn(at + 1, "}")}, "path", NULL);
     }
     if (route->query != SCHEMA_NONE) {
         const struct schema_row *query = schema_row(route->query);
         for (size_t i = 0; i < query->field_count; i++) {
-            put_parameter(out, query->fields[i].name, strlen(query->fields[i].name), "query", &query->fields[i]);
+            put_parameter(out, text_of(query->fields[i].name), "query", &query->fields[i]);
         }
     }
-    close_with(out, ']');
+    json_end_array(out);
 }
 
-static void put_request_body(struct buffer *out, const struct route_document *route)
+static void put_media(struct json_writer *out, const char *type, const char *shape)
 {
-    char name[64];
+    json_add_name_string(out, type);
+    json_begin_object(out);
+    json_name(out, "schema");
+    openapi_put_ref(out, "schemas", shape);
+    json_end_object(out);
+}
+
+static void put_request_body(struct json_writer *out, const struct route *route)
+{
     if (route->body != SCHEMA_NONE) {
-        put_raw(out, "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":");
-        put_ref(out, "schemas", body_name(route->body, name, sizeof name));
-        buffer_add_literal(out, "}}}");
+        json_member_object(out, "requestBody");
+        json_member_boolean(out, "required", true);
+        json_member_object(out, "content");
+        char name[64];
+        put_media(out, "application/json", openapi_body_name(route->body, name, sizeof name));
+        json_end_object(out);
+        json_end_object(out);
     }
 }
 
-static void put_media(struct buffer *out, const char *type, const char *shape)
+/* The only header field of a response. */
+static void put_header(struct json_writer *out, const char *name, const char *type, const char *text)
 {
-    open_member(out, type, '{');
-    put_key(out, "schema");
-    put_ref(out, "schemas", shape);
-    close_with(out, '}');
+    json_member_object(out, "headers");
+    json_add_name_string(out, name);
+    json_begin_object(out);
+    json_name(out, "schema");
+    openapi_put_type_schema(out, type);
+    openapi_put_description(out, text);
+    json_end_object(out);
+    json_end_object(out);
 }
 
-static void put_success(struct buffer *out, const struct route_document *route)
+static void put_success(struct json_writer *out, const struct route *route)
 {
-    const struct shape_row *shape = document_find_shape(route->gives);
-    invariant(shape != NULL);
-    open_member(out, "200", '{');
-    put_text_member(out, shape->text);
-    open_member(out, "content", '{');
-    if (shape->kind == SHAPE_PICTURE) {
-        static const char *const types[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
-        for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-            open_member(out, types[i], '{');
-            close_with(out, '}');
+    const struct shape_row *shape = shape_row(route->gives);
+    json_member_object(out, "200");
+    openapi_put_description(out, shape->text);
+    json_member_object(out, "content");
+    if (shape->kind == SHAPE_KIND_PICTURE || shape->kind == SHAPE_KIND_PORTRAIT) {
+        static const char *const types[] = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"};
+        size_t count = ARRAY_COUNT(types) - (shape->kind == SHAPE_KIND_PORTRAIT ? 0 : 1);
+        for (size_t i = 0; i < count; i++) {
+            put_media(out, types[i], shape->name);
         }
-    } else if (shape->kind == SHAPE_PLAIN) {
+    } else if (shape->kind == SHAPE_KIND_PLAIN) {
         put_media(out, "text/plain", shape->name);
     } else {
         put_media(out, "application/json", shape->name);
-        if (strcmp(shape->name, "ServiceStatus") == 0) {
-            put_raw(out, "\"text/plain\":{\"schema\":{\"type\":\"string\"}}");
+        if (route->gives == SHAPE_ServiceStatus) {
+            json_member_object(out, "text/plain");
+            json_name(out, "schema");
+            openapi_put_type_schema(out, "string");
+            json_end_object(out);
         }
     }
-    close_with(out, '}');
-    close_with(out, '}');
-    if (shape->kind == SHAPE_PICTURE) {
-        if (document_route_is_protected(route)) {
-            put_raw(out, "\"302\":{\"description\":\"The picture lies "
-                         "elsewhere.\",\"headers\":{\"Location\":{\"schema\":{\"type\":\"string\"}}}}");
-        }
-        put_raw(out, "\"304\":{\"description\":\"The picture is the one that If-None-Match names.\"}");
+    json_end_object(out);
+    json_end_object(out);
+    if (shape->kind == SHAPE_KIND_PORTRAIT) {
+        json_member_object(out, "302");
+        openapi_put_description(out, "The picture is at another address.");
+        put_header(out, "Location", "string", NULL);
+        json_end_object(out);
+    }
+    if (shape->kind == SHAPE_KIND_PORTRAIT || shape->kind == SHAPE_KIND_PICTURE) {
+        json_member_object(out, "304");
+        openapi_put_description(out, "The picture is the one that If-None-Match names.");
+        json_end_object(out);
     }
 }
 
-struct errors_of_status {
-    struct buffer *out;
+/* Errors: the components have one response for each status. Each operation refers to them, and describes the codes that
+ * it can answer. */
+
+static const struct status_name {
     int status;
-    int next; /* the least status above `status` */
+    const char *name, *text;
+} status_names[] = {
+    {400, "BadRequest", "The request can't be carried out as it is."},
+    {401, "Unauthorized", "The caller is unknown, or may not do this."},
+    {403, "Forbidden", "This is not allowed."},
+    {404, "NotFound", "This does not exist."},
+    {409, "Conflict", "The request conflicts with existing data."},
+    {412, "PreconditionFailed", "The present state is not the one that the request names."},
+    {413, "ContentTooLarge", "The body is too large."},
+    {422, "Unprocessable", "A field of the body or of the query is missing or has the wrong form."},
+    {429, "TooManyRequests", "Too many tries; wait."},
+    {431, "HeaderFieldsTooLarge", "The header fields are too many or too large."},
+    {500, "ServerError", "An error in the service; its log has the cause."},
+    {503, "Unavailable", "The service can't answer at the moment; try again."},
+};
+
+static const struct status_name *status_name(int status)
+{
+    const struct status_name *name = status_names;
+    while (name->status != status) {
+        name++;
+        invariant(name < status_names + ARRAY_COUNT(status_names));
+    }
+    return name;
+}
+
+struct errors_of_status {
+    struct buffer *text;
+    int status;
+    int next; /* the lowest status above `status` */
     unsigned count;
-    bool names; /* print them */
     const char *last;
 };
 
-static void take_error(void *argument, enum error_code code, int status)
+static void take_status(void *argument, enum error_code code, int status)
 {
     struct errors_of_status *errors = argument;
+    (void)code;
     if (status > errors->status && (errors->next == 0 || status < errors->next)) {
         errors->next = status;
-    }
-    if (status == errors->status && error_name(code) != errors->last) {
-        errors->last = error_name(code);
-        errors->count++;
-        if (errors->names) {
-            put_string(errors->out, error_name(code));
-        }
     }
 }
 
@@ -489,204 +187,249 @@ static void describe_error(void *argument, enum error_code code, int status)
     if (status == errors->status && error_name(code) != errors->last) {
         errors->last = error_name(code);
         if (errors->count++ > 0) {
-            buffer_add_byte(errors->out, '\n');
+            buffer_add_byte(errors->text, '\n');
         }
-        buffer_add_format(errors->out, "- `%s`: %s", error_name(code), error_detail(code));
+        buffer_add_format(errors->text, "- `%s`: %s", error_name(code), error_detail(code));
     }
 }
 
-/* All errors with one status: their codes, and what each means. */
-static void put_error_response(struct buffer *out, const struct route_document *route, int status)
+/* The next status above `status` among the errors of a route; 0 after the last. */
+static int next_status(const struct route *route, int status)
+{
+    struct errors_of_status errors = {.status = status};
+    document_each_error(route, take_status, &errors);
+    return errors.next;
+}
+
+static void put_error_reference(struct json_writer *out, const struct route *route, int status)
 {
     char key[8];
     snprintf(key, sizeof key, "%d", status);
-    open_member(out, key, '{');
+    json_add_name_string(out, key);
+    json_begin_object(out);
+    openapi_put_ref_member(out, "responses", status_name(status)->name);
     struct buffer text;
-    buffer_init(&text, out->arena);
-    document_each_error(route, describe_error, &(struct errors_of_status){.out = &text, .status = status});
-    put_key(out, "description");
-    buffer_add_json(out, buffer_text(&text));
+    buffer_init(&text, out->buffer->arena);
+    document_each_error(route, describe_error, &(struct errors_of_status){.text = &text, .status = status});
+    json_member_text(out, "description", buffer_text(&text));
+    json_end_object(out);
+}
+
+static void put_error_response(struct json_writer *out, int status)
+{
+    const struct status_name *name = status_name(status);
+    json_add_name_string(out, name->name);
+    json_begin_object(out);
+    openapi_put_description(out, name->text);
     if (status == 401) {
-        put_raw(out, "\"headers\":{\"WWW-Authenticate\":{\"schema\":{\"type\":\"string\"}}}");
+        put_header(out, "WWW-Authenticate", "string", NULL);
     } else if (status == 429 || status == 503) {
-        put_raw(
-            out,
-            "\"headers\":{\"Retry-After\":{\"schema\":{\"type\":\"integer\"},\"description\":\"Seconds to wait.\"}}");
+        put_header(out, "Retry-After", "integer", "Seconds to wait.");
     }
-    put_raw(out, "\"content\":{\"application/json\":{\"schema\":");
-    if (status == 422) {
-        put_ref(out, "schemas", "ValidationError");
-    } else {
-        buffer_add_byte(out, '{');
-        open_member(out, "allOf", '[');
-        put_ref(out, "schemas", "Error");
-        put_raw(out, "{\"properties\":{\"code\":{\"enum\":[");
-        document_each_error(route, take_error, &(struct errors_of_status){.out = out, .status = status, .names = true});
-        buffer_add_literal(out, "]}}}");
-        close_with(out, ']');
-        close_with(out, '}');
-    }
-    buffer_add_literal(out, "}}}");
+    json_member_object(out, "content");
+    put_media(out, "application/json", status == 422 ? "ValidationError" : "Error");
+    json_end_object(out);
+    json_end_object(out);
 }
 
-static void put_responses(struct buffer *out, const struct route_document *route)
+/* The responses that routes have errors with. */
+static void put_error_responses(struct json_writer *out)
 {
-    open_member(out, "responses", '{');
+    int status = 0, next;
+    do {
+        next = 0;
+        for (size_t i = 0; i < ROUTE_COUNT; i++) {
+            int of_route = next_status(&routes[i], status);
+            next = of_route != 0 && (next == 0 || of_route < next) ? of_route : next;
+        }
+        if (next != 0) {
+            put_error_response(out, next);
+        }
+        status = next;
+    } while (next != 0);
+}
+
+static void put_responses(struct json_writer *out, const struct route *route)
+{
+    json_member_object(out, "responses");
     put_success(out, route);
-    struct errors_of_status errors = {.out = out};
-    for (;;) {
-        errors.next = 0;
-        document_each_error(route, take_error, &errors);
-        if (errors.next == 0) {
-            break;
-        }
-        errors.status = errors.next;
-        put_error_response(out, route, errors.status);
+    for (int status = next_status(route, 0); status != 0; status = next_status(route, status)) {
+        put_error_reference(out, route, status);
     }
-    close_with(out, '}');
+    json_end_object(out);
 }
 
-static const char *who_text(const char *who)
+static const char *who_text(enum who who)
 {
-    static const struct {
-        const char *who, *text;
-    } rows[] = {
-        {"ANYONE", "Anybody may call it, without a token."},
-        {"ANY_ROLE", "Everybody signed in may call it, whatever the role."},
-        {"VERIFIED", "Users and administrators may call it."},
-        {"ADMIN", "Administrators alone may call it."},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (strcmp(rows[i].who, who) == 0) {
-            return rows[i].text;
-        }
+    switch (who) {
+    case WHO_ANYONE:
+        return "Callable without a token.";
+    case WHO_ANY_ROLE:
+        return "Callable by each signed-in user, whatever the role.";
+    case WHO_VERIFIED:
+        return "Callable by users and administrators.";
+    case WHO_ADMIN:
+        break;
     }
-    log_invariant_failed("who is known", __FILE__, __LINE__);
+    return "Callable by administrators only.";
 }
 
-/* "/users/…" → users; what is no part of the API is about the service. */
-static void put_tag(struct buffer *out, const struct route_document *route)
+/* The tag of a route: "/users/…" → users; a route outside of the API has the tag service. */
+static void put_tag(struct json_writer *out, const struct route *route)
 {
-    char tag[32] = "service";
-    if (strcmp(route->place, "API") == 0) {
-        snprintf(tag, sizeof tag, "%.*s", (int)strcspn(route->path + 1, "/"), route->path + 1);
-    }
-    open_member(out, "tags", '[');
-    put_string(out, tag);
-    close_with(out, ']');
+    const char *first = route->path + 1;
+    json_member_array(out, "tags");
+    json_add_text(out, route->place == PLACE_UNDER_API ? (struct text){first, strcspn(first, "/")} : TEXT("service"));
+    json_end_array(out);
 }
 
-static void put_operation(struct buffer *out, const struct route_document *route)
+static void put_operation(struct json_writer *out, const struct route *route)
 {
     char method[8];
     size_t length = 0;
-    for (; route->method[length] != '\0' && length + 1 < sizeof method; length++) {
-        method[length] = (char)tolower((unsigned char)route->method[length]);
+    for (const char *name = method_name(route->method); name[length] != '\0' && length + 1 < sizeof method; length++) {
+        method[length] = ascii_to_lower(name[length]);
     }
     method[length] = '\0';
-    open_member(out, method, '{');
-    put_member(out, "operationId", route->name);
-    put_member(out, "summary", route->text);
-    put_key(out, "description");
-    struct buffer text;
-    buffer_init(&text, out->arena);
-    buffer_add_string(&text, who_text(route->who));
-    if (strcmp(route->permission, "NONE") != 0) {
-        buffer_add_format(&text, " They need the permission %s.", route->permission);
-    }
-    buffer_add_json(out, buffer_text(&text));
+    json_add_name_string(out, method);
+    json_begin_object(out);
+    json_member_string(out, "operationId", route->name);
+    json_member_string(out, "summary", route->text);
+    const char *session = route->takes == TAKES_SESSION ? " An API key does not do: it takes a session." : "";
+    json_member_text(out, "description", text_format(out->buffer->arena, "%s%s", who_text(route->who), session));
     put_tag(out, route);
     if (!document_route_is_protected(route)) {
-        put_raw(out, "\"security\":[]");
+        json_member_array(out, "security");
+        json_end_array(out);
     }
     put_parameters(out, route);
     put_request_body(out, route);
     put_responses(out, route);
-    close_with(out, '}');
+    json_end_object(out);
 }
 
-/* Routes of one path become one item, wherever they stand in the table. */
-static void put_paths(struct buffer *out)
+/* All routes with one path become one path item, wherever they are in the table. */
+static void put_paths(struct json_writer *out)
 {
-    const struct route_document *route;
-    open_member(out, "paths", '{');
-    for (size_t i = 0; (route = document_route(i)) != NULL; i++) {
+    json_member_object(out, "paths");
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const struct route *route = &routes[i];
         bool is_first = true;
         for (size_t before = 0; before < i; before++) {
-            is_first = is_first && strcmp(document_route(before)->path, route->path) != 0;
+            is_first = is_first && strcmp(routes[before].path, route->path) != 0;
         }
         if (!is_first) {
             continue;
         }
-        bool is_api = strcmp(route->place, "API") == 0;
-        open_member(out, text_format(out->arena, "%s%s", is_api ? "/api/v1" : "", route->path).data, '{');
-        const struct route_document *other;
-        for (size_t j = i; (other = document_route(j)) != NULL; j++) {
-            if (strcmp(other->path, route->path) == 0) {
-                put_operation(out, other);
+        bool is_api = route->place == PLACE_UNDER_API;
+        json_add_name_string(out, text_format(out->buffer->arena, "%s%s", is_api ? "/api/v1" : "", route->path).data);
+        json_begin_object(out);
+        for (size_t other = i; other < ROUTE_COUNT; other++) {
+            if (strcmp(routes[other].path, route->path) == 0) {
+                put_operation(out, &routes[other]);
             }
         }
-        close_with(out, '}');
+        json_end_object(out);
     }
-    close_with(out, '}');
+    json_end_object(out);
 }
 
-static void put_components(struct buffer *out)
+static void put_security_schemes(struct json_writer *out)
 {
-    const struct shape_row *shape;
-    char name[64];
-    open_member(out, "components", '{');
-    open_member(out, "securitySchemes", '{');
-    put_raw(out, "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\","
-                 "\"description\":\"A token of POST /auths/signin, or an API key.\"},"
-                 "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"token\",\"description\":\"The same "
-                 "token, as browsers carry it.\"},"
-                 "\"apiKeyHeader\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"x-api-key\",\"description\":\"An "
-                 "API key.\"}");
-    close_with(out, '}');
-    open_member(out, "schemas", '{');
-    put_error_schemas(out);
-    for (enum schema schema = SCHEMA_NONE + 1; schema < SCHEMA_COUNT; schema++) {
-        if (schema_row(schema)->kind != SCHEMA_KIND_QUERY) {
-            put_key(out, body_name(schema, name, sizeof name));
-            put_body_schema(out, schema_row(schema));
-        }
+    json_member_object(out, "securitySchemes");
+    json_member_object(out, "bearer");
+    PUT_STRING_MEMBERS(out, "type", "http", "scheme", "bearer", "bearerFormat", "JWT", "description",
+                       "A token from POST /auths/signin, or an API key.");
+    json_end_object(out);
+    json_member_object(out, "cookie");
+    PUT_STRING_MEMBERS(out, "type", "apiKey", "in", "cookie", "name", "token", "description",
+                       "The same token, as browsers send it.");
+    json_end_object(out);
+    json_member_object(out, "apiKeyHeader");
+    PUT_STRING_MEMBERS(out, "type", "apiKey", "in", "header", "name", "x-api-key", "description", "An API key.");
+    json_end_object(out);
+    json_end_object(out);
+}
+
+/* One of the security schemes is enough. */
+static void put_security(struct json_writer *out)
+{
+    static const char *const names[] = {"bearer", "cookie", "apiKeyHeader"};
+    json_member_array(out, "security");
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        json_begin_object(out);
+        json_add_name_string(out, names[i]);
+        json_begin_array(out);
+        json_end_array(out);
+        json_end_object(out);
     }
-    for (size_t i = 0; (shape = document_shape(i)) != NULL; i++) {
-        put_key(out, shape->name);
-        put_shape(out, shape);
+    json_end_array(out);
+}
+
+static void put_components(struct json_writer *out)
+{
+    json_member_object(out, "components");
+    put_security_schemes(out);
+    json_member_object(out, "responses");
+    put_error_responses(out);
+    json_end_object(out);
+    json_member_object(out, "schemas");
+    openapi_put_schemas(out);
+    json_end_object(out);
+    json_end_object(out);
+}
+
+static void put_info(struct json_writer *out)
+{
+    json_member_object(out, "info");
+    PUT_STRING_MEMBERS(out, "title", "Roster", "version", PACKAGE_VERSION);
+    openapi_put_description(
+        out, "Users, sessions, groups and permissions. Every path under /api/v1 works without that prefix, "
+             "too; a slash at its end does not count. HEAD works wherever GET does. Every error is "
+             "{\"detail\": TEXT, \"code\": CODE}.");
+    json_end_object(out);
+}
+
+static void put_servers(struct json_writer *out, const char *url)
+{
+    json_member_array(out, "servers");
+    json_begin_object(out);
+    json_member_string(out, "url", url != NULL && url[0] != '\0' ? url : "/");
+    json_end_object(out);
+    json_end_array(out);
+}
+
+static void put_tags(struct json_writer *out)
+{
+    static const struct {
+        const char *name, *text;
+    } tags[] = {
+        {"users", "Users, as others see them, and what belongs to them"},
+        {"auths", "Sign-in, sessions, the caller's own account, settings of the service"},
+        {"groups", "Groups and their members"},
+        {"service", "The service itself"},
+    };
+    json_member_array(out, "tags");
+    for (size_t i = 0; i < ARRAY_COUNT(tags); i++) {
+        json_begin_object(out);
+        PUT_STRING_MEMBERS(out, "name", tags[i].name, "description", tags[i].text);
+        json_end_object(out);
     }
-    close_with(out, '}');
-    close_with(out, '}');
+    json_end_array(out);
 }
 
 struct text openapi_document(struct arena *arena, const char *server_url)
 {
-    struct buffer out;
-    buffer_init(&out, arena);
-    buffer_add_byte(&out, '{');
-    put_member(&out, "openapi", "3.1.0");
-    open_member(&out, "info", '{');
-    put_member(&out, "title", "Roster");
-    put_member(&out, "version", PACKAGE_VERSION);
-    put_text_member(&out, "Users, sessions, groups and permissions. Every path under /api/v1 works without that "
-                          "prefix, too; a slash at its end does not count. "
-                          "HEAD works wherever GET does. Every error is {\"detail\": TEXT, \"code\": CODE}.");
-    close_with(&out, '}');
-    open_member(&out, "servers", '[');
-    open_with(&out, '{');
-    put_member(&out, "url", server_url != NULL && server_url[0] != '\0' ? server_url : "/");
-    close_with(&out, '}');
-    close_with(&out, ']');
-    put_raw(
-        &out,
-        "\"tags\":[{\"name\":\"users\",\"description\":\"Users, as others see them, and what belongs to them\"},"
-        "{\"name\":\"auths\",\"description\":\"Sign-in, sessions, the caller's own account, settings of the service\"},"
-        "{\"name\":\"groups\",\"description\":\"Groups and their members\"},"
-        "{\"name\":\"service\",\"description\":\"The service itself\"}]");
-    put_raw(&out, "\"security\":[{\"bearer\":[]},{\"cookie\":[]},{\"apiKeyHeader\":[]}]");
+    struct json_writer out;
+    json_start(&out, arena);
+    json_begin_object(&out);
+    json_member_string(&out, "openapi", "3.1.0");
+    put_info(&out);
+    put_servers(&out, server_url);
+    put_tags(&out);
+    put_security(&out);
     put_paths(&out);
     put_components(&out);
-    close_with(&out, '}');
-    return buffer_text(&out);
+    json_end_object(&out);
+    return json_finish(&out);
 }

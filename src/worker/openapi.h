@@ -1,4 +1,4 @@
-/* openapi.h: the interface as an OpenAPI 3.1 document, from the tables alone. */
+/* openapi.h: the interface as an OpenAPI 3.1 document, made from the tables alone. */
 #ifndef ROSTER_WORKER_OPENAPI_H
 #define ROSTER_WORKER_OPENAPI_H
 
@@ -6,8 +6,8 @@
 
 struct arena;
 
-/* The document, in the arena. `server_url` is the address that it names; NULL or empty: "/", so that whoever serves
- * it is meant. */
+/* Returns the document, in the arena.
+ * `server_url` becomes the address of the server; NULL or empty: "/", the server that the document was read from. */
 struct text openapi_document(struct arena *arena, const char *server_url);
 
 #endif

@@ -1,111 +1,200 @@
 #include "worker/request.h"
 
-#include <stdlib.h>
-
+#include "base/array.h"
+#include "base/ascii.h"
 #include "base/log.h"
+#include "base/percent.h"
+#include "base/problem.h"
+#include "config/network.h"
 
+/* Of the lengths of a parameter's name and value, at most. */
+enum { LENGTHS_BYTES = 8 };
 
-/* A FastCGI parameter that we look at, and where it goes. */
-struct parameter_place {
-    const char *name;
-    size_t offset;
-};
-
-static const struct parameter_place parameter_places[] = {
-    {"REQUEST_URI", offsetof(struct request, target)},
-    {"QUERY_STRING", offsetof(struct request, query_string)},
-    {"CONTENT_TYPE", offsetof(struct request, content_type)},
-    {"HTTP_HOST", offsetof(struct request, host)},
-    {"HTTP_USER_AGENT", offsetof(struct request, user_agent)},
-    {"HTTP_ORIGIN", offsetof(struct request, origin)},
-    {"HTTP_IF_NONE_MATCH", offsetof(struct request, if_none_match)},
-    {"HTTP_X_API_KEY", offsetof(struct request, credentials.api_key)},
-};
-
-static enum method method_of(const char *name, bool *head_r)
+static enum method method_of(struct text name, bool *head_r)
 {
-    *head_r = strcmp(name, "HEAD") == 0;
-    if (*head_r || strcmp(name, "GET") == 0) {
+    *head_r = text_is(name, "HEAD");
+    if (*head_r || text_is(name, "GET")) {
         return METHOD_GET;
     }
-    return strcmp(name, "POST") == 0      ? METHOD_POST
-           : strcmp(name, "DELETE") == 0  ? METHOD_DELETE
-           : strcmp(name, "OPTIONS") == 0 ? METHOD_OPTIONS
-                                          : METHOD_OTHER;
+    return text_is(name, "POST")      ? METHOD_POST
+           : text_is(name, "DELETE")  ? METHOD_DELETE
+           : text_is(name, "OPTIONS") ? METHOD_OPTIONS
+                                      : METHOD_OTHER;
 }
 
-/* "X-Forwarded-Email" is what "HTTP_X_FORWARDED_EMAIL" holds. */
-static bool is_header(const char *parameter, size_t length, const char *header)
+/* ---- parameters ---- */
+
+static void take_method(struct request *request, struct text value)
 {
-    if (header[0] == '\0' || strlen(header) != length - 5) {
+    request->method_text = value.data;
+    request->method = method_of(value, &request->head);
+}
+
+static void take_content_length(struct request *request, struct text value)
+{
+    if (value.length > 0 && (!text_to_integer(value, &request->content_length) || request->content_length < 0)) {
+        request->content_length = -1;
+        request->received_bytes = REQUEST_RECORDS_BYTES;
+    }
+}
+
+static void take_address(struct request *request, struct text value)
+{
+    request->context.client_address = value.data;
+}
+
+static void take_hand_over(struct request *request, struct text value)
+{
+    request->admission.may_hand_over = text_is(value, "on");
+}
+
+static void take_hold(struct request *request, struct text value)
+{
+    text_to_integer(value, &request->hold_connection);
+}
+
+static void take_admission(struct request *request, struct text value)
+{
+    request->admission.sent = value;
+}
+
+static void take_https(struct request *request, struct text value)
+{
+    request->https = text_is_ignoring_case(value, "on");
+}
+
+static void take_authorization(struct request *request, struct text value)
+{
+    /* nginx refuses a second one; with another server it would be ambiguous */
+    request->credentials.authorization_repeated = request->credentials.authorization.data != NULL;
+    request->credentials.authorization = value;
+}
+
+static void take_cookie(struct request *request, struct text value)
+{
+    request->request_cookies =
+        request->request_cookies.data == NULL
+            ? value
+            : text_format(request->context.arena, "%s; %s", request->request_cookies.data, value.data);
+}
+
+/* The FastCGI parameters that are read, most frequent first: by a function, or stored in a member where they come the
+ * first time. */
+static const struct fastcgi_parameter {
+    struct text name;
+    void (*take)(struct request *request, struct text value);
+    size_t offset; /* where `take` is NULL */
+} parameters[] = {
+#define TAKEN(name, take) {{name, sizeof(name) - 1}, take, 0}
+#define STORED(name, member) {{name, sizeof(name) - 1}, NULL, offsetof(struct request, member)}
+    TAKEN("REQUEST_METHOD", take_method),
+    STORED("REQUEST_URI", target),
+    STORED("CONTENT_TYPE", content_type),
+    TAKEN("CONTENT_LENGTH", take_content_length),
+    TAKEN("REMOTE_ADDR", take_address),
+    STORED("PEER_ADDR", peer_address),
+    STORED("HTTP_HOST", host),
+    TAKEN("HTTP_AUTHORIZATION", take_authorization),
+    STORED("HTTP_USER_AGENT", user_agent),
+    STORED("HTTP_ACCEPT", accept),
+    TAKEN("HTTP_COOKIE", take_cookie),
+    TAKEN("HTTPS", take_https),
+    STORED("HTTP_ORIGIN", origin),
+    STORED("HTTP_SEC_FETCH_SITE", fetch_site),
+    STORED("HTTP_IF_NONE_MATCH", if_none_match),
+    STORED("HTTP_X_API_KEY", credentials.api_key),
+    TAKEN("ROSTER_HAND_OVER", take_hand_over),
+    TAKEN("ROSTER_ADMISSION", take_admission),
+    TAKEN("ROSTER_HOLD", take_hold),
+    STORED("ROSTER_KEEP_DIRECTORY", keep_directory),
+#undef TAKEN
+#undef STORED
+};
+
+static const struct fastcgi_parameter *find_parameter(struct text name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(parameters); i++) {
+        if (parameters[i].name.length == name.length && memcmp(parameters[i].name.data, name.data, name.length) == 0) {
+            return &parameters[i];
+        }
+    }
+    return NULL;
+}
+
+/* Compares "X-Forwarded-Email" with "HTTP_X_FORWARDED_EMAIL". */
+static bool is_header(struct text parameter, const char *header)
+{
+    if (header[0] == '\0' || strlen(header) != parameter.length - 5) {
         return false;
     }
     for (size_t i = 0; header[i] != '\0'; i++) {
-        char wanted = header[i] == '-' ? '_' : header[i];
-        if (wanted >= 'a' && wanted <= 'z') {
-            wanted = (char)(wanted - 'a' + 'A');
-        }
-        if (parameter[5 + i] != wanted) {
+        if (parameter.data[5 + i] != (header[i] == '-' ? '_' : ascii_to_upper(header[i]))) {
             return false;
         }
     }
     return true;
 }
 
-static void take_parameter(struct request *request, const char *name, size_t name_length, struct text value)
+/* A repeated field is joined into one list (RFC 9110, section 5.3). A list is no valid email address, so a client can't
+ * add an address to the proxy's. Lists of groups are joined with line ends, which no field can contain. */
+static void join_field(struct request *request, struct text *field, struct text value, const char *between)
 {
-    for (size_t i = 0; i < sizeof parameter_places / sizeof parameter_places[0]; i++) {
-        const char *wanted = parameter_places[i].name;
-        if (strncmp(wanted, name, name_length) == 0 && wanted[name_length] == '\0') {
-            struct text *place = (struct text *)((char *)request + parameter_places[i].offset);
-            if (place->data == NULL) {
-                *place = value;
-            }
-            return;
-        }
-    }
+    *field =
+        field->data == NULL ? value : text_format(request->context.arena, "%s%s%s", field->data, between, value.data);
 }
 
-/* A field that came again: as one list (RFC 9110, section 5.3), which is no email address, so that nobody can slip one in beside the proxy's. */
-static void join_field(struct request *request, struct text *field, struct text value)
-{
-    *field = field->data == NULL ? value : text_format(request->context.arena, "%s, %s", field->data, value.data);
-}
-
-static void take_header(struct request *request, const char *name, size_t length, struct text value)
+/* True for a header field that only a trusted proxy may set. */
+static bool take_trusted(struct request *request, struct text name, struct text value)
 {
     const struct config *config = request->context.config;
-    request->header_count++;
-    if (is_header(name, length, "Authorization")) {
-        /* nginx refuses a second one; another server might not, and then nobody knows which is meant */
-        request->credentials.authorization_repeated = request->credentials.authorization.data != NULL;
-        request->credentials.authorization = value;
-    } else if (is_header(name, length, "Cookie")) {
-        request->request_cookies = request->request_cookies.data == NULL
-                                       ? value
-                                       : text_format(request->context.arena, "%s; %s", request->request_cookies.data, value.data);
-    } else if (is_header(name, length, config->trusted_email_header)) {
-        join_field(request, &request->trusted_email, value);
-    } else if (is_header(name, length, config->trusted_name_header)) {
-        join_field(request, &request->trusted_name, value);
-    } else if (is_header(name, length, config->trusted_groups_header)) {
-        join_field(request, &request->trusted_groups, value);
+    if (is_header(name, config->trusted_email_header)) {
+        join_field(request, &request->trusted_email, value, ", ");
+    } else if (is_header(name, config->trusted_name_header)) {
+        join_field(request, &request->trusted_name, value, ", ");
+    } else if (is_header(name, config->trusted_groups_header)) {
+        join_field(request, &request->trusted_groups, value, "\n");
     } else {
-        take_parameter(request, name, length, value);
+        return false;
+    }
+    return true;
+}
+
+static void take(struct request *request, struct text name, struct text value)
+{
+    const bool is_of_client = name.length >= 5 && memcmp(name.data, "HTTP_", 5) == 0;
+    const struct fastcgi_parameter *parameter = find_parameter(name);
+    request->header_count += is_of_client;
+    /* Authorization and Cookie are taken as themselves, whatever is configured */
+    const bool may_be_trusted = is_of_client && (parameter == NULL || parameter->take == NULL);
+    if ((may_be_trusted && take_trusted(request, name, value)) || parameter == NULL) {
+        return;
+    }
+    if (parameter->take != NULL) {
+        parameter->take(request, value);
+        return;
+    }
+    struct text *place = (struct text *)((char *)request + parameter->offset);
+    if (place->data == NULL) {
+        *place = value;
     }
 }
 
-/* Header fields that only a trusted proxy may set are forgotten where they come from elsewhere. */
+/* Drops the header fields that only a trusted proxy may set, where another peer sent them. REMOTE_ADDR may be the
+ * client that a proxy names (nginx's real_ip); it is the peer only where nginx sends no peer address. */
 static void judge_trusted_headers(struct request *request)
 {
-    if (request->trusted_email.data == NULL && request->trusted_name.data == NULL && request->trusted_groups.data == NULL) {
+    if (request->trusted_email.data == NULL && request->trusted_name.data == NULL &&
+        request->trusted_groups.data == NULL) {
         return;
     }
-    request->from_trusted_proxy = networks_contain(&request->context.config->trusted_proxies, request->context.client_address);
+    const char *peer = request->peer_address.length > 0 ? request->peer_address.data : request->context.client_address;
+    request->from_trusted_proxy = networks_contain(&request->context.config->trusted_proxies, peer);
     if (!request->from_trusted_proxy) {
-        request->trusted_email = request->trusted_name = request->trusted_groups = (struct text){NULL, 0};
+        request->trusted_email = request->trusted_name = request->trusted_groups = TEXT_NULL;
         if (log_topic_due(LOG_TOPIC_TRUSTED_HEADERS, 10)) {
-            log_warning(&request->context, "trusted header fields were sent from an address that is not in trusted_proxies: ignored");
+            log_warning(&request->context,
+                        "trusted header fields were sent by %s, which is not in trusted_proxies: ignored",
+                        peer != NULL ? peer : "an unknown address");
         }
     }
     request->credentials.trusted_email = request->trusted_email;
@@ -117,41 +206,19 @@ enum outcome request_parse(struct request *request)
     request->method_text = "-";
     request->method = METHOD_OTHER;
     for (char **at = request->fcgi->envp; at != NULL && *at != NULL; at++) {
-        const char *name = *at;
-        const char *equals = strchr(name, '=');
-        if (equals == NULL) {
-            continue;
-        }
-        size_t length = (size_t)(equals - name);
-        struct text value = text_of(equals + 1);
-        if (strncmp(name, "HTTP_", 5) == 0) {
-            take_header(request, name, length, value);
-        } else if (length == 14 && strncmp(name, "REQUEST_METHOD", length) == 0) {
-            request->method_text = value.data;
-            request->method = method_of(value.data, &request->head);
-        } else if (length == 14 && strncmp(name, "CONTENT_LENGTH", length) == 0) {
-            if (value.length > 0 && (!text_to_integer(value, &request->content_length) || request->content_length < 0)) {
-                request->content_length = -1;
-            }
-        } else if (length == 11 && strncmp(name, "REMOTE_ADDR", length) == 0) {
-            request->context.client_address = value.data;
-        } else if (length == 5 && strncmp(name, "HTTPS", length) == 0) {
-            request->https = text_is_ignoring_case(value, "on");
-        } else {
-            take_parameter(request, name, length, value);
+        const struct text whole = text_of(*at);
+        struct text value = whole;
+        const struct text name = text_take(&value, '=');
+        request->received_bytes += whole.length + LENGTHS_BYTES;
+        if (name.length < whole.length) {
+            take(request, name, value);
         }
     }
     if (request->target.data == NULL) {
         request->target = TEXT("/");
     }
-    const char *question = memchr(request->target.data, '?', request->target.length);
-    request->path = request->target;
-    if (question != NULL) {
-        request->path.length = (size_t)(question - request->target.data);
-        request->query_string = (struct text){question + 1, request->target.length - request->path.length - 1};
-    } else {
-        request->query_string = TEXT("");
-    }
+    request->query_string = request->target;
+    request->path = text_take(&request->query_string, '?');
     judge_trusted_headers(request);
     request->credentials.cookie = request_cookie(request, "token");
     if ((int64_t)request->header_count > request->context.config->request_header_limit) {
@@ -170,7 +237,7 @@ enum outcome request_read_body(struct request *request)
     if (request->content_length > limit) {
         return problem_set(context, ERROR_CONTENT_TOO_LARGE);
     }
-    /* Without a Content-Length (nginx always sends one) the body ends where the stream does. */
+    /* Without a Content-Length (nginx always sends one) the body ends with the stream. */
     int64_t wanted = request->content_length >= 0 ? request->content_length : limit + 1;
     size_t capacity = request->content_length >= 0 ? (size_t)wanted : 4096;
     struct buffer body;
@@ -187,6 +254,7 @@ enum outcome request_read_body(struct request *request)
             break;
         }
         body.length += (size_t)got;
+        request->received_bytes += (size_t)got;
         length += got;
         if (arena_exceeded(context->arena)) {
             return problem_set(context, ERROR_CONTENT_TOO_LARGE);
@@ -207,71 +275,51 @@ enum outcome request_read_body(struct request *request)
 
 void request_drain(struct request *request)
 {
-    char scrap[4096];
     if (request->stdin_drained) {
         return;
     }
-    while (FCGX_GetStr(scrap, sizeof scrap, request->fcgi->in) > 0) {
+    char scrap[4096];
+    int got;
+    while ((got = FCGX_GetStr(scrap, sizeof scrap, request->fcgi->in)) > 0) {
+        request->received_bytes += (size_t)got;
     }
     request->stdin_drained = true;
 }
 
+struct json_members request_sent_members(struct request *request)
+{
+    struct json_members members;
+    invariant(json_text_members(request->context.arena, request->body, &members));
+    for (size_t i = 0; i < members.count; i++) {
+        members.items[i].value = json_text_compact(request->context.arena, members.items[i].value);
+    }
+    return members;
+}
+
 struct text request_cookie(const struct request *request, const char *name)
 {
-    struct text found = {NULL, 0};
+    struct text found = TEXT_NULL;
     struct text rest = request->request_cookies;
     size_t name_length = strlen(name);
     while (rest.length > 0) {
-        const char *semicolon = memchr(rest.data, ';', rest.length);
-        size_t length = semicolon != NULL ? (size_t)(semicolon - rest.data) : rest.length;
-        struct text pair = text_trim((struct text){rest.data, length});
+        struct text pair = text_trim(text_take(&rest, ';'));
         if (pair.length > name_length && memcmp(pair.data, name, name_length) == 0 && pair.data[name_length] == '=') {
-            struct text value = text_trim((struct text){pair.data + name_length + 1, pair.length - name_length - 1});
-            if (value.length >= 2 && value.data[0] == '"' && value.data[value.length - 1] == '"') {
-                value = (struct text){value.data + 1, value.length - 2};
-            }
-            found = value;
-        }
-        size_t step = length + (semicolon != NULL ? 1 : 0);
-        rest = (struct text){rest.data + step, rest.length - step};
-    }
-    return found.length > 0 ? found : (struct text){NULL, 0};
-}
-
-static struct text decode_form(struct arena *arena, struct text raw)
-{
-    char *decoded = arena_alloc(arena, raw.length + 1);
-    size_t length = 0;
-    for (size_t i = 0; i < raw.length; i++) {
-        char hexadecimal[3] = {0};
-        if (raw.data[i] == '%' && i + 2 < raw.length) {
-            memcpy(hexadecimal, raw.data + i + 1, 2);
-        }
-        if (hexadecimal[0] != '\0' && strspn(hexadecimal, "0123456789abcdefABCDEF") == 2) {
-            decoded[length++] = (char)strtol(hexadecimal, NULL, 16);
-            i += 2;
-        } else {
-            decoded[length++] = raw.data[i] == '+' ? ' ' : raw.data[i];
+            found = (struct text){pair.data + name_length + 1, pair.length - name_length - 1};
+            found = text_unquote(text_trim(found));
         }
     }
-    decoded[length] = '\0';
-    return (struct text){decoded, length};
+    return found.length > 0 ? found : TEXT_NULL;
 }
 
 void request_each_query(struct request *request, void (*each)(void *, struct text, struct text), void *argument)
 {
     struct text rest = request->query_string;
     while (rest.length > 0) {
-        const char *ampersand = memchr(rest.data, '&', rest.length);
-        size_t length = ampersand != NULL ? (size_t)(ampersand - rest.data) : rest.length;
-        const char *equals = memchr(rest.data, '=', length);
-        if (length > 0) {
-            size_t name_length = equals != NULL ? (size_t)(equals - rest.data) : length;
-            struct text value = equals != NULL ? (struct text){equals + 1, length - name_length - 1} : TEXT("");
-            each(argument, decode_form(request->context.arena, (struct text){rest.data, name_length}),
-                 decode_form(request->context.arena, value));
+        struct text value = text_take(&rest, '&');
+        if (value.length > 0) {
+            struct text name = text_take(&value, '=');
+            each(argument, percent_decode_query(request->context.arena, name),
+                 percent_decode_query(request->context.arena, value));
         }
-        size_t step = length + (ampersand != NULL ? 1 : 0);
-        rest = (struct text){rest.data + step, rest.length - step};
     }
 }

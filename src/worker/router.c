@@ -1,24 +1,60 @@
 #include "worker/router.h"
 
-#include <stdio.h>
-
-#include "base/arena.h"
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/percent.h"
+#include "store/prefetch.h"
 
 /* A pattern, split: a segment without data is a parameter. */
 struct pattern {
-    struct text segments[ROUTE_SEGMENTS_MOST];
+    struct text segments[ROUTE_SEGMENTS_MAX];
     unsigned segment_count;
 };
 
+#define ROUTE(name, method, path, place, who, takes, body, query, gives, pool, limit, text)      \
+    {#name,         METHOD_##method, path,          PLACE_##place, WHO_##who,     TAKES_##takes, \
+     SCHEMA_##body, SCHEMA_##query,  SHAPE_##gives, POOL_##pool,   LIMIT_##limit, text},
+const struct route routes[ROUTE_COUNT] = {
+#include "tables/routes.def"
+};
+
 static struct pattern patterns[ROUTE_COUNT];
+
+/* The rows of each number of segments, in order; then ROUTE_COUNT. */
+static uint16_t of_length[ROUTE_SEGMENTS_MAX + 1][ROUTE_COUNT + 1];
+
+static const struct {
+    enum route_id route;
+    enum prefetch_part part;
+} reads[] = {
+#define ROUTE_READS(route, part) {ROUTE_##route, PREFETCH_##part},
+#include "tables/routes.def"
+};
+
+static unsigned parts[ROUTE_COUNT];
+
+unsigned router_prefetch(const struct route *route)
+{
+    return parts[route - routes];
+}
 
 static const char *const method_names[] = {"GET", "POST", "DELETE", "OPTIONS", "-"};
 
 const char *method_name(enum method method)
 {
     return method_names[method];
+}
+
+static const char *const limit_names[LIMIT_COUNT] = {
+    "NONE",
+#define LIMIT(name) #name,
+#include "tables/limits.def"
+};
+
+const char *limit_name(enum limit limit)
+{
+    return limit_names[limit];
 }
 
 const char *router_route_name(int route)
@@ -28,59 +64,43 @@ const char *router_route_name(int route)
 
 void router_init(void)
 {
+    for (size_t i = 0; i < ARRAY_COUNT(reads); i++) {
+        parts[reads[i].route] |= 1u << reads[i].part;
+    }
     for (unsigned i = 0; i < ROUTE_COUNT; i++) {
         struct pattern *pattern = &patterns[i];
         pattern->segment_count = 0;
         for (const char *at = routes[i].path; *at == '/';) {
             const char *start = ++at;
             at += strcspn(at, "/");
-            invariant(pattern->segment_count < ROUTE_SEGMENTS_MOST);
+            invariant(pattern->segment_count < ROUTE_SEGMENTS_MAX);
             struct text segment = {start, (size_t)(at - start)};
-            pattern->segments[pattern->segment_count++] = *start == '{' ? (struct text){NULL, 0} : segment;
+            pattern->segments[pattern->segment_count++] = *start == '{' ? TEXT_NULL : segment;
         }
     }
-}
-
-static int hexadecimal_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    char lower = (char)(digit | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* Decodes %XX in a segment. False for what can't be a segment: empty, `.`, `..`, one with a slash, a NUL or bytes that are no UTF-8. */
-static bool decode_segment(struct arena *arena, struct text raw, struct text *segment_r)
-{
-    if (memchr(raw.data, '%', raw.length) == NULL) {
-        *segment_r = raw;
-    } else {
-        char *decoded = arena_alloc(arena, raw.length + 1);
-        size_t length = 0;
-        for (size_t i = 0; i < raw.length; i++) {
-            int high, low;
-            if (raw.data[i] == '%' && i + 2 < raw.length && (high = hexadecimal_digit(raw.data[i + 1])) >= 0 &&
-                (low = hexadecimal_digit(raw.data[i + 2])) >= 0) {
-                decoded[length++] = (char)(high * 16 + low);
-                i += 2;
-            } else {
-                decoded[length++] = raw.data[i];
+    for (unsigned length = 0; length <= ROUTE_SEGMENTS_MAX; length++) {
+        uint16_t *next = of_length[length];
+        for (uint16_t i = 0; i < ROUTE_COUNT; i++) {
+            if (patterns[i].segment_count == length) {
+                *next++ = i;
             }
         }
-        decoded[length] = '\0';
-        *segment_r = (struct text){decoded, length};
+        *next = ROUTE_COUNT;
     }
-    return segment_r->length > 0 && !text_is(*segment_r, ".") && !text_is(*segment_r, "..") &&
-           memchr(segment_r->data, '/', segment_r->length) == NULL && memchr(segment_r->data, '\0', segment_r->length) == NULL &&
-           text_is_utf8(*segment_r);
 }
 
+/* Decodes %XX in a segment. False for an invalid one: empty, `.`, `..`, or with a slash, a NUL or invalid UTF-8. */
+static bool decode_segment(struct arena *arena, struct text raw, struct text *segment_r)
+{
+    *segment_r = memchr(raw.data, '%', raw.length) != NULL ? percent_decode(arena, raw) : raw;
+    return segment_r->length > 0 && !text_is(*segment_r, ".") && !text_is(*segment_r, "..") &&
+           memchr(segment_r->data, '/', segment_r->length) == NULL &&
+           memchr(segment_r->data, '\0', segment_r->length) == NULL && text_is_utf8(*segment_r);
+}
+
+/* `pattern` has as many segments. */
 static bool pattern_matches(const struct pattern *pattern, const struct text *segments, unsigned count)
 {
-    if (pattern->segment_count != count) {
-        return false;
-    }
     for (unsigned i = 0; i < count; i++) {
         if (pattern->segments[i].data != NULL && !text_equal(pattern->segments[i], segments[i])) {
             return false;
@@ -103,9 +123,19 @@ static const char *list_of_methods(struct arena *arena, const bool *methods)
     return buffer_text(&list).data;
 }
 
+static struct text join_segments(struct arena *arena, const struct text *segments, unsigned count)
+{
+    struct buffer path;
+    buffer_init(&path, arena);
+    for (unsigned i = 0; i < count; i++) {
+        buffer_add_byte(&path, '/');
+        buffer_add_text(&path, segments[i]);
+    }
+    return buffer_text(&path);
+}
+
 struct match router_match(struct arena *arena, enum method method, struct text path)
 {
-    struct match match = {NULL, {{NULL, 0}}, NULL, {NULL, 0}};
     bool api = text_starts_with(path, "/api/v1") && (path.length == 7 || path.data[7] == '/');
     if (api) {
         path = (struct text){path.data + 7, path.length - 7};
@@ -114,13 +144,14 @@ struct match router_match(struct arena *arena, enum method method, struct text p
         path.length--;
     }
 
-    struct text segments[ROUTE_SEGMENTS_MOST];
+    struct text segments[ROUTE_SEGMENTS_MAX];
     unsigned count = 0;
+    struct match match = {NULL, {TEXT_NULL}, NULL, TEXT_NULL};
     for (size_t at = 0; at < path.length;) {
         size_t start = at + 1;
         for (at = start; at < path.length && path.data[at] != '/'; at++) {
         }
-        if (path.data[start - 1] != '/' || count == ROUTE_SEGMENTS_MOST ||
+        if (path.data[start - 1] != '/' || count == ROUTE_SEGMENTS_MAX ||
             !decode_segment(arena, (struct text){path.data + start, at - start}, &segments[count])) {
             return match;
         }
@@ -130,18 +161,13 @@ struct match router_match(struct arena *arena, enum method method, struct text p
         return match;
     }
 
-    struct buffer bare;
-    buffer_init(&bare, arena);
-    for (unsigned i = 0; i < count; i++) {
-        buffer_add_byte(&bare, '/');
-        buffer_add_text(&bare, segments[i]);
-    }
-    match.bare_path = buffer_text(&bare);
+    match.bare_path = memchr(path.data, '%', path.length) == NULL ? path : join_segments(arena, segments, count);
 
     bool methods[METHOD_OTHER + 1] = {false};
     bool found = false;
-    for (unsigned i = 0; i < ROUTE_COUNT; i++) {
-        if ((api && routes[i].place != PLACE_API) || !pattern_matches(&patterns[i], segments, count)) {
+    for (const uint16_t *next = of_length[count]; *next != ROUTE_COUNT; next++) {
+        const unsigned i = *next;
+        if ((api && routes[i].place != PLACE_UNDER_API) || !pattern_matches(&patterns[i], segments, count)) {
             continue;
         }
         found = true;

@@ -1,13 +1,11 @@
-/* router.h: routes.def as C, and the search for the row that a request means. */
+/* router.h: routes.def as C, and the search for the route of a request. */
 #ifndef ROSTER_WORKER_ROUTER_H
 #define ROSTER_WORKER_ROUTER_H
-
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "base/context.h"
 #include "config/config.h"
 #include "worker/schema.h"
+#include "worker/shape.h"
 
 struct request;
 
@@ -15,64 +13,74 @@ enum method { METHOD_GET, METHOD_POST, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTH
 
 enum who { WHO_ANYONE, WHO_ANY_ROLE, WHO_VERIFIED, WHO_ADMIN };
 
-enum place { PLACE_API, PLACE_ROOT };
+/* The accepted credentials: a session's token or an API key, or a session's token alone. */
+enum takes { TAKES_ANY, TAKES_SESSION };
+
+/* With or without the prefix /api/v1, or only without it. */
+enum place { PLACE_UNDER_API, PLACE_AT_ROOT };
 
 enum limit {
-    LIMIT_NONE, /* further ones: limits.def; a name may have several rows there */
-    LIMIT_sign_in,
-    LIMIT_sign_up,
-    LIMIT_password,
-    LIMIT_api_key,
-    LIMIT_update
+    LIMIT_NONE,
+#define LIMIT(name) LIMIT_##name,
+#include "tables/limits.def"
+    LIMIT_COUNT
 };
 
 enum route_id {
-#define ROUTE(name, method, path, place, who, permission, body, query, gives, pool, limit, text) ROUTE_##name,
+#define ROUTE(name, method, path, place, who, takes, body, query, gives, pool, limit, text) ROUTE_##name,
 #include "tables/routes.def"
-#undef ROUTE
     ROUTE_COUNT
 };
 
-enum { ROUTE_PARAMETERS_MOST = 2, ROUTE_SEGMENTS_MOST = 8 };
+enum { ROUTE_PARAMETERS_MAX = 2, ROUTE_SEGMENTS_MAX = 8 };
 
 struct route {
     const char *name;
     enum method method;
-    const char *path;        /* "/users/{user_id}/update" */
+    const char *path; /* "/users/{user_id}/update" */
     enum place place;
     enum who who;
-    const char *permission;  /* "features.api_keys", or NULL */
+    enum takes takes;
     enum schema body;
     enum schema query;
-    const char *gives;       /* name of a shape */
-    enum pool pool;
+    enum shape gives;
+    enum pool pool; /* nginx chooses it; t/e2e/00-stack.t compares its choice with this */
     enum limit limit;
     const char *text;
-    enum outcome (*handler)(struct request *request);
 };
 
-/* One per row, in order; defined in api/handlers.c, since the handlers live there. */
+/* One for each row of routes.def, in its order. */
 extern const struct route routes[ROUTE_COUNT];
 
-/* The name of a route by its number, for the log; "-" for what is none. */
+/* The parts that a route reads with the caller: a set of store/prefetch.h. After router_init. */
+unsigned router_prefetch(const struct route *route);
+
+/* The name of a route by its number, for the log; "-" where there is no such route. */
 const char *router_route_name(int route);
 
 /* "GET", "POST", … */
 const char *method_name(enum method method);
 
-/* Splits the patterns once. Called before the first match. */
+/* "sign_in", …; "NONE" for LIMIT_NONE. */
+const char *limit_name(enum limit limit);
+
+/* Splits the patterns, and makes the sets of parts. Called once, before the first router_match. */
 void router_init(void);
 
-/* Where a path leads. `path` is what stands before `?` in the request's target, not decoded. */
+/* The result of router_match. */
 struct match {
-    const struct route *route;  /* NULL: see below */
-    struct text parameters[ROUTE_PARAMETERS_MOST];
-    const char *allow;          /* the value of Allow for this path; NULL where there is no such path */
-    struct text bare_path;      /* decoded, without /api/v1 and trailing slashes: what an API key's list is compared with */
+    const struct route *route; /* NULL: no route for this method and path */
+    struct text parameters[ROUTE_PARAMETERS_MAX];
+    const char *allow; /* the value of Allow for this path; NULL: there is no such path */
+    /* decoded, without /api/v1 and trailing slashes; compared with the list of an API key */
+    struct text bare_path;
 };
 
-/* Finds the row for method and path. Segments are decoded one by one, so %2f never makes a segment of its own; `.`, `..` and empty segments lead nowhere; slashes
- * at the end do not count. HEAD is looked up as GET. */
+/* Finds the route for method and path.
+ * `path` is the part of the request target before `?`, still percent-encoded.
+ * Each segment is decoded by itself, so %2f does not separate segments.
+ * A path with `.`, `..` or an empty segment has no route. Trailing slashes are ignored.
+ * HEAD is METHOD_GET. */
 struct match router_match(struct arena *arena, enum method method, struct text path);
 
 #endif

@@ -2,10 +2,28 @@
 
 #include "base/log.h"
 
-/* The fields of each schema: a static array per schema, NULL-named row last so that a schema without fields has an array, too. */
+/* Each FIELD must be below the SCHEMA that it names. */
+enum place {
+#define SCHEMA(name, kind, text) BEGIN_##name,
+#define FIELD(schema, name, type, needed, min, max, text) AT_##schema##_##name,
+#define SCHEMA_END(name) END_##name,
+#include "tables/schemas.def"
+};
+#define FIELD(schema, name, type, needed, min, max, text)                                        \
+    _Static_assert(AT_##schema##_##name > BEGIN_##schema && AT_##schema##_##name < END_##schema, \
+                   "a field of " #schema " is not below its schema");
+#include "tables/schemas.def"
+
+/* The fields of each schema: a static array, with a row whose name is NULL at its end, so that a schema without fields
+ * has an array, too. */
 #define SCHEMA(name, kind, text) static const struct field_row fields_of_##name[] = {
-#define FIELD(schema, name, type, needed, least, most, text) {#name, FIELD_##type, FIELD_##needed, least, most, text},
-#define SCHEMA_END(name) {NULL, FIELD_TEXT, FIELD_OPTIONAL, 0, 0, NULL}};
+#define FIELD(schema, name, type, needed, min, max, text) {#name, FIELD_##type, FIELD_##needed, min, max, text},
+#define SCHEMA_END(name)                             \
+    {                                                \
+        NULL, FIELD_TEXT, FIELD_OPTIONAL, 0, 0, NULL \
+    }                                                \
+    }                                                \
+    ;
 #include "tables/schemas.def"
 
 static const struct schema_row schemas[SCHEMA_COUNT] = {
@@ -14,18 +32,8 @@ static const struct schema_row schemas[SCHEMA_COUNT] = {
 #include "tables/schemas.def"
 };
 
-static const struct permission_row permissions[] = {
-#define PERMISSION(section, key, absent, fresh) {#section, #key, absent, fresh},
-#include "tables/permissions.def"
-};
-
 const struct schema_row *schema_row(enum schema schema)
 {
     invariant(schema > SCHEMA_NONE && schema < SCHEMA_COUNT);
     return &schemas[schema];
-}
-
-const struct permission_row *permission_row(size_t index)
-{
-    return index < sizeof permissions / sizeof permissions[0] ? &permissions[index] : NULL;
 }

@@ -1,8 +1,7 @@
-/* schema.h: schemas.def as C: one enumerator per schema and per field, and the rows for whoever prints them. */
+/* schema.h: schemas.def as C: one enumerator per schema and per field, and their rows. */
 #ifndef ROSTER_WORKER_SCHEMA_H
 #define ROSTER_WORKER_SCHEMA_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum schema {
@@ -13,15 +12,30 @@ enum schema {
 };
 
 /* INPUT_user_update_role, …: the index of a field within its schema. */
-#define SCHEMA(name, kind, text) enum input_of_##name {
-#define FIELD(schema, name, type, needed, least, most, text) INPUT_##schema##_##name,
-#define SCHEMA_END(name) INPUT_##name##_COUNT };
+#define SCHEMA(name, kind, text) \
+    enum input_of_##name         \
+    {
+#define FIELD(schema, name, type, needed, min, max, text) INPUT_##schema##_##name,
+#define SCHEMA_END(name) \
+    INPUT_##name##_COUNT \
+    }                    \
+    ;
 #include "tables/schemas.def"
 
 enum schema_kind { SCHEMA_KIND_BODY, SCHEMA_KIND_EXTRA, SCHEMA_KIND_FREE, SCHEMA_KIND_QUERY };
 
 enum field_type {
-    FIELD_TEXT, FIELD_ROLE, FIELD_INTEGER, FIELD_BOOLEAN, FIELD_DATE, FIELD_OBJECT, FIELD_TEXTS, FIELD_SECTION, FIELD_OVERLAY
+    FIELD_TEXT,
+    FIELD_PASSWORD,
+    FIELD_NAME,
+    FIELD_ROLE,
+    FIELD_INTEGER,
+    FIELD_BOOLEAN,
+    FIELD_DATE,
+    FIELD_OBJECT,
+    FIELD_TEXTS,
+    FIELD_SECTION,
+    FIELD_OVERLAY
 };
 
 enum field_needed { FIELD_REQUIRED, FIELD_NULLABLE, FIELD_OPTIONAL };
@@ -30,7 +44,7 @@ struct field_row {
     const char *name;
     enum field_type type;
     enum field_needed needed;
-    size_t least, most; /* characters */
+    size_t min, max; /* characters */
     const char *text;
 };
 
@@ -42,16 +56,7 @@ struct schema_row {
     size_t field_count;
 };
 
-/* The row of a schema; not for SCHEMA_NONE. */
+/* The row of a schema, static. Not for SCHEMA_NONE. */
 const struct schema_row *schema_row(enum schema schema);
-
-/* The permission table: a row per key, in order; NULL behind the last. */
-struct permission_row {
-    const char *section;
-    const char *key;
-    bool absent; /* taken where a body leaves the key out */
-    bool fresh;  /* in a fresh install's own defaults */
-};
-const struct permission_row *permission_row(size_t index);
 
 #endif

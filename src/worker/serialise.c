@@ -1,97 +1,120 @@
 #include "worker/serialise.h"
 
-void serialise_key(struct buffer *buffer, const char *key, bool first)
+#include "base/json_text.h"
+#include "base/log.h"
+
+void serialise_document(struct json_writer *json, const char *table, const char *column, struct text id,
+                        struct text stored)
 {
-    if (!first) {
-        buffer_add_byte(buffer, ',');
+    struct text document;
+    switch (json_text_read(json->buffer->arena, stored, &document)) {
+    case JSON_WHOLE:
+        json_add_raw(json, document);
+        return;
+    case JSON_BROKEN:
+        log_error(NULL, "%s.%s of %.*s is invalid JSON and is shown as null; fix the row", table, column,
+                  (int)id.length, id.data);
+        break;
+    case JSON_ABSENT:
+        break;
     }
-    buffer_add_byte(buffer, '"');
-    buffer_add_string(buffer, key);
-    buffer_add_literal(buffer, "\":");
+    json_add_null(json);
 }
 
-void serialise_text_member(struct buffer *buffer, const char *key, struct text text, bool first)
+void serialise_integer(struct json_writer *json, const struct value *value)
 {
-    serialise_key(buffer, key, first);
-    buffer_add_json(buffer, text);
-}
-
-void serialise_integer_member(struct buffer *buffer, const char *key, int64_t integer, bool first)
-{
-    serialise_key(buffer, key, first);
-    buffer_add_integer(buffer, integer);
-}
-
-static void serialise_column(struct buffer *buffer, const struct column_row *column, const struct value *value, bool first)
-{
-    serialise_key(buffer, column->name, first);
     if (value->is_null) {
-        buffer_add_literal(buffer, "null");
-    } else if (column->type == COLUMN_INTEGER) {
-        buffer_add_integer(buffer, value->integer);
-    } else if (column->type == COLUMN_JSON) {
-        buffer_add_text(buffer, value->text);
+        json_add_null(json);
     } else {
-        buffer_add_json(buffer, value->text);
+        json_add_integer(json, value->integer);
     }
 }
 
-static void serialise_columns(struct buffer *buffer, const struct column_row *columns, size_t count, const struct value *row)
+/* `table` and `id` are for the log. */
+static void serialise_column(struct json_writer *json, const char *table, struct text id,
+                             const struct column_row *column, const struct value *value)
+{
+    json_add_name(json, column->member);
+    if (value->is_null) {
+        json_add_null(json);
+    } else if (column->type == COLUMN_INTEGER) {
+        json_add_integer(json, value->integer);
+    } else if (column->type == COLUMN_JSON || column->type == COLUMN_DOCUMENT) {
+        serialise_document(json, table, column->name, id, value->text);
+    } else {
+        json_add_text(json, value->text);
+    }
+}
+
+/* The first column must be the id. */
+static void serialise_columns(struct json_writer *json, const char *table, const struct column_row *columns,
+                              size_t count, const struct value *row)
 {
     for (size_t i = 0; i < count; i++) {
-        serialise_column(buffer, &columns[i], &row[i], i == 0);
+        serialise_column(json, table, row[0].text, &columns[i], &row[i]);
     }
 }
 
-void serialise_user_members(struct buffer *buffer, const struct value *user, bool show_private)
+void serialise_user_column(struct json_writer *json, const struct value *user, enum user_column column)
 {
-    static const struct value null_value = {{NULL, 0}, 0, true};
-    for (size_t i = 0; i < USER_COLUMNS; i++) {
-        bool hidden = user_columns[i].place == COLUMN_PRIVATE && !show_private;
-        serialise_column(buffer, &user_columns[i], hidden ? &null_value : &user[i], i == 0);
+    serialise_column(json, "user", user[USER_id].text, &user_columns[column], &user[column]);
+}
+
+void serialise_user_members(struct json_writer *json, const struct value *user, bool show_private)
+{
+    for (enum user_column i = 0; i < USER_COLUMNS; i++) {
+        if (user_columns[i].place == COLUMN_PRIVATE && !show_private) {
+            json_add_name(json, user_columns[i].member);
+            json_add_null(json);
+        } else {
+            serialise_user_column(json, user, i);
+        }
     }
 }
 
-void serialise_user(struct buffer *buffer, const struct value *user, bool show_private)
+void serialise_user_info(struct json_writer *json, const struct value *info)
 {
-    buffer_add_byte(buffer, '{');
-    serialise_user_members(buffer, user, show_private);
-    buffer_add_byte(buffer, '}');
+    json_begin_object(json);
+    serialise_columns(json, "user", user_info_columns, USER_INFO_COLUMNS, info);
+    json_end_object(json);
 }
 
-void serialise_user_info(struct buffer *buffer, const struct value *info)
+void serialise_group_members(struct json_writer *json, const struct value *group)
 {
-    buffer_add_byte(buffer, '{');
-    serialise_columns(buffer, user_info_columns, USER_INFO_COLUMNS, info);
-    buffer_add_byte(buffer, '}');
+    serialise_columns(json, "group", group_columns, GROUP_COLUMNS, group);
 }
 
-void serialise_group_members(struct buffer *buffer, const struct value *group)
+void serialise_group(struct json_writer *json, const struct value *group)
 {
-    serialise_columns(buffer, group_columns, GROUP_COLUMNS, group);
+    json_begin_object(json);
+    serialise_group_members(json, group);
+    json_end_object(json);
 }
 
-void serialise_groups(struct buffer *buffer, const struct result *groups)
+void serialise_group_names(struct json_writer *json, const struct result *groups)
 {
-    buffer_add_byte(buffer, '[');
+    json_begin_array(json);
     for (size_t i = 0; i < groups->row_count; i++) {
-        buffer_add_string(buffer, i > 0 ? ",{" : "{");
-        serialise_group_members(buffer, result_row(groups, i));
-        buffer_add_byte(buffer, '}');
+        const struct value *group = result_row(groups, i);
+        json_begin_object(json);
+        json_member_text(json, "id", group[0].text);
+        json_member_text(json, "name", group[1].text);
+        json_end_object(json);
     }
-    buffer_add_byte(buffer, ']');
+    json_end_array(json);
 }
 
-void serialise_oauth_session(struct buffer *buffer, const struct value *session)
+void serialise_oauth_session(struct json_writer *json, const struct value *session)
 {
-    buffer_add_byte(buffer, '{');
-    serialise_columns(buffer, oauth_session_columns, OAUTH_SESSION_COLUMNS, session);
-    buffer_add_byte(buffer, '}');
+    json_begin_object(json);
+    serialise_columns(json, "oauth_session", oauth_session_columns, OAUTH_SESSION_COLUMNS, session);
+    json_end_object(json);
 }
 
-void serialise_session(struct buffer *buffer, const struct value *session, struct text present_jti)
+void serialise_session(struct json_writer *json, const struct value *session, struct text present_jti)
 {
-    buffer_add_byte(buffer, '{');
-    serialise_columns(buffer, session_columns, SESSION_COLUMNS, session);
-    buffer_add_string(buffer, text_equal(session[SESSION_jti].text, present_jti) ? ",\"current\":true}" : ",\"current\":false}");
+    json_begin_object(json);
+    serialise_columns(json, "session", session_columns, SESSION_COLUMNS, session);
+    json_member_boolean(json, "current", text_equal(session[SESSION_jti].text, present_jti));
+    json_end_object(json);
 }

@@ -1,30 +1,39 @@
-/* serialise.h: rows → the shapes of api.md, streamed into the answer, after columns.def. */
+/* serialise.h: writes rows of the database as the objects of roster-api(7), SHAPES. columns.def has their columns. */
 #ifndef ROSTER_WORKER_SERIALISE_H
 #define ROSTER_WORKER_SERIALISE_H
 
-#include "base/buffer.h"
+#include "base/json_writer.h"
 #include "store/rows.h"
 
-/* The members of a User, without braces, so that more can follow. `show_private` false: info, settings and oauth are null. */
-void serialise_user_members(struct buffer *buffer, const struct value *user, bool show_private);
+/* Adds the members of a User to the open object.
+ * `show_private` false: info, settings and oauth are null. */
+void serialise_user_members(struct json_writer *json, const struct value *user, bool show_private);
 
-/* A whole User. */
-void serialise_user(struct buffer *buffer, const struct value *user, bool show_private);
+/* Adds one of those members, without regard to who may see it. */
+void serialise_user_column(struct json_writer *json, const struct value *user, enum user_column column);
 
-/* A whole UserInfo. `info` is a row of the short selection (USER_INFO_COLUMNS). */
-void serialise_user_info(struct buffer *buffer, const struct value *info);
+/* Adds a whole UserInfo. `info` is a row of USER_INFO_COLUMNS. */
+void serialise_user_info(struct json_writer *json, const struct value *info);
 
-/* The members of a Group, without braces. */
-void serialise_group_members(struct buffer *buffer, const struct value *group);
+/* Adds the members of a Group to the open object. */
+void serialise_group_members(struct json_writer *json, const struct value *group);
 
-/* Whole lists of rows whose columns are exactly the shape's. */
-void serialise_groups(struct buffer *buffer, const struct result *groups);
-void serialise_oauth_session(struct buffer *buffer, const struct value *session);
-void serialise_session(struct buffer *buffer, const struct value *session, struct text present_jti);
+/* Add a whole row. Its columns are exactly the members of the shape. */
+void serialise_group(struct json_writer *json, const struct value *group);
+void serialise_oauth_session(struct json_writer *json, const struct value *session);
+void serialise_session(struct json_writer *json, const struct value *session, struct text present_jti);
 
-/* "name": with the comma before it unless first. */
-void serialise_key(struct buffer *buffer, const char *key, bool first);
-void serialise_text_member(struct buffer *buffer, const char *key, struct text text, bool first);
-void serialise_integer_member(struct buffer *buffer, const char *key, int64_t integer, bool first);
+/* Adds [{"id":…,"name":…}], from rows of group_store_names_of_user. */
+void serialise_group_names(struct json_writer *json, const struct result *groups);
+
+/* Adds an integer, or null. */
+void serialise_integer(struct json_writer *json, const struct value *value);
+
+/* Adds a stored JSON document unchanged.
+ * A JSON document that was stored as a JSON string is decoded first.
+ * Invalid JSON is shown as null, and logged with its table, its column and the `id` of its row, so that one broken row
+ * does not make a list fail. */
+void serialise_document(struct json_writer *json, const char *table, const char *column, struct text id,
+                        struct text stored);
 
 #endif

@@ -6,16 +6,18 @@
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/log.h"
+#include "base/permission_table.h"
+#include "base/problem.h"
 #include "worker/scalar.h"
 
-enum { JSON_DEPTH_MOST = 64 };
+enum { JSON_DEPTH_MAX = 64 };
 
-/* One place in the input: for the `loc` of a fault. */
+/* A place in the input, for the `loc` of a fault. */
 struct spot {
-    const char *source;       /* "body" or "query" */
-    struct text path[3];      /* names below it */
+    const char *source;  /* "body" or "query" */
+    struct text path[3]; /* names below it */
     unsigned depth;
-    long element;             /* index in a list, or -1 */
+    long element; /* index in a list, or -1 */
 };
 
 static struct spot spot_of(const char *source, const char *name)
@@ -23,103 +25,70 @@ static struct spot spot_of(const char *source, const char *name)
     return (struct spot){source, {text_of(name)}, name != NULL ? 1 : 0, -1};
 }
 
-static enum outcome fault_at(struct context *context, const struct spot *spot, const char *type, const char *msg)
+/* `msg` NULL: the message of faults.def. */
+static enum outcome fault_at(struct context *context, const struct spot *spot, enum fault_type type, const char *msg)
 {
-    struct buffer loc;
-    buffer_init(&loc, context->arena);
-    buffer_add_format(&loc, "[\"%s\"", spot->source);
+    struct json_writer loc;
+    json_start(&loc, context->arena);
+    json_begin_array(&loc);
+    json_add_string(&loc, spot->source);
     for (unsigned i = 0; i < spot->depth; i++) {
-        buffer_add_byte(&loc, ',');
-        buffer_add_json(&loc, spot->path[i]);
+        json_add_text(&loc, spot->path[i]);
     }
     if (spot->element >= 0) {
-        buffer_add_format(&loc, ",%ld", spot->element);
+        json_add_integer(&loc, spot->element);
     }
-    buffer_add_byte(&loc, ']');
-    problem_add_fault(context, type, buffer_text(&loc), msg);
+    json_end_array(&loc);
+    problem_add_fault(context, type, json_finish(&loc), msg);
     return PROBLEM;
 }
 
-/* Our words for each type of fault. */
-static const char *message_of(const char *type)
+static enum outcome fault(struct context *context, const struct spot *spot, enum fault_type type)
 {
-    static const struct {
-        const char *type, *msg;
-    } messages[] = {
-        {"missing", "This is required."},
-        {"json_invalid", "The body is no JSON."},
-        {"model_attributes_type", "This must be an object."},
-        {"dict_type", "This must be an object."},
-        {"string_type", "This must be a text."},
-        {"string_unicode", "This text holds a character that can't be stored (NUL, or half of a surrogate pair)."},
-        {"int_type", "This must be an integer."},
-        {"int_parsing", "This must be an integer; the text is none."},
-        {"int_from_float", "This must be an integer, without a fraction."},
-        {"int_parsing_size", "This integer is too large: it must fit into 64 bits."},
-        {"finite_number", "This must be a finite number."},
-        {"bool_type", "This must be true or false."},
-        {"bool_parsing", "This must be true or false; what was sent can't be read as either."},
-        {"date_type", "This must be a date, as 1999-12-31."},
-        {"date_parsing", "This must be a date, as 1999-12-31; there is no year 0."},
-        {"date_from_datetime_parsing", "This must be a date, as 1999-12-31."},
-        {"date_from_datetime_inexact", "This must be a date, without a time of day."},
-        {"list_type", "This must be a list."},
-        {"enum", "This must be pending, user or admin."},
-        {"string_too_long", "This text is too long."},
-        {"string_too_short", "This text is too short."},
-    };
-    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
-        if (strcmp(messages[i].type, type) == 0) {
-            return messages[i].msg;
-        }
-    }
-    return "This has the wrong form.";
-}
-
-static enum outcome fault(struct context *context, const struct spot *spot, const char *type)
-{
-    return fault_at(context, spot, type, message_of(type));
+    return fault_at(context, spot, type, NULL);
 }
 
 /* ---- values of a JSON body ---- */
 
-/* `saturated`: an integer below -2^63 stands somewhere in the body, which json-c reads as -2^63. */
-static const char *check_integer(json_object *json, bool saturated, struct input *input)
+/* `saturated`: the body has an integer below -2^63, which json-c reads as -2^63. */
+static enum fault_type check_integer(json_object *json, bool saturated, struct input *input)
 {
     switch (json_object_get_type(json)) {
     case json_type_boolean:
         input->integer = json_object_get_boolean(json);
-        return NULL;
+        return FAULT_NONE;
     case json_type_int:
         input->integer = json_object_get_int64(json);
-        return json_object_get_uint64(json) > INT64_MAX || (saturated && input->integer == INT64_MIN) ? "int_parsing_size" : NULL;
+        return json_object_get_uint64(json) > INT64_MAX || (saturated && input->integer == INT64_MIN)
+                   ? FAULT_int_parsing_size
+                   : FAULT_NONE;
     case json_type_double: {
         double number = json_object_get_double(json);
         if (!isfinite(number)) {
-            return "finite_number";
+            return FAULT_finite_number;
         }
         if (number != trunc(number)) {
-            return "int_from_float";
+            return FAULT_int_from_float;
         }
         if (number < -9223372036854775808.0 || number >= 9223372036854775808.0) {
-            return "int_parsing_size";
+            return FAULT_int_parsing_size;
         }
         input->integer = (int64_t)number;
-        return NULL;
+        return FAULT_NONE;
     }
     case json_type_string:
-        return scalar_read_integer(json_text(json),
-                                     &input->integer);
+        return scalar_read_integer(json_text(json), &input->integer);
     default:
-        return "int_type";
+        return FAULT_int_type;
     }
 }
 
-/* A number that is neither 0 nor 1 can't be read as a boolean, and one that is no integer of 64 bits can't even be tried. */
-static const char *check_boolean(json_object *json, bool saturated, struct input *input)
+/* A number other than 0 and 1 is no boolean (bool_parsing); one that is not a 64-bit integer has the wrong type
+ * (bool_type). */
+static enum fault_type check_boolean(json_object *json, bool saturated, struct input *input)
 {
     bool boolean = false;
-    const char *type = NULL;
+    enum fault_type type = FAULT_NONE;
     switch (json_object_get_type(json)) {
     case json_type_boolean:
         boolean = json_object_get_boolean(json);
@@ -127,9 +96,9 @@ static const char *check_boolean(json_object *json, bool saturated, struct input
     case json_type_int:
     case json_type_double: {
         struct input integer = {.integer = 0};
-        type = check_integer(json, saturated, &integer) != NULL ? "bool_type"
-               : integer.integer != 0 && integer.integer != 1   ? "bool_parsing"
-                                                                : NULL;
+        type = check_integer(json, saturated, &integer) != FAULT_NONE ? FAULT_bool_type
+               : integer.integer != 0 && integer.integer != 1         ? FAULT_bool_parsing
+                                                                      : FAULT_NONE;
         boolean = integer.integer == 1;
         break;
     }
@@ -137,43 +106,45 @@ static const char *check_boolean(json_object *json, bool saturated, struct input
         type = scalar_read_boolean(json_text(json), &boolean);
         break;
     default:
-        type = "bool_type";
+        type = FAULT_bool_type;
     }
     input->integer = boolean;
     return type;
 }
 
-static const char *check_date(struct arena *arena, json_object *json, struct input *input)
+static enum fault_type check_date(struct arena *arena, json_object *json, struct input *input)
 {
     switch (json_object_get_type(json)) {
     case json_type_string:
-        return scalar_read_date(arena, json_text(json),
-                                  &input->text);
+        return scalar_read_date(arena, json_text(json), &input->text);
     case json_type_int:
     case json_type_double:
         return scalar_date_of_seconds(arena, json_object_get_double(json), &input->text);
     default:
-        return "date_type";
+        return FAULT_date_type;
     }
 }
 
-static const char *check_length(const struct field_row *field, struct text text)
+static enum fault_type check_length(const struct field_row *field, struct text text)
 {
-    if (field->most > 0 && text.length > field->most && text_count_characters(text) > field->most) {
-        return "string_too_long";
+    if (field->max > 0 && text.length > field->max && text_count_characters(text) > field->max) {
+        return FAULT_string_too_long;
     }
-    return field->least > 0 && text_count_characters(text) < field->least ? "string_too_short" : NULL;
+    return field->min > 0 && text_count_characters(text) < field->min ? FAULT_string_too_short : FAULT_NONE;
 }
 
-static const char *check_text(const struct field_row *field, json_object *json, struct input *input)
+static enum fault_type check_text(const struct field_row *field, json_object *json, struct input *input)
 {
     if (json_object_get_type(json) != json_type_string) {
-        return "string_type";
+        return FAULT_string_type;
     }
     input->text = json_text(json);
     if (field->type == FIELD_ROLE) {
         bool known = text_is(input->text, "pending") || text_is(input->text, "user") || text_is(input->text, "admin");
-        return known ? NULL : "enum";
+        return known ? FAULT_NONE : FAULT_enum;
+    }
+    if (field->type == FIELD_NAME && !text_is_plain(input->text)) {
+        return FAULT_string_pattern_mismatch;
     }
     return check_length(field, input->text);
 }
@@ -181,16 +152,16 @@ static const char *check_text(const struct field_row *field, json_object *json, 
 static enum outcome check_texts(struct context *context, struct spot spot, json_object *json, struct input *input)
 {
     if (json_object_get_type(json) != json_type_array) {
-        return fault(context, &spot, "list_type");
+        return fault(context, &spot, FAULT_list_type);
     }
-    enum outcome outcome = OK;
     input->text_count = json_object_array_length(json);
     input->texts = arena_zero(context->arena, input->text_count + 1, sizeof *input->texts);
+    enum outcome outcome = OK;
     for (size_t i = 0; i < input->text_count; i++) {
         json_object *element = json_object_array_get_idx(json, i);
         spot.element = (long)i;
         if (json_object_get_type(element) != json_type_string) {
-            outcome = fault(context, &spot, "string_type");
+            outcome = fault(context, &spot, FAULT_string_type);
         } else {
             input->texts[i] = json_text(element);
         }
@@ -198,24 +169,26 @@ static enum outcome check_texts(struct context *context, struct spot spot, json_
     return outcome;
 }
 
-/* A section of the defaults: each known key is a boolean; absent ones are filled, unknown ones dropped. Gives a new object. */
-static enum outcome check_section(struct context *context, struct spot spot, const char *section, json_object *json, bool saturated, struct input *input)
+/* A section of the default permissions: each known key must be a boolean. Absent keys get their default, unknown keys
+ * are dropped. The input gets a new object. */
+static enum outcome check_section(struct context *context, struct spot spot, const char *section, json_object *json,
+                                  bool saturated, struct input *input)
 {
     if (json_object_get_type(json) != json_type_object) {
-        return fault(context, &spot, "model_attributes_type");
+        return fault(context, &spot, FAULT_model_attributes_type);
     }
     enum outcome outcome = OK;
     json_object *clean = json_keep(context->arena, json_object_new_object());
     const struct permission_row *row;
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-        json_object *value;
         if (strcmp(row->section, section) != 0) {
             continue;
         }
         struct input boolean = {.integer = row->absent};
+        json_object *value;
         if (json_object_object_get_ex(json, row->key, &value)) {
-            const char *type = check_boolean(value, saturated, &boolean);
-            if (type != NULL) {
+            enum fault_type type = check_boolean(value, saturated, &boolean);
+            if (type != FAULT_NONE) {
                 spot.path[1] = text_of(row->key);
                 spot.depth = 2;
                 outcome = fault(context, &spot, type);
@@ -228,8 +201,8 @@ static enum outcome check_section(struct context *context, struct spot spot, con
     return outcome;
 }
 
-/* Permissions of a group: sections of booleans, any of them; a section may only be an object, and what stands in one only a boolean or, under a name of its own, a
- * further object of booleans. */
+/* Permissions of a group: any sections. A section must be an object; its members must be booleans or, under unknown
+ * names, further objects of booleans. */
 static enum outcome check_overlay(struct context *context, struct spot spot, json_object *json, unsigned level)
 {
     enum outcome outcome = OK;
@@ -239,33 +212,26 @@ static enum outcome check_overlay(struct context *context, struct spot spot, jso
         if (here.depth < 3) {
             here.path[here.depth++] = text_of(key);
         }
-        bool known_key = false;
-        const struct permission_row *row;
-        for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-            known_key = known_key || (level == 1 && text_is(spot.path[1], row->section) && strcmp(row->key, key) == 0);
-        }
-        bool section = false;
-        for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-            section = section || (level == 0 && strcmp(row->section, key) == 0);
-        }
+        bool known_key = level == 1 && permission_find(spot.path[1].data, key) != NULL;
+        bool section = level == 0 && permission_is_section(key);
         if (json_object_get_type(value) == json_type_object && !known_key) {
             outcome = check_overlay(context, here, value, level + 1) == OK ? outcome : PROBLEM;
         } else if (section) {
-            outcome = fault(context, &here, "dict_type");
+            outcome = fault(context, &here, FAULT_dict_type);
         } else if (json_object_get_type(value) != json_type_boolean) {
-            outcome = fault(context, &here, "bool_type");
+            outcome = fault(context, &here, FAULT_bool_type);
         }
     }
     return outcome;
 }
 
-/* True where an integer in the tree was beyond 64 bits. `saturated` as above. */
+/* True where the tree has an integer beyond 64 bits. `saturated` as above. */
 static bool holds_large_integer(json_object *json, bool saturated)
 {
     switch (json_object_get_type(json)) {
     case json_type_int: {
         struct input input;
-        return check_integer(json, saturated, &input) != NULL;
+        return check_integer(json, saturated, &input) != FAULT_NONE;
     }
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(json); i++) {
@@ -289,13 +255,16 @@ static bool holds_large_integer(json_object *json, bool saturated)
     }
 }
 
-static enum outcome check_field(struct request *request, const struct field_row *field, json_object *json, bool saturated, struct input *input)
+static enum outcome check_field(struct request *request, const struct field_row *field, json_object *json,
+                                bool saturated, struct input *input)
 {
     struct context *context = &request->context;
     struct spot spot = spot_of("body", field->name);
-    const char *type = NULL;
+    enum fault_type type = FAULT_NONE;
     switch (field->type) {
     case FIELD_TEXT:
+    case FIELD_PASSWORD:
+    case FIELD_NAME:
     case FIELD_ROLE:
         type = check_text(field, json, input);
         break;
@@ -315,20 +284,20 @@ static enum outcome check_field(struct request *request, const struct field_row 
     case FIELD_OBJECT:
     case FIELD_OVERLAY:
         if (json_object_get_type(json) != json_type_object) {
-            type = "dict_type";
+            type = FAULT_dict_type;
         } else if (field->type == FIELD_OVERLAY) {
             input->json = json;
             return check_overlay(context, spot, json, 0);
         } else if (holds_large_integer(json, saturated)) {
-            type = "int_parsing_size";
+            type = FAULT_int_parsing_size;
         }
         input->json = json;
         break;
     }
-    return type == NULL ? OK : fault(context, &spot, type);
+    return type == FAULT_NONE ? OK : fault(context, &spot, type);
 }
 
-/* The first bad string of the member `name`, or NULL. A NULL name: of any member. */
+/* The first bad string in the member `name`, or NULL. `name` NULL: in any member. */
 static const struct json_bad_string *bad_string_of(const struct json_scan *scan, const char *name)
 {
     const struct json_bad_string *bad = scan->bad_strings;
@@ -338,12 +307,14 @@ static const struct json_bad_string *bad_string_of(const struct json_scan *scan,
     return bad;
 }
 
-/* Whether a bad string in a field's value is its fault: only where what holds it is what the field takes, else its type is. A number, boolean or date
- * may come as a text, and one with a NUL is none of them; sections keep no text. */
+/* Whether a bad string in a field's value is reported as such. Otherwise the wrong type is reported: of a number,
+ * boolean or date, since a string with a NUL is none of them, and of a section, since it has no strings. */
 static bool bad_string_counts(const struct field_row *field, json_object *json)
 {
     switch (field->type) {
     case FIELD_TEXT:
+    case FIELD_PASSWORD:
+    case FIELD_NAME:
     case FIELD_ROLE:
         return json_object_get_type(json) == json_type_string;
     case FIELD_TEXTS:
@@ -376,11 +347,11 @@ static enum outcome check_fields(struct request *request, const struct schema_ro
         input->is_null = sent && json == NULL;
         if (!sent || (json == NULL && field->needed == FIELD_NULLABLE)) {
             if (field->needed == FIELD_REQUIRED) {
-                outcome = fault(context, &spot, "missing");
+                outcome = fault(context, &spot, FAULT_missing);
             }
         } else if (bad != NULL && bad_string_counts(field, json)) {
             spot.element = bad->element;
-            outcome = fault(context, &spot, "string_unicode");
+            outcome = fault(context, &spot, FAULT_string_unicode);
         } else {
             input->present = true;
             outcome = check_field(request, field, json, scan->below_64_bits, input) == OK ? outcome : PROBLEM;
@@ -389,7 +360,8 @@ static enum outcome check_fields(struct request *request, const struct schema_ro
     return outcome;
 }
 
-/* Members beyond the schema's that are kept (EXTRA) or the whole of a free-form body: what no column could hold is refused. */
+/* Checks the members that are stored besides those of the schema (EXTRA), or a whole free-form body. Strings that no
+ * column can hold are refused. */
 static enum outcome check_extras(struct request *request, const struct schema_row *schema, const struct json_scan *scan)
 {
     struct context *context = &request->context;
@@ -402,7 +374,7 @@ static enum outcome check_extras(struct request *request, const struct schema_ro
         }
         if (!declared && holds_large_integer(value, scan->below_64_bits)) {
             struct spot spot = spot_of("body", key);
-            outcome = fault(context, &spot, "int_parsing_size");
+            outcome = fault(context, &spot, FAULT_int_parsing_size);
         }
     }
     for (const struct json_bad_string *bad = scan->bad_strings; bad != NULL; bad = bad->next) {
@@ -412,35 +384,26 @@ static enum outcome check_extras(struct request *request, const struct schema_ro
             declared = declared || text_is(bad->member, schema->fields[i].name);
         }
         if (!declared) {
-            outcome = fault(context, &spot, "string_unicode");
+            outcome = fault(context, &spot, FAULT_string_unicode);
         }
     }
     return outcome;
 }
 
-/* "application/json; charset=utf-8" and "application/scim+json" are JSON, and so is a body of which nobody says what it is. */
+/* "application/json; charset=utf-8" and "application/scim+json" are JSON, and so is a body without a Content-Type. */
 static bool content_is_json(struct text content_type)
 {
-    size_t length = content_type.length;
-    const char *semicolon = content_type.data != NULL ? memchr(content_type.data, ';', length) : NULL;
-    if (semicolon != NULL) {
-        length = (size_t)(semicolon - content_type.data);
-    }
-    struct text type = text_trim((struct text){content_type.data, length});
+    struct text type = text_trim(text_take(&content_type, ';'));
     if (type.length == 0) {
         return true;
     }
     if (text_is_ignoring_case(type, "application/json")) {
         return true;
     }
-    static const char application[] = "application/";
-    static const char json[] = "+json";
-    return type.length >= sizeof application + sizeof json - 2 &&
-           text_is_ignoring_case((struct text){type.data, sizeof application - 1}, application) &&
-           text_is_ignoring_case((struct text){type.data + type.length - (sizeof json - 1), sizeof json - 1}, json);
+    return text_starts_with_ignoring_case(type, "application/") && text_ends_with_ignoring_case(type, "+json");
 }
 
-/* The scan gives names as they stand in the text: `\u0061` is `a` to the schema. */
+/* The scan gives names as they were sent; the schema has them decoded: `\u0061` is `a`. */
 static void resolve_member(struct arena *arena, struct json_bad_string *bad)
 {
     if (bad->member.data != NULL && memchr(bad->member.data, '\\', bad->member.length) != NULL) {
@@ -453,37 +416,41 @@ static void resolve_member(struct arena *arena, struct json_bad_string *bad)
 static enum outcome parse_body(struct request *request, struct json_scan *scan)
 {
     struct context *context = &request->context;
-    *scan = json_scan(context->arena, request->body, JSON_DEPTH_MOST);
+    *scan = json_scan(context->arena, request->body, JSON_DEPTH_MAX);
     if (scan->verdict == JSON_INVALID) {
-        struct spot spot = {"body", {{NULL, 0}}, 0, (long)scan->offset};
-        return fault_at(context, &spot, "json_invalid",
-                        text_format(context->arena, "The body is no JSON: %s at character %zu.", scan->reason, scan->offset).data);
+        struct spot spot = {"body", {TEXT_NULL}, 0, (long)scan->offset};
+        return fault_at(
+            context, &spot, FAULT_json_invalid,
+            text_format(context->arena, "The body is invalid JSON: %s at character %zu.", scan->reason, scan->offset)
+                .data);
     }
     if (scan->verdict != JSON_GOOD) {
         return problem_set_detail(context, ERROR_BODY_PARSE_ERROR, 0, scan->reason);
     }
+    request->body = scan->document;
     for (struct json_bad_string *bad = scan->bad_strings; bad != NULL; bad = bad->next) {
         resolve_member(context->arena, bad);
     }
     arena_account(context->arena, json_tree_bytes(scan->document));
     if (arena_exceeded(context->arena)) {
-        return problem_set_detail(context, ERROR_CONTENT_TOO_LARGE, 0, "The body holds more values than this server takes.");
+        return problem_set_detail(context, ERROR_CONTENT_TOO_LARGE, 0,
+                                  "The body holds more values than this server takes.");
     }
-    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MOST + 2);
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
     invariant(tokener != NULL);
-    /* Not JSON_TOKENER_STRICT: the scan was. json-c 0.18 then refuses what is good JSON: a byte over 127 right behind an
-     * escape, and integers beyond 64 bits. */
+    /* Not JSON_TOKENER_STRICT, with which json-c 0.18 refuses some valid JSON: a byte over 127 right after an escape,
+     * and integers beyond 64 bits. The scan has been strict. */
     json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     request->json = json_tokener_parse_ex(tokener, scan->document.data, (int)scan->document.length);
     enum json_tokener_error error = json_tokener_get_error(tokener);
-    if (error == json_tokener_continue) { /* a bare number ends only with the text */
+    if (error == json_tokener_continue) { /* a bare number ends with the text only */
         request->json = json_tokener_parse_ex(tokener, "", 1);
         error = json_tokener_get_error(tokener);
     }
     json_tokener_free(tokener);
     json_keep(context->arena, request->json);
     if (error != json_tokener_success) {
-        log_error(context, "json-c refuses what was scanned as good JSON: %s", json_tokener_error_desc(error));
+        log_error(context, "json-c refuses JSON that the scan accepted: %s", json_tokener_error_desc(error));
         return problem_set(context, ERROR_BODY_PARSE_ERROR);
     }
     return OK;
@@ -497,9 +464,9 @@ static enum outcome validate_body(struct request *request)
     request->input = arena_zero(context->arena, schema->field_count + 1, sizeof *request->input);
     struct json_scan scan = {.verdict = JSON_GOOD};
     if (request->body.length == 0) {
-        return fault(context, &whole, "missing");
+        return fault(context, &whole, FAULT_missing);
     }
-    const char *not_object = schema->kind == SCHEMA_KIND_FREE ? "dict_type" : "model_attributes_type";
+    enum fault_type not_object = schema->kind == SCHEMA_KIND_FREE ? FAULT_dict_type : FAULT_model_attributes_type;
     if (!content_is_json(request->content_type)) {
         return fault(context, &whole, not_object);
     }
@@ -508,7 +475,7 @@ static enum outcome validate_body(struct request *request)
         return outcome;
     }
     if (request->json == NULL) {
-        return fault(context, &whole, "missing");
+        return fault(context, &whole, FAULT_missing);
     }
     if (json_object_get_type(request->json) != json_type_object) {
         return fault(context, &whole, not_object);
@@ -550,22 +517,22 @@ static enum outcome validate_query(struct request *request)
         struct input *input = &request->query[i];
         const struct field_row *field = &schema->fields[i];
         struct spot spot = spot_of("query", field->name);
-        const char *type = NULL;
-        bool boolean = false;
         if (!input->present) {
             continue;
         }
+        enum fault_type type = FAULT_NONE;
+        bool boolean = false;
         if (field->type == FIELD_INTEGER) {
             type = scalar_read_integer(input->text, &input->integer);
         } else if (field->type == FIELD_BOOLEAN) {
             type = scalar_read_boolean(input->text, &boolean);
             input->integer = boolean;
         } else if (!text_is_utf8(input->text) || memchr(input->text.data, '\0', input->text.length) != NULL) {
-            type = "string_unicode";
+            type = FAULT_string_unicode;
         } else {
             type = check_length(field, input->text);
         }
-        if (type != NULL) {
+        if (type != FAULT_NONE) {
             outcome = fault(context, &spot, type);
         }
     }

@@ -1,37 +1,48 @@
 #include "worker/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "auth/password.h"
-#include "auth/permission.h"
-#include "auth/ratelimit.h"
-#include "auth/token.h"
+#include "base/array.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "base/problem.h"
+#include "base/random.h"
+#include "store/account_store.h"
 #include "store/database.h"
+#include "store/directory_feed.h"
+#include "store/known_store.h"
+#include "store/password_store.h"
 #include "store/redis.h"
+#include "store/revocation_store.h"
+#include "store/row_cache.h"
 #include "store/session_store.h"
 #include "store/user_store.h"
+#include "worker/admission.h"
+#include "worker/arrivals.h"
+#include "worker/limit.h"
+#include "worker/niceness.h"
+#include "worker/origin.h"
 #include "worker/response.h"
+#include "worker/signals.h"
 #include "worker/validate.h"
 
-/* How often, in requests of a worker, a few expired sessions are removed. */
-enum { CLEAN_EVERY = 5000 };
+/* A worker deletes some expired sessions after its first request, and then after this time. */
+enum { CLEAN_SECONDS = 600 };
 
-/* After a request that took more than this, what malloc holds back goes to the system: it may be long until the next one of that size. */
+/* How long after its start an idle worker does the first upkeep. */
+enum { UPKEEP_MILLISECONDS = 1000 };
+
+/* After a request that used more memory than this, malloc's free memory is returned to the system. */
 enum { LARGE_BYTES = 512 * 1024 };
 
-/* Between two tries to lower the session's weight. */
-enum { SESSION_MILLISECONDS = 110 };
+/* The timeout of the pool status for a connection to MariaDB, and for an answer. */
+enum { STATUS_SECONDS = 1 };
 
 static void add(_Atomic int64_t *counter, int64_t number)
 {
@@ -39,6 +50,15 @@ static void add(_Atomic int64_t *counter, int64_t number)
 }
 
 /* ---- the stages ---- */
+
+static enum outcome parse(struct request *request)
+{
+    enum outcome outcome = request_parse(request);
+    if (outcome == OK) {
+        admission_read(request);
+    }
+    return outcome;
+}
 
 static enum outcome route_request(struct request *request)
 {
@@ -67,9 +87,12 @@ static enum outcome authenticate(struct request *request)
     if (request->route->who == WHO_ANYONE) {
         return OK;
     }
+    request->prefetch = (struct prefetch){.parts = router_prefetch(request->route), .user_id = request->parameters[0]};
+    request->context.prefetch = &request->prefetch;
     enum outcome outcome = identity_authenticate(&request->context, &request->credentials, &request->identity);
     request->authenticated = outcome == OK;
-    return outcome;
+    /* before the role is checked: a request that another site's page sent is refused for each role */
+    return outcome == OK && request->identity.by_cookie ? origin_check(request) : outcome;
 }
 
 static enum outcome authorise(struct request *request)
@@ -80,60 +103,20 @@ static enum outcome authorise(struct request *request)
         (route->who == WHO_ADMIN && !identity_is_admin(&request->identity))) {
         return problem_set(context, ERROR_ACCESS_PROHIBITED);
     }
-    if (route->permission != NULL) {
-        bool granted;
-        enum outcome outcome = permission_check(context, request->identity.user_id, identity_is_admin(&request->identity),
-                                                route->permission, &granted);
-        return outcome == OK && !granted ? problem_set(context, ERROR_ACCESS_PROHIBITED) : outcome;
-    }
-    return OK;
+    return route->takes == TAKES_SESSION && request->identity.is_api_key ? problem_set(context, ERROR_SESSION_REQUIRED)
+                                                                         : OK;
 }
 
-/* What each kind of limit counts. Only routes whose body has an `email` may be limited by it. */
-#define LIMIT_KEY_USER request->identity.user_id
-#define LIMIT_KEY_ADDRESS text_of(request->context.client_address)
-#define LIMIT_KEY_EMAIL_AND_ADDRESS email_and_address(request)
+static const worker_handler *handlers; /* set by the program */
 
-static struct text email_and_address(struct request *request)
+void worker_use_handlers(const worker_handler *given)
 {
-    struct text email = text_to_lower(request->context.arena, text_trim(request->input[INPUT_sign_in_email].text));
-    return text_format(request->context.arena, "%.*s:%s", (int)email.length, email.data,
-                       request->context.client_address != NULL ? request->context.client_address : "-");
-}
-
-static enum outcome limit(struct request *request)
-{
-    struct context *context = &request->context;
-    if (request->route->limit == LIMIT_NONE || !context->config->rate_limits) {
-        return OK;
-    }
-    struct ratelimit_rule rules[RATELIMIT_RULES_MOST];
-    size_t count = 0;
-#define LIMIT(name_, most_, key_, text_)                                                                                       \
-    if (request->route->limit == LIMIT_##name_) {                                                                             \
-        invariant(count < RATELIMIT_RULES_MOST);                                                                              \
-        struct text counted = LIMIT_KEY_##key_;                                                                               \
-        rules[count++] = (struct ratelimit_rule){                                                                             \
-            text_format(context->arena, #most_ ":%.*s", (int)counted.length, counted.data != NULL ? counted.data : ""),        \
-            context->config->most_, #name_};                                                                                  \
-    }
-#include "tables/limits.def"
-#undef LIMIT
-    struct ratelimit_state state;
-    enum outcome outcome = ratelimit_count(context, rules, count, &state);
-    request->rate_policy = state.name;
-    request->rate_limit = state.most;
-    request->rate_remaining = state.remaining;
-    request->rate_reset_seconds = state.reset_seconds;
-    if (outcome == PROBLEM) {
-        add(&scoreboard_get()->rate_limited, 1);
-    }
-    return outcome;
+    handlers = given;
 }
 
 static enum outcome handle(struct request *request)
 {
-    enum outcome outcome = request->route->handler(request);
+    enum outcome outcome = handlers[request->route - routes](request);
     if (outcome == OK && arena_exceeded(request->context.arena)) {
         log_error(&request->context, "the request took more memory than request_memory_limit allows");
         return problem_set_fault(&request->context, ERROR_INTERNAL_ERROR);
@@ -141,18 +124,30 @@ static enum outcome handle(struct request *request)
     return outcome;
 }
 
-/* The way of every request. The first stage that is not OK ends it; so does one that has set a status without a route (OPTIONS). */
+/* The stages of each request: roster-api(7), Order of checks. The first stage that does not return OK ends the run;
+ * so does one that has set a status without a route (OPTIONS). */
 static const struct stage {
     const char *name;
     enum outcome (*run)(struct request *request);
 } stages[] = {
-    {"parse", request_parse},         {"route", route_request}, {"authenticate", authenticate}, {"authorise", authorise},
-    {"validate", validate_request},   {"limit", limit},         {"handle", handle},
+    {"parse", parse},         {"route", route_request},       {"authenticate", authenticate},
+    {"authorise", authorise}, {"validate", validate_request}, {"limit", limit_request},
+    {"handle", handle},
 };
+
+enum outcome worker_judge(struct request *request)
+{
+    enum outcome outcome = OK;
+    for (const struct stage *stage = stages + 1; outcome == OK && stage->run != validate_request; stage++) {
+        request->context.stage = stage->name;
+        outcome = stage->run(request);
+    }
+    return outcome;
+}
 
 static enum outcome run_stages(struct request *request, struct scoreboard_slot *slot)
 {
-    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(stages); i++) {
         request->context.stage = stages[i].name;
         atomic_store_explicit(&slot->stage, stages[i].name, memory_order_relaxed);
         enum outcome outcome = stages[i].run(request);
@@ -168,27 +163,27 @@ static enum outcome run_stages(struct request *request, struct scoreboard_slot *
     return OK;
 }
 
-/* ---- what is the same for all ---- */
+/* ---- after the stages ---- */
 
-/* Everything that the client gets is on its way when this returns. */
+/* Sends the response. */
 static void finish(struct request *request)
 {
     request->context.stage = "finish";
     request_drain(request);
     request->client_gone = !response_send(request);
     FCGX_FClose(request->fcgi->err);
-    if (FCGX_FClose(request->fcgi->out) != 0) {
+    if (FCGX_FClose(request->fcgi->out) != 0 && !request->response.is_broken_off) {
         request->client_gone = true;
     }
-    /* nginx holds a short answer back until the connection ends, unless it keeps connections: so ours ends here, before the log and `after` */
-    if (!request->fcgi->keepConnection) {
-        shutdown(request->fcgi->ipcFd, SHUT_WR);
-    }
+    /* With fastcgi_keep_conn off, nginx buffers a short response until the connection ends: so it ends here, before
+     * the logs and `after`. libfcgi has nothing to close then. */
+    close(request->fcgi->ipcFd);
+    request->fcgi->ipcFd = -1;
 }
 
 static int logged_status(const struct request *request)
 {
-    return request->client_gone ? 499 : request->response.status; /* as nginx counts those that did not wait */
+    return request->client_gone ? 499 : request->response.status; /* 499: as nginx logs it */
 }
 
 static void count(const struct request *request, int64_t microseconds)
@@ -201,17 +196,21 @@ static void count(const struct request *request, int64_t microseconds)
     }
     add(&pool->histogram[bucket], 1);
     add(&pool->microseconds, microseconds);
-    add(&board->statements, request->context.statement_count);
-    add(&board->statement_microseconds, request->context.statement_microseconds);
-    /* what no route was found for is counted behind the last route */
+    if (request->context.statement_count > 0) {
+        add(&board->statements, request->context.statement_count);
+        add(&board->statement_microseconds, request->context.statement_microseconds);
+    }
+    /* requests without a route are counted after the last route */
     struct scoreboard_route *route = &board->routes[request->route != NULL ? request->route - routes : ROUTE_COUNT];
     add(&route->by_status[scoreboard_status_place(logged_status(request))], 1);
     add(&route->microseconds, microseconds);
 }
 
-_Static_assert((int)ROUTE_COUNT < (int)SCOREBOARD_ROUTES, "the scoreboard has a place for each route, and one for none");
+_Static_assert((int)ROUTE_COUNT < (int)SCOREBOARD_ROUTES,
+               "the scoreboard has a slot for each route, and one for requests without a route");
 
-static void write_logs(const struct request *request, int64_t microseconds)
+/* `now` is wall time, in microseconds. */
+static void write_logs(const struct request *request, int64_t now, int64_t microseconds)
 {
     const struct context *context = &request->context;
     const struct log_field fields[] = {
@@ -220,31 +219,106 @@ static void write_logs(const struct request *request, int64_t microseconds)
         {"method", text_of(request->method_text), 0},
         {"path", request->path, 0},
         {"route", text_of(request->route != NULL ? request->route->name : "-"), 0},
-        {"status", {NULL, 0}, logged_status(request)},
+        {"status", TEXT_NULL, logged_status(request)},
         {"code", text_of(context->problem.code != ERROR_NONE ? error_name(context->problem.code) : "-"), 0},
         {"caller", request->authenticated ? request->identity.user_id : TEXT("-"), 0},
-        {"microseconds", {NULL, 0}, microseconds},
-        {"statements", {NULL, 0}, context->statement_count},
-        {"bytes", {NULL, 0}, (int64_t)request->response.body.length},
+        {"microseconds", TEXT_NULL, microseconds},
+        {"statements", TEXT_NULL, context->statement_count},
+        {"bytes", TEXT_NULL, (int64_t)request->response.sent_bytes},
     };
-    log_access(fields, sizeof fields / sizeof fields[0]);
+    log_access(now, fields, ARRAY_COUNT(fields));
     if (context->config->slow_request > 0 && microseconds > context->config->slow_request * 1000) {
-        log_warning(context, "slow request: %s, %lld ms; %s", request->route != NULL ? request->route->name : "no route",
-                    (long long)(microseconds / 1000), context_describe_statements(context).data);
+        log_warning(context, "slow request: %s, %lld ms; %s",
+                    request->route != NULL ? request->route->name : "no route", (long long)(microseconds / 1000),
+                    context_describe_statements(context).data);
     }
 }
 
-/* What the client need not wait for. */
-static void after(struct request *request, int64_t served)
+/* Deletes expired rows, some at a time: every CLEAN_SECONDS, or with each request while there are more. `now` is
+ * monotonic. */
+static void clean(struct context *context, int64_t now)
+{
+    static int64_t due_microseconds;
+    if (now >= due_microseconds) {
+        bool more;
+        session_store_clean(context, &more);
+        known_store_clean(context);
+        account_store_clean(context);
+        due_microseconds = more ? now : now + CLEAN_SECONDS * INT64_C(1000000);
+    }
+}
+
+/* Work that no request waits for, a part at a time. Returns the milliseconds after which an idle worker should call it
+ * again; -1: not needed. */
+static int keep_up(struct context *context, enum pool pool)
+{
+    int milliseconds = revocation_store_upkeep(context);
+    int of_directory = pool == POOL_DIRECTORY ? directory_feed_upkeep(context) : -1;
+    return milliseconds < 0 || (of_directory >= 0 && of_directory < milliseconds) ? of_directory : milliseconds;
+}
+
+/* The work after the response is sent. Returns the result of keep_up. */
+static int after(struct request *request, int64_t now)
 {
     request->context.stage = "after";
-    if (request->authenticated) {
+    if (request->authenticated && !request->admission.is_handed_over) {
         identity_touch(&request->context, &request->identity);
     }
-    session_store_restore(&request->context);
-    if (served % CLEAN_EVERY == 0) {
-        session_store_clean(&request->context);
+    clean(&request->context, now);
+    return keep_up(&request->context, request->pool);
+}
+
+/* Overwrites what statements have left in the buffers of the connection. */
+static void wipe_traces(const struct context *context)
+{
+    if (context->statement_count > 0) {
+        database_wipe();
     }
+}
+
+/* Reads the costs of the stored hashes, for a verification that takes equal time for each account: see
+ * password_expect_bcrypt, password_expect_argon2, password_expect_scrypt. Once, before the first request or when the
+ * worker is idle: the statements read all of `auth`, and at its start MariaDB has other workers to serve. */
+static void expect_hashes(const struct config *config, enum pool pool, struct arena *arena)
+{
+    static bool is_done;
+    if (is_done || pool != POOL_PASSWORD || !database_is_connected()) {
+        return;
+    }
+    is_done = true;
+    struct context context = {.arena = arena, .config = config, .now_seconds = clock_wall_seconds()};
+    int64_t cost;
+    if (password_store_greatest_bcrypt_cost(&context, &cost) == OK && cost >= 0) {
+        password_expect_bcrypt((unsigned)cost);
+    }
+    struct result hashes;
+    if (password_store_argon2_hashes(&context, &hashes) == OK) {
+        for (size_t i = 0; i < hashes.row_count; i++) {
+            password_expect_argon2(result_row(&hashes, i)->text);
+        }
+    }
+    struct result costs;
+    if (password_store_scrypt_costs(&context, &costs) == OK) {
+        for (size_t i = 0; i < costs.row_count; i++) {
+            struct scrypt_cost scrypt;
+            if (password_read_cost(result_row(&costs, i)->text, &scrypt)) {
+                password_expect_scrypt(config, scrypt);
+            }
+        }
+    }
+    wipe_traces(&context);
+    arena_reset(arena);
+}
+
+/* The upkeep of an idle worker. Returns the result of keep_up. */
+static int keep_up_idly(const struct config *config, enum pool pool, struct arena *arena)
+{
+    expect_hashes(config, pool, arena);
+    struct context context = {.arena = arena, .config = config, .now_seconds = clock_wall_seconds(), .stage = "upkeep"};
+    int milliseconds = keep_up(&context, pool);
+    wipe_traces(&context);
+    arena_reset(arena);
+    return milliseconds;
 }
 
 static void mark_busy(struct scoreboard_slot *slot, int64_t now_microseconds)
@@ -263,101 +337,94 @@ static void mark_idle(struct scoreboard_slot *slot)
     atomic_store_explicit(&slot->state, WORKER_IDLE, memory_order_relaxed);
 }
 
-/* nginx's, which stands in its log too; another server may send none. */
-static const char *request_id(FCGX_Request *fcgi, struct arena *arena)
+/* The id that nginx sends, and has in its own log, too; otherwise a random one. */
+static void name_request(struct request *request)
 {
-    const char *id = FCGX_GetParam("REQUEST_ID", fcgi->envp);
-    if (id != NULL && id[0] != '\0') {
-        return id;
+    const char *id = FCGX_GetParam("REQUEST_ID", request->fcgi->envp);
+    request->is_named = id != NULL && id[0] != '\0';
+    if (!request->is_named) {
+        unsigned char bytes[16];
+        random_bytes(bytes, sizeof bytes);
+        id = hex_encode(request->context.arena, bytes, sizeof bytes).data;
     }
-    unsigned char bytes[16];
-    token_random_bytes(bytes, sizeof bytes);
-    return text_hex(arena, bytes, sizeof bytes).data;
+    request->context.request_id = id;
 }
 
-static void serve(const struct config *config, enum pool pool, FCGX_Request *fcgi, struct arena *arena, struct scoreboard_slot *slot)
+/* One request, as a job of niceness_run. */
+struct service {
+    const struct config *config;
+    enum pool pool;
+    FCGX_Request *fcgi;
+    struct arena *arena;
+    struct scoreboard_slot *slot;
+    int upkeep_milliseconds; /* the result of keep_up */
+    size_t used_bytes;       /* of each of libfcgi's buffers, at most */
+};
+
+static void serve(void *argument)
 {
-    int64_t started = clock_monotonic_microseconds();
+    struct service *service = argument;
+    struct scoreboard_slot *slot = service->slot;
+    const int64_t started = clock_monotonic_microseconds(), wall_started = clock_wall_microseconds();
     struct request request = {
-        .context = {.arena = arena, .config = config, .now_seconds = clock_wall_seconds(), .started_microseconds = started},
-        .fcgi = fcgi,
-        .pool = pool,
+        .context = {.arena = service->arena, .config = service->config, .now_seconds = wall_started / 1000000},
+        .fcgi = service->fcgi,
+        .pool = service->pool,
+        .slot = slot,
     };
-    buffer_init(&request.response.body, arena);
-    buffer_init(&request.response.headers, arena);
-    request.context.request_id = request_id(fcgi, arena);
+    response_start(&request);
+    name_request(&request);
     strncpy(slot->request_id, request.context.request_id, sizeof slot->request_id - 1);
 
     if (run_stages(&request, slot) == OK) {
         request.response.status = request.response.status != 0 ? request.response.status : 200;
+    } else if (request.response.is_flowing) {
+        response_break_off(&request);
     } else {
         response_render_problem(&request);
     }
     finish(&request);
-    int64_t microseconds = clock_monotonic_microseconds() - started;
-    int64_t served = atomic_fetch_add_explicit(&slot->requests, 1, memory_order_relaxed) + 1;
-    count(&request, microseconds);
-    write_logs(&request, microseconds);
-    after(&request, served);
+    int64_t ended = clock_monotonic_microseconds();
+    int64_t microseconds = ended - started;
+    atomic_fetch_add_explicit(&slot->requests, 1, memory_order_relaxed);
+    /* a request is counted and logged once, by the worker that answers it */
+    if (!request.admission.is_handed_over) {
+        count(&request, microseconds);
+        write_logs(&request, wall_started + microseconds, microseconds);
+    }
+    /* the pool status does no upkeep, so that its next response is not delayed */
+    service->upkeep_milliseconds = request.pool != POOL_STATUS ? after(&request, ended) : -1;
+    const size_t received = request.received_bytes, sent = request.response.put_bytes + REQUEST_RECORDS_BYTES;
+    service->used_bytes = received > sent ? received : sent;
 
+    wipe_traces(&request.context);
     atomic_store_explicit(&slot->database_present, database_is_connected(), memory_order_relaxed);
     atomic_store_explicit(&slot->redis_present, redis_is_present(), memory_order_relaxed);
 }
 
+/* Frees what libfcgi has of a request. Its two buffers are of eight kilobytes each; most requests need less than one.
+ */
+static void free_request(const struct service *service)
+{
+    memory_wipe_at_most(service->used_bytes);
+    FCGX_Detach(service->fcgi);
+    FCGX_Finish_r(service->fcgi);
+    memory_wipe_at_most(SIZE_MAX);
+}
+
 /* ---- the loop ---- */
 
-/* Reads the signals that have come. False where one of them asks to leave. */
-static bool read_signals(int signals, const struct config *config)
-{
-    struct signalfd_siginfo info;
-    bool stay = true;
-    while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGUSR1) {
-            const char *error;
-            if (!log_open(config->error_log, config->access_log, config->log_level, config->log_format, &error)) {
-                log_error(NULL, "%s", error);
-            }
-        } else {
-            stay = false;
-        }
-    }
-    return stay;
-}
-
-static int open_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGQUIT);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
-/* What the time of a verification is made equal to: see password_expect_bcrypt. */
-static void expect_hashes(const struct config *config, enum pool pool, struct arena *arena)
-{
-    struct context context = {.arena = arena, .config = config, .now_seconds = clock_wall_seconds()};
-    int cost;
-    if (pool == POOL_PASSWORD && database_is_connected() && user_store_greatest_bcrypt_cost(&context, &cost) == OK && cost >= 0) {
-        password_expect_bcrypt((unsigned)cost);
-    }
-    arena_reset(arena);
-}
-
-/* A first connection, so that the first request need not wait for it; MariaDB may well be away. */
+/* Connects to MariaDB and Redis before the first request. A failure is logged; requests connect again. */
 static void connect_early(const struct config *config, struct arena *arena, struct scoreboard_slot *slot)
 {
     struct context context = {.arena = arena, .config = config, .now_seconds = clock_wall_seconds()};
-    const char *error;
+    struct error error;
     if (database_connect(&context, &error)) {
         if (log_topic_end(LOG_TOPIC_MARIADB)) {
             log_notice(&context, "MariaDB is back: %s", database_server_version());
         }
     } else if (log_topic_due(LOG_TOPIC_MARIADB, 60)) {
-        log_warning(&context, "MariaDB is away: %s", error);
+        log_warning(&context, "MariaDB is away: %s", error.text);
     }
     if (config->pools[atomic_load(&slot->pool)].workers > 0 && redis_append(&context, "PING")) {
         redis_read(&context);
@@ -375,75 +442,86 @@ static void give_back(const struct config *config, struct arena *arena)
     malloc_trim(0);
 }
 
-/* Linux weighs sessions against each other before it looks at nice(1) within each (sched(7), 'The autogroup feature'): MariaDB and nginx have their own, so for them
- * our niceness is only what our session says. False: to be tried again in a moment, as the kernel takes one such wish in a tenth of a second. */
-static bool lower_session(int64_t nice)
+/* The pool status has shorter timeouts than the configured ones. */
+static const struct config *config_of_pool(const struct config *config, enum pool pool)
 {
-    char text[24];
-    int length = snprintf(text, sizeof text, "%lld", (long long)nice);
-    int file = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
-    bool again = file >= 0 && write(file, text, (size_t)length) < 0 && errno == EAGAIN;
-    if (file >= 0) {
-        close(file);
+    static struct config of_status;
+    if (pool != POOL_STATUS) {
+        return config;
     }
-    return !again;
+    of_status = *config;
+    of_status.database_connect_timeout = STATUS_SECONDS;
+    of_status.database_read_timeout = STATUS_SECONDS;
+    if (of_status.redis_timeout > STATUS_SECONDS * 1000 / 2) {
+        of_status.redis_timeout = STATUS_SECONDS * 1000 / 2;
+    }
+    return &of_status;
 }
 
-/* The pool's niceness. False: lower_session is to be called again. */
-static bool step_back(const struct config *config, enum pool pool)
+int worker_run(const struct config *given, enum pool pool, const struct worker_sockets *sockets,
+               struct scoreboard_slot *slot)
 {
-    int64_t nice = config->pools[pool].nice;
-    if (nice == 0) {
-        return true;
+    const struct config *config = config_of_pool(given, pool);
+    memory_end_on_failure();
+    memory_wipe_freed();
+    if (!config->core_dumps) {
+        memory_hide(); /* again: the kernel resets this when the user is changed */
     }
-    if (setpriority(PRIO_PROCESS, 0, (int)nice) != 0) {
-        log_warning(NULL, "nice of [%s]: %s", pool_names[pool], strerror(errno));
-    }
-    return setsid() < 0 || lower_session(nice);
-}
-
-int worker_run(const struct config *config, enum pool pool, int listener, struct scoreboard_slot *slot)
-{
-    int signals = open_signals();
-    bool stepped_back = step_back(config, pool);
-    FCGX_Request fcgi;
-    /* a peer that does not close its end must not hold the worker: libfcgi waits two seconds by default */
+    int signals = signals_open();
+    int arrivals = signals < 0 ? -1 : arrivals_open(sockets, signals);
+    niceness_init(config->pools[pool].nice, pool_names[pool]);
+    /* A peer that does not close its end must not block the worker: libfcgi waits two seconds by default. It waits as
+     * long for a first byte, and then drops the connection: that stays, since on a busy machine nginx may be held up
+     * between connect(2) and write(2). */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "200", 1);
-    setenv("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", "200", 1);
-    if (signals < 0 || FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, listener, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
-        log_alert(NULL, "the worker can't start: %s", strerror(errno));
+    FCGX_Request fcgi;
+    if (arrivals < 0 || FCGX_Init() != 0 ||
+        FCGX_InitRequest(&fcgi, sockets->first >= 0 ? sockets->first : sockets->second, FCGI_FAIL_ACCEPT_ON_INTR) !=
+            0) {
+        log_alert(NULL, "can't start the worker: %s", strerror(errno));
         return EXIT_FAILURE;
     }
     struct arena *arena = arena_new((size_t)config->request_memory_limit);
     router_init();
+    row_cache_init(config);
+    scoreboard_set_own(slot);
     connect_early(config, arena, slot);
     atomic_store(&slot->state, WORKER_IDLE);
-    expect_hashes(config, pool, arena);
 
-    int64_t most = config->pools[pool].max_requests;
-    struct pollfd descriptors[] = {{signals, POLLIN, 0}, {listener, POLLIN, 0}};
-    while (most == 0 || atomic_load(&slot->requests) < most) {
-        if (poll(descriptors, 2, stepped_back ? -1 : SESSION_MILLISECONDS) < 0 && errno != EINTR) {
-            log_alert(NULL, "poll: %s", strerror(errno));
+    int64_t max = config->pools[pool].max_requests;
+    int upkeep_milliseconds = pool == POOL_STATUS ? -1 : pool == POOL_DIRECTORY ? 0 : UPKEEP_MILLISECONDS;
+    while (max == 0 || atomic_load(&slot->requests) < max) {
+        int settle_milliseconds = niceness_settle();
+        bool settles_first =
+            settle_milliseconds >= 0 && (upkeep_milliseconds < 0 || settle_milliseconds < upkeep_milliseconds);
+        int arrived = arrivals_wait(arrivals, sockets, settles_first ? settle_milliseconds : upkeep_milliseconds);
+        if (arrived < 0) {
+            log_alert(NULL, "epoll_wait: %s", strerror(errno));
             break;
         }
-        stepped_back = stepped_back || lower_session(config->pools[pool].nice);
-        if ((descriptors[0].revents & POLLIN) != 0 && !read_signals(signals, config)) {
+        if (arrived == 0) {
+            upkeep_milliseconds = settles_first ? upkeep_milliseconds : keep_up_idly(config, pool, arena);
+            continue;
+        }
+        if ((arrived & ARRIVED_SIGNAL) != 0 && !signals_read(signals, config)) {
             break;
         }
-        if ((descriptors[1].revents & POLLIN) == 0) {
+        int chosen = arrivals_choose(sockets, arrived);
+        if (chosen < 0) {
             continue;
         }
-        /* from here on the clock of request_timeout runs: a peer may stall in the middle of its parameters */
-        mark_busy(slot, clock_monotonic_microseconds());
-        if (FCGX_Accept_r(&fcgi) != 0) {
-            mark_idle(slot); /* another worker took it */
+        /* request_timeout counts from here: a peer may stall while it sends its parameters */
+        mark_busy(slot, clock_monotonic_coarse_microseconds());
+        if (!arrivals_accept(&fcgi, chosen, signals)) {
+            mark_idle(slot);
             continue;
         }
-        serve(config, pool, &fcgi, arena, slot);
-        FCGX_Detach(&fcgi);
-        FCGX_Finish_r(&fcgi);
-        bool was_large = arena_used(arena) > LARGE_BYTES;
+        expect_hashes(config, pool, arena);
+        struct service service = {config, pool, &fcgi, arena, slot, -1, SIZE_MAX};
+        niceness_run(serve, &service, config->pools[pool].nice > 0 && arrivals_have_more(sockets, chosen));
+        upkeep_milliseconds = service.upkeep_milliseconds;
+        free_request(&service);
+        bool was_large = arena_used(arena) > LARGE_BYTES || database_holds_much();
         arena_reset(arena);
         if (was_large) {
             give_back(config, arena);
@@ -455,6 +533,7 @@ int worker_run(const struct config *config, enum pool pool, int listener, struct
     database_close();
     redis_close();
     arena_free(arena);
+    close(arrivals);
     close(signals);
     return EXIT_SUCCESS;
 }

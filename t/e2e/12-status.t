@@ -1,4 +1,5 @@
-# /status in its three forms, /ping and /ready: that the numbers are those of what happened, and that they are there when it goes badly.
+# /status in its three forms, /ping and /ready: that the numbers are those of what happened, and that they are there
+# when it goes badly.
 use v5.36;
 
 use IO::Socket::UNIX;
@@ -11,18 +12,20 @@ use Roster;
 my $roster = Roster->new(api => {workers => 3}, password => {listen_backlog => 10});
 my $admin = $roster->add_user(role => 'admin');
 
-sub ask ($path, %options) { return $roster->request(GET => $path, %options) }
-sub status () { return ask('/status?format=json')->{json} }
-
 # The samples of Prometheus' text: name{labels} => value. Dies where the text is not as the format wants it
-# (https://prometheus.io/docs/instrumenting/exposition_formats): one head a metric, its samples in one piece behind it, none twice.
+# (https://prometheus.io/docs/instrumenting/exposition_formats): one head a metric, its samples in one piece behind it,
+# none twice.
 sub samples ($text) {
     die "does not end in a line end\n" if $text !~ /\n\z/;
     my (%sample, %type, %helped, $metric);
     for my $line (split /\n/, $text) {
         if ($line =~ /^# HELP ([a-z_]+) \S.*$/) { die "$1 has two heads\n" if $helped{$1}++; $metric = $1 }
-        elsif ($line =~ /^# TYPE ([a-z_]+) (counter|gauge|histogram)$/) { die "$1: TYPE without HELP\n" if $metric ne $1; $type{$1} = $2 }
-        elsif ($line =~ /^(([a-z_]+)(?:\{[a-z]+="[^"\\\n]*"(?:,[a-z]+="[^"\\\n]*")*\})?) (-?[0-9.]+(?:e[-+][0-9]+)?)$/) {
+        elsif ($line =~ /^# TYPE ([a-z_]+) (counter|gauge|histogram)$/) {
+            die "$1: TYPE without HELP\n" if $metric ne $1;
+            $type{$1} = $2;
+        }
+        elsif ($line =~ /^(([a-z_]+)(?:\{[a-z]+="[^"\\\n]*"(?:,[a-z]+="[^"\\\n]*")*\})?) (-?[0-9.]+(?:e[-+][0-9]+)?)$/)
+        {
             my ($key, $name, $value) = ($1, $2, $3);
             my $base = $type{$metric} eq 'histogram' ? $name =~ s/_(?:bucket|sum|count)$//r : $name;
             die "$name stands among those of $metric\n" if $base ne $metric;
@@ -36,7 +39,7 @@ sub samples ($text) {
 }
 
 sub prometheus () {
-    my $answer = ask('/status?format=prometheus');
+    my $answer = $roster->get('/status?format=prometheus');
     is $answer->{headers}{'content-type'}, 'text/plain; version=0.0.4; charset=utf-8', 'the type of the format';
     my $samples = eval { samples($answer->{body}) };
     ok $samples, 'a text in the format' or diag $@;
@@ -44,33 +47,32 @@ sub prometheus () {
 }
 
 subtest 'what happened is counted' => sub {
-    my $before = status();
-    ask("/users/$admin->{id}", token => $admin->{token}) for 1 .. 5;
-    ask('/users/nobody', token => $admin->{token}) for 1 .. 2;
-    ask("/users/$admin->{id}");
-    ask('/nothing') for 1 .. 3;
-    $roster->request(POST => '/auths/signin', json => {email => $admin->{email}, password => 'wrong password'});
+    my $before = $roster->status;
+    $roster->get("/users/$admin->{id}", undef, token => $admin->{token}) for 1 .. 5;
+    $roster->get('/users/nobody', undef, token => $admin->{token}) for 1 .. 2;
+    $roster->get("/users/$admin->{id}");
+    $roster->get('/nothing') for 1 .. 3;
+    $roster->sign_in($admin->{email}, password => 'wrong password');
     $roster->request(POST => '/auths/signin', json => {});
     # The answer is out before it is counted.
-    ok wait_until(5, sub { status()->{routes}{sign_in}{statuses}{422} }), 'the last one is there';
-    my $status = status();
+    ok wait_until(5, sub { $roster->status->{routes}{sign_in}{statuses}{422} }), 'the last one is there';
+    my $status = $roster->status;
     my $routes = $status->{routes};
     is_deeply $routes->{user_get}{statuses}, {200 => 5, 400 => 2, 401 => 1}, 'a route, by status';
     is_deeply $routes->{none}{statuses}, {404 => 3}, 'those without a route';
     is_deeply $routes->{sign_in}{statuses}, {400 => 1, 422 => 1}, 'those of the other pool';
     ok $routes->{user_get}{microseconds} > 0, 'with their time';
     ok !exists $routes->{group_get}, 'what nobody asked for is left out';
-    ok $status->{statements} >= $before->{statements} + 10, 'statements';
+    ok $status->{statements} >= $before->{statements} + 8, 'statements';
     ok $status->{statement_microseconds} > $before->{statement_microseconds}, 'and their time';
     is $status->{$_}, 0, $_ for qw(reloads reload_failures worker_deaths rate_limited);
     is $status->{generation}, 1, 'the first configuration';
     is $status->{mariadb}, 'present', 'MariaDB';
     is $status->{redis}, 'present', 'Redis';
-
     my $sum = 0;
     $sum += $_ for map { values %{$_->{statuses}} } values %$routes;
     is $status->{requests}, $sum, 'the sum of all routes is that of all requests';
-    for my $pool (qw(api password)) {
+    for my $pool (@Roster::POOLS) {
         my $numbers = $status->{pools}{$pool};
         my $times = 0;
         $times += $_->{requests} for @{$numbers->{latency}};
@@ -80,10 +82,15 @@ subtest 'what happened is counted' => sub {
         is $numbers->{with_database}, $numbers->{idle} + $numbers->{busy}, "$pool: all have a connection to MariaDB";
     }
     is $status->{pools}{api}{idle} + $status->{pools}{api}{busy}, 3, 'the workers of api';
-    is $status->{pools}{api}{busy}, 1, 'one of them answers this';
-    is $status->{pools}{api}{saturation}, 0.33, 'a third of them';
+    is $status->{pools}{api}{busy}, 0, 'none of them answers this';
+    is $status->{pools}{status}{busy}, 1, 'but the one that is there for it';
+    is $status->{pools}{status}{saturation}, 1, 'all of them';
     is $status->{pools}{password}{saturation}, 0, 'the password pool has nothing to do';
     is $status->{pools}{password}{waiting_most}, 10, 'so many may wait there';
+    is_deeply [@{$status->{pools}{password}}{qw(second_waiting second_waiting_most)}], [0, 10],
+        'and at its second socket';
+    is_deeply [@{$status->{pools}{directory}}{qw(second_waiting second_waiting_most)}], [undef, undef],
+        'where there is one';
     my ($own) = grep { $_->{state} eq 'busy' } @{$status->{workers}};
     is $own->{route}, 'status', 'the worker that answers says so itself';
     like $own->{request}, qr/^[0-9a-f]{32}$/, 'with the id of the request';
@@ -93,14 +100,14 @@ subtest 'what happened is counted' => sub {
 subtest 'Prometheus' => sub {
     my ($samples, $text) = prometheus();
     is $samples->{'roster_requests_total{route="user_get",status="200"}'}, 5, 'requests by route and status';
-    is $samples->{'roster_workers{pool="api",state="busy"}'}, 1, 'workers by state';
+    is $samples->{'roster_workers{pool="status",state="busy"}'}, 1, 'workers by state';
     is $samples->{'roster_waiting_connections{pool="password"}'}, 0, 'the queue';
     is $samples->{'roster_pool_saturation{pool="password"}'}, '0.000', 'the saturation';
     is $samples->{roster_mariadb_up}, 1, 'MariaDB';
     is $samples->{roster_redis_up}, 1, 'Redis';
-    for my $pool (qw(api password)) {
+    for my $pool (@Roster::POOLS) {
         my ($last, $ascends) = (0, 1);
-        for (grep {/^roster_request_seconds_bucket\{pool="$pool"/} split /\n/, $text) {
+        for (grep { /^roster_request_seconds_bucket\{pool="$pool"/ } split /\n/, $text) {
             my ($value) = / (\d+)$/;
             $ascends &&= $value >= $last;
             $last = $value;
@@ -109,26 +116,81 @@ subtest 'Prometheus' => sub {
         is $last, $samples->{"roster_request_seconds_count{pool=\"$pool\"}"}, "$pool: up to the count";
         ok $samples->{"roster_request_seconds_sum{pool=\"$pool\"}"} > 0, "$pool: and the sum is there";
     }
-    my ($promtool) = grep {-x} map {"$_/promtool"} split /:/, $ENV{PATH};
+    my ($promtool) = grep { -x } map { "$_/promtool" } split /:/, $ENV{PATH};
     if ($promtool) {
         Roster::Database::write_file("$roster->{directory}/metrics", $text);
         is qx{$promtool check metrics <$roster->{directory}/metrics 2>&1}, '', 'promtool has nothing to say';
     }
 };
 
+subtest 'the form that is asked for' => sub {
+    my %form = (
+        text => qr{^text/plain; charset},
+        json => qr{^application/json\b},
+        prometheus => qr{^text/plain; version=0\.0\.4;});
+    my @cases = (
+        [undef, undef, 'text'],
+        ['*/*', undef, 'text'],
+        ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', undef, 'text'],
+        ['application/json', undef, 'json'],
+        ['text/plain;q=0.2, application/json', undef, 'json'],
+        ['text/plain;version=0.0.4', undef, 'prometheus'],
+        ['image/png', undef, 'text'],
+        [
+            'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1',
+            undef, 'prometheus'
+        ],
+        ['application/json', 'text', 'text'],
+        ['application/json', 'prometheus', 'prometheus'],
+        ['text/plain', 'json', 'json'],
+        ['application/json', 'nothing', 'text']);
+    for my $case (@cases) {
+        my ($accept, $format, $form) = @$case;
+        my $answer = $roster->get('/status' . (defined $format ? "?format=$format" : ''),
+            undef, headers => [defined $accept ? (Accept => $accept) : ()]);
+        like $answer->{headers}{'content-type'}, $form{$form},
+            ($format // 'no format') . ', Accept: ' . ($accept // 'none') . ": $form";
+        is(
+            scalar(grep { $_ eq 'Accept' } split /, /, $answer->{headers}{vary} // ''),
+            defined $format ? 0 : 1,
+            '... and caches are told what it depends on');
+    }
+};
+
 subtest 'text' => sub {
     for my $path ('/status', '/status?format=text', '/status/') {
-        my $answer = ask($path);
+        my $answer = $roster->get($path);
         is $answer->{headers}{'content-type'}, 'text/plain; charset=utf-8', "$path is text";
-        like $answer->{body}, qr/^mariadb: present\nredis: present\npool api:\n  starting: 0\n/m, 'with the state';
+        like $answer->{body},
+            qr/^mariadb: present\nredis: present\ndirectory: ready\nidentity_table: off\n  hits: 0\n/m,
+            'with the state';
         like $answer->{body}, qr/^  user_get: 8, [\d.]+ ms on average: 5 × 200 2 × 400 1 × 401$/m, 'routes';
-        like $answer->{body}, qr/^  \d+ api: busy, \d+ requests; \d+ ms: status, handle, request [0-9a-f]{32}$/m, 'and workers';
+        like $answer->{body}, qr/^  \d+ status: busy, \d+ requests; \d+ ms: status, handle, request [0-9a-f]{32}$/m,
+            'and workers';
     }
-    is ask('/status', headers => {'If-None-Match' => '*'})->{headers}{'cache-control'}, 'no-store', 'it is not kept anywhere';
+    is $roster->get('/status', undef, headers => {'If-None-Match' => '*'})->{headers}{'cache-control'}, 'no-store',
+        'it is not kept anywhere';
     my ($status, $text) = $roster->rosterctl('status');
     is $status, 0, 'rosterctl status';
     like $text, qr/^user_get\s+8\s+3\s+0\s/m, 'shows the routes';
     like $text, qr/^api\s+3\s/m, 'and the pools';
+};
+
+subtest 'the directory' => sub {
+    ok wait_until(10, sub { $roster->status->{directory} eq 'ready' }), 'it is ready';
+    $roster->get('/users/', undef, token => $admin->{token});
+    my $status = $roster->status;
+    is $status->{directory_users}, $roster->sql('SELECT COUNT(*) FROM user'), 'and has all users';
+    cmp_ok $status->{directory_bytes}, '<', 100_000, 'in little memory';
+    cmp_ok $status->{directory_loaded_at}, '>', time - 3600, 'since just now';
+    cmp_ok $status->{directory_load_microseconds}, '>', 0, 'which took a moment';
+    is $status->{directory_losses}, 0, 'nothing of it was lost';
+    my ($samples) = prometheus();
+    is $samples->{roster_directory_ready}, 1, 'Prometheus has it';
+    is $samples->{roster_directory_users}, $status->{directory_users}, 'and its users';
+    like + ($roster->rosterctl('status'))[1],
+        qr/^The directory is ready: $status->{directory_users} users in 0\.\d MB$/m,
+        'rosterctl status has them, too';
 };
 
 subtest 'a queue' => sub {
@@ -136,14 +198,18 @@ subtest 'a queue' => sub {
     kill 'STOP', $worker;
     my @waiting;
     for my $count (1 .. 7) {
-        push @waiting, IO::Socket::UNIX->new(Type => Socket::SOCK_STREAM(), Peer => $roster->socket_path('password')) // die "connect: $!\n";
-        my $pool = status()->{pools}{password};
+        push @waiting,
+            IO::Socket::UNIX->new(Type => Socket::SOCK_STREAM(), Peer => $roster->socket_path('password'))
+            // die "connect: $!\n";
+        my $pool = $roster->status->{pools}{password};
         is $pool->{waiting}, $count, "$count wait";
         is $pool->{saturation}, $count, '... for one worker';
     }
-    is status()->{pools}{api}{waiting}, 0, 'at the one pool alone';
-    like ask('/status')->{body}, qr/^pool password:.*?  waiting: 7\n  waiting_most: 10\n  saturation: 7\.00\n/ms, 'in the text too';
-    is +(prometheus())[0]{'roster_waiting_connections{pool="password"}'}, 7, 'and for Prometheus';
+    is $roster->status->{pools}{api}{waiting}, 0, 'at the one pool alone';
+    like $roster->get('/status')->{body},
+        qr/^pool password:.*?  waiting: 7\n  waiting_most: 10\n  saturation: 7\.00\n/ms,
+        'in the text too';
+    is + (prometheus())[0]{'roster_waiting_connections{pool="password"}'}, 7, 'and for Prometheus';
 
     # The queue is full: what comes then is refused at once, and everything else is still answered.
     while (@waiting < 100) {
@@ -152,91 +218,119 @@ subtest 'a queue' => sub {
         push @waiting, $socket;
     }
     is scalar @waiting, 11, 'one more than the limit, as Linux has it';
-    is status()->{pools}{password}{waiting}, scalar @waiting, 'all places are taken';
-    my $answer = $roster->request(POST => '/auths/signin', json => {email => $admin->{email}, password => 'wrong password'});
+    is $roster->status->{pools}{password}{waiting}, scalar @waiting, 'all places are taken';
+    my $answer = $roster->sign_in($admin->{email}, password => 'wrong password');
     is_problem $answer, 503, 'UNAVAILABLE', 'a sign-in is told to come back';
     is $answer->{headers}{'retry-after'}, 5, 'in a while';
-    is ask("/users/$admin->{id}", token => $admin->{token})->{status}, 200, 'others notice nothing';
+    is $roster->get("/users/$admin->{id}", undef, token => $admin->{token})->{status}, 200, 'others notice nothing';
     @waiting = ();
     kill 'CONT', $worker;
-    ok wait_until(10, sub { status()->{pools}{password}{waiting} == 0 }), 'then it empties';
+    ok wait_until(10, sub { $roster->status->{pools}{password}{waiting} == 0 }), 'then it empties';
 };
 
 subtest 'for this machine only' => sub {
-    for my $path ('/status', '/status?format=json', '/status?format=prometheus', '/ping', '/ready', '/api/v1/ready', '/ready/') {
-        is_problem ask($path, client => '203.0.113.7'), 404, 'PATH_NOT_FOUND', "$path from elsewhere is nothing";
+    for my $path ('/status', '/status?format=json', '/status?format=prometheus', '/ping', '/ready', '/api/v1/ready',
+        '/ready/')
+    {
+        is_problem $roster->get($path, undef, client => '203.0.113.7'), 404, 'PATH_NOT_FOUND',
+            "$path from elsewhere is nothing";
     }
-    is_problem $roster->request(POST => '/status', client => '203.0.113.7', body => 'x'), 404, 'PATH_NOT_FOUND', 'whatever the method';
-    is ask('/ping', client => $_)->{body}, "pong\n", "/ping from $_" for '127.0.0.1', '::1';
-    is ask('/ping', headers => {'X-Forwarded-For' => '127.0.0.1', 'X-Real-IP' => '127.0.0.1'}, client => '203.0.113.7')->{status}, 404, 'a header field does not help';
+    is_problem $roster->request(POST => '/status', client => '203.0.113.7', body => 'x'), 404, 'PATH_NOT_FOUND',
+        'whatever the method';
+    is $roster->get('/ping', undef, client => $_)->{body}, "pong\n", "/ping from $_" for '127.0.0.1', '::1';
+    is $roster->get(
+        '/ping', undef,
+        headers => {'X-Forwarded-For' => '127.0.0.1', 'X-Real-IP' => '127.0.0.1'},
+        client => '203.0.113.7'
+    )->{status}, 404, 'a header field does not help';
 };
 
 subtest 'reloads and deaths' => sub {
-    my $before = status();
+    my $before = $roster->status;
     $roster->process('roster')->signal('HUP');
-    ok wait_until(10, sub { (my $now = status())->{reloads} == 1 && @{status()->{workers}} == 4 }), 'a reload is counted';
-    is status()->{generation}, 2, 'and the number of the configuration grows';
-    ok status()->{routes}{user_get}{statuses}{200} >= 5, 'counters outlive workers';
+    ok wait_until(10, sub { (my $now = $roster->status)->{reloads} == 1 && @{$roster->status->{workers}} == 6 }),
+        'a reload is counted';
+    is $roster->status->{generation}, 2, 'and the number of the configuration grows';
+    ok $roster->status->{routes}{user_get}{statuses}{200} >= 5, 'counters outlive workers';
     my $file = $roster->config_file;
     my $good = Roster::Database::slurp($file);
     Roster::Database::write_file($file, "workerz = 2\n$good");
     $roster->process('roster')->signal('HUP');
-    ok wait_until(10, sub { status()->{reload_failures} == 1 }), 'so is one that failed';
+    ok wait_until(10, sub { $roster->status->{reload_failures} == 1 }), 'so is one that failed';
     Roster::Database::write_file($file, $good);
     my ($worker) = $roster->workers('password');
     kill 'KILL', $worker;
-    ok wait_until(10, sub { my $now = status(); $now->{worker_deaths} == 1 && $now->{pools}{password}{idle} == 1 }), 'and a death, and the one who follows';
+    ok wait_until(
+        10, sub { my $now = $roster->status; $now->{worker_deaths} == 1 && $now->{pools}{password}{idle} == 1 }
+        ),
+        'and a death, and the one who follows';
 };
 
 subtest 'without MariaDB' => sub {
-    is_deeply ask('/ready')->{json}, {ready => JSON::PP::true(), redis => JSON::PP::true()}, 'ready before';
+    is_deeply $roster->get('/ready')->{json}, {ready => JSON::PP::true(), redis => JSON::PP::true()}, 'ready before';
     my $dead = $roster->stop('mariadb');
     for (1 .. 6) {
-        my $answer = ask('/ready');
+        my $answer = $roster->get('/ready');
         is_problem $answer, 503, 'UNAVAILABLE', '/ready is 503';
         is $answer->{headers}{'retry-after'}, 1, 'for a second';
-        is ask('/ping')->{status}, 200, '/ping is not';
+        is $roster->get('/ping')->{status}, 200, '/ping is not';
     }
-    my $status = status();
+    my $status = $roster->status;
     is $status->{mariadb}, 'away', 'the status says it';
     is $status->{redis}, 'present', 'and that Redis is there';
-    is +(prometheus())[0]{roster_mariadb_up}, 0, 'Prometheus is told';
-    like ask('/status')->{body}, qr/^mariadb: away$/m, 'and people';
-    ok wait_until(10, sub { ask('/ready'); status()->{pools}{api}{with_database} == 0 }), 'no worker of api has a connection';
+    is + (prometheus())[0]{roster_mariadb_up}, 0, 'Prometheus is told';
+    like $roster->get('/status')->{body}, qr/^mariadb: away$/m, 'and people';
+    $roster->on_each_worker('api', sub { $roster->get("/users/$admin->{id}", undef, token => $admin->{token}) });
+    ok wait_until(10, sub { $roster->status->{pools}{api}{with_database} == 0 }), 'no worker of api has a connection';
     $roster->start('mariadb');
-    ok wait_until(10, sub { ask('/ready')->{status} == 200 }), 'ready again when it is back';
-    is status()->{mariadb}, 'present', 'and the status says it';
+    ok wait_until(10, sub { $roster->get('/ready')->{status} == 200 }), 'ready again when it is back';
+    is $roster->status->{mariadb}, 'present', 'and the status says it';
     like $roster->log_text, qr/MariaDB is back/, 'the log too';
 };
 
 subtest 'MariaDB hangs' => sub {
-    wait_until(10, sub { ask('/ready'); status()->{pools}{api}{with_database} == 3 });
+    # New workers, each with a connection, and nothing left to do: one that still looks after revocations, since MariaDB
+    # was away, would hang in that, and take no request.
+    $roster->reconfigure;
+    $roster->on_each_worker('api', sub { $roster->get("/users/$admin->{id}", undef, token => $admin->{token}) });
+    is $roster->status->{pools}{api}{with_database}, 3, 'all of api have a connection';
     $roster->pause('mariadb');
     my $started = Time::HiRes::time();
-    is ask('/status')->{status}, 200, '/status answers all the same';
-    is ask('/ping')->{status}, 200, '/ping too';
+    is $roster->get('/status')->{status}, 200, '/status answers all the same';
+    is $roster->get('/ping')->{status}, 200, '/ping too';
     ok Time::HiRes::time() - $started < 1 * $Roster::Process::patience, 'at once';
+
+    # All of api hang in it, which none of them knows yet.
+    my @hanging = map {
+        my $socket = $roster->open_connection;
+        syswrite $socket, Roster::Http::compose(GET => "/users/$admin->{id}", token => $admin->{token});
+        $socket;
+    } 1 .. 3;
+    ok wait_until(5, sub { $roster->status->{pools}{api}{busy} == 3 }),
+        'all workers of api wait for it, which /status shows';
+    $started = Time::HiRes::time();
+    is_problem $roster->get('/ready'), 503, 'UNAVAILABLE', '/ready is 503';
+    ok Time::HiRes::time() - $started < 3 * $Roster::Process::patience, 'in a few seconds';
+    is $roster->get('/status')->{status}, 200, '/status still answers' for 1 .. 3;
+    is $roster->status->{mariadb}, 'away', 'and says that MariaDB is away';
+    is $roster->status->{pools}{api}{busy}, 3, 'while the others go on waiting';
     $roster->resume('mariadb');
-    is ask('/ready')->{status}, 200, 'ready';
+    for my $socket (@hanging) { is Roster::Http::exchange($socket, '')->{status}, 200, 'until it goes on' }
+    ok wait_until(10, sub { $roster->get('/ready')->{status} == 200 }), 'ready';
 };
 
 subtest 'without Redis' => sub {
     $roster->stop('redis');
-    is_deeply ask('/ready')->{json}, {ready => JSON::PP::true(), redis => JSON::PP::false()}, 'ready all the same';
-    is status()->{redis}, 'away', 'but the status says it';
-    is +(prometheus())[0]{roster_redis_up}, 0, 'and Prometheus is told';
-    $roster->{options}{config} = {redis_required => 'yes'};
-    $roster->write_configuration;
-    my $reloads = status()->{reloads};
-    $roster->process('roster')->signal('HUP');
-    ok wait_until(10, sub { my $now = status(); $now->{reloads} > $reloads && @{$now->{workers}} == 4 }), 'where it is required';
-    is_problem ask('/ready'), 503, 'UNAVAILABLE', 'not ready';
+    is_deeply $roster->get('/ready')->{json}, {ready => JSON::PP::true(), redis => JSON::PP::false()},
+        'ready all the same';
+    is $roster->status->{redis}, 'away', 'but the status says it';
+    is + (prometheus())[0]{roster_redis_up}, 0, 'and Prometheus is told';
+    $roster->reconfigure(redis_required => 'yes');
+    is_problem $roster->get('/ready'), 503, 'UNAVAILABLE', 'not ready';
     $roster->start('redis');
-    ok wait_until(10, sub { ask('/ready')->{status} == 200 }), 'until it is back';
-    $roster->{options}{config} = {redis_socket => ''};
-    $roster->write_configuration;
-    $roster->process('roster')->signal('HUP');
-    ok wait_until(10, sub { status()->{redis} eq 'off' }), 'off, where none is configured';
+    ok wait_until(10, sub { $roster->get('/ready')->{status} == 200 }), 'until it is back';
+    $roster->reconfigure(redis_required => undef, redis_socket => '');
+    is $roster->status->{redis}, 'off', 'off, where none is configured';
     ok !exists +(prometheus())[0]{roster_redis_up}, 'then there is nothing to watch';
 };
 

@@ -4,16 +4,19 @@ use v5.36;
 use Test::More;
 use Roster;
 
-my $roster = Roster->new(config => {rate_limit_sign_in => 5, rate_limit_sign_in_address => 12, rate_limit_sign_up => 3, rate_limit_password => 3,
-    rate_limit_api_key => 4, rate_limit_update => 6, redis_timeout => '200ms'});
+my $roster = Roster->new(
+    config => {
+        rate_limit_sign_in => 5,
+        rate_limit_sign_in_address => 12,
+        rate_limit_sign_up => 3,
+        rate_limit_password => 3,
+        rate_limit_api_key => 4,
+        rate_limit_update => 6,
+        redis_timeout => '200ms'
+    });
 my $user = $roster->add_user(email => 'somebody@example.org');
 my $other = $roster->add_user(email => 'other@example.org');
 $roster->sql('INSERT INTO config (data) VALUES (?)', '{"ui": {"enable_signup": true}}');
-
-sub sign_in ($email, $client, $password = $Roster::PASSWORD) {
-    return $roster->request(POST => '/auths/signin', json => {email => $email, password => $password}, client => $client);
-}
-sub statuses (@answers) { return join ' ', map { $_->{status} } @answers }
 
 # A window must not roll while a test counts: waits until the present minute has some seconds left.
 sub enter_minute ($seconds = 20) {
@@ -23,7 +26,7 @@ sub enter_minute ($seconds = 20) {
 }
 
 enter_minute;
-my @answers = map { sign_in('somebody@example.org', '192.0.2.1') } 1 .. 6;
+my @answers = map { $roster->sign_in('somebody@example.org', client => '192.0.2.1') } 1 .. 6;
 is statuses(@answers), '200 200 200 200 200 429', 'after five sign-ins, successful ones counted, the sixth is refused';
 is_problem $answers[5], 429, 'RATE_LIMIT_EXCEEDED', 'with this problem';
 my $headers = $answers[5]{headers};
@@ -33,13 +36,20 @@ cmp_ok $headers->{'retry-after'}, '<=', 240, '... and little more than the windo
 like $headers->{'ratelimit-policy'}, qr/^"sign_in";q=5;w=180$/, 'RateLimit-Policy tells the limit';
 like $headers->{ratelimit}, qr/^"sign_in";r=0;t=\d+$/, 'RateLimit tells that nothing is left';
 like $answers[1]{headers}{ratelimit}, qr/^"sign_in";r=3;t=\d+$/, 'and before that, what is left';
-is sign_in('SOMEBODY@Example.ORG', '192.0.2.1')->{status}, 429, 'the case of the address does not matter';
-is sign_in('somebody@example.org', '192.0.2.2')->{status}, 200, 'from another address the account can be reached: a stranger locks nobody out';
-is sign_in('other@example.org', '192.0.2.1')->{status}, 200, 'another account can, too, from the same address';
-ok $roster->wait_log(qr/\[warning\] \d+#password: rate limit sign_in reached for address 192\.0\.2\.1 while limit, client: 192\.0\.2\.1, request: \w+/), 'the log says so';
+is $roster->sign_in('SOMEBODY@Example.ORG', client => '192.0.2.1')->{status}, 429,
+    'the case of the address does not matter';
+is $roster->sign_in('somebody@example.org', client => '192.0.2.2')->{status}, 200,
+    'from another address the account can be reached: a stranger locks nobody out';
+is $roster->sign_in('other@example.org', client => '192.0.2.1')->{status}, 200,
+    'another account can, too, from the same address';
+my $reached = qr/rate limit sign_in reached for address 192\.0\.2\.1/;
+ok $roster->wait_log(qr/\[warning\] \d+#api: $reached while limit, client: 192\.0\.2\.1, request: \w+/),
+    'the log says so';
 
-# The same address with many accounts: 6 + 1 + 1 have been counted.
-is statuses(map { sign_in("guess$_\@example.org", '192.0.2.1', 'not the password') } 1 .. 6), '400 400 400 400 429 429', 'one address with many accounts is refused after twelve';
+# The same address with many accounts.
+is statuses(map { $roster->sign_in("guess$_\@example.org", client => '192.0.2.9', password => 'not the password') }
+        1 .. 14),
+    join(' ', (400) x 12, 429, 429), 'one address with many accounts is refused after twelve';
 
 {
     my %keys = map { ($_ => 1) } @{$roster->redis('KEYS', '*:ratelimit:*')};
@@ -59,61 +69,93 @@ is statuses(map { sign_in("guess$_\@example.org", '192.0.2.1', 'not the password
     $roster->redis('SET', $oldest, 100);
     $roster->redis('SET', $older, 4);
     enter_minute if time % 60 > 55;
-    is statuses(map { sign_in('somebody@example.org', '192.0.2.1') } 1 .. 2), '200 429', 'three minutes ago counts, four minutes ago does not' if $bucket == int(time / 60);
+    is statuses(map { $roster->sign_in('somebody@example.org', client => '192.0.2.1') } 1 .. 2), '200 429',
+        'three minutes ago counts, four minutes ago does not'
+        if $bucket == int(time / 60);
 }
 
 subtest 'the other limits' => sub {
     enter_minute(30);
     my $sign_up = sub ($number, $client) {
-        return $roster->request(POST => '/auths/signup', client => $client,
+        return $roster->request(
+            POST => '/auths/signup',
+            client => $client,
             json => {name => 'New', email => "new$number\@example.org", password => 'a password of some length'});
     };
     is statuses(map { $sign_up->($_, '192.0.2.50') } 1 .. 4), '200 200 200 429', 'sign-ups from one address';
     is $sign_up->(5, '192.0.2.51')->{status}, 200, 'another one is free';
-    my $password = sub ($who) { return $roster->request(POST => '/auths/update/password', token => $who->{token}, json => {password => 'not the password', new_password => 'x'}) };
-    is statuses(map { $password->($user) } 1 .. 4), '400 400 400 429', "changes of one user's password, wrong ones counted";
+    my $password = sub ($who) {
+        return $roster->post('/auths/update/password', $who, {password => 'not the password', new_password => 'x'});
+    };
+    is statuses(map { $password->($user) } 1 .. 4), '400 400 400 429',
+        "changes of one user's password, wrong ones counted";
     is $password->($other)->{status}, 400, 'another user is free';
-    my $key = sub ($method, $who) { return $roster->request($method => '/auths/api_key', token => $who->{token}) };
+    my $key = sub ($method, $who) { return $roster->ask($method => '/auths/api_key', $who) };
     is statuses(map { $key->(DELETE => $user) } 1 .. 5), '200 200 200 200 429', "changes of one user's keys";
     is $key->(GET => $user)->{status}, 404, 'looking at it is not limited';
     is $key->(DELETE => $other)->{status}, 200, 'another user is free';
-    my $update = sub ($path) { return $roster->request(POST => $path, token => $user->{token}, json => {}) };
-    is statuses(map { $update->($_) } ('/users/user/status/update', '/users/user/info/update', '/users/user/settings/update') x 2, '/users/user/info/update'),
+    my $update = sub ($path) { return $roster->post($path, $user, {}) };
+    is statuses(
+        map { $update->($_) }
+            ('/users/user/status/update', '/users/user/info/update', '/users/user/settings/update') x 2,
+        '/users/user/info/update'
+        ),
         '200 200 200 200 200 200 429', "changes of one user's own data, counted together";
-    is $roster->request(GET => '/users/user/status', token => $user->{token})->{status}, 200, 'reading is not limited';
+    is $roster->get('/users/user/status', $user)->{status}, 200, 'reading is not limited';
 };
 
 subtest 'what does not count' => sub {
     enter_minute;
     $roster->redis('FLUSHALL');
-    is statuses(map { $roster->request(POST => '/auths/signin', json => {email => 'somebody@example.org'}, client => '192.0.2.3') } 1 .. 8), join(' ', (422) x 8),
+    is statuses(
+        map {
+            $roster->request(POST => '/auths/signin', json => {email => 'somebody@example.org'}, client => '192.0.2.3')
+        } 1 .. 8
+        ),
+        join(' ', (422) x 8),
         'a body that fails validation is no try';
-    is sign_in('somebody@example.org', '192.0.2.3')->{status}, 200, 'so a sign-in is still free';
+    is $roster->sign_in('somebody@example.org', client => '192.0.2.3')->{status}, 200, 'so a sign-in is still free';
 };
 
 subtest 'keys that would fill Redis' => sub {
     enter_minute;
     my $email = ('x' x 100_000) . '@example.org';
-    is sign_in($email, '192.0.2.4')->{status}, 400, 'an address of 100 KB is refused as any unknown one';
+    is $roster->sign_in($email, client => '192.0.2.4')->{status}, 400,
+        'an address of 100 KB is refused as any unknown one';
     is_deeply [grep { length > 500 } @{$roster->redis('KEYS', '*')}], [], 'and counted under a short key';
-    is statuses(map { sign_in($email, '192.0.2.4') } 1 .. 5), '400 400 400 400 429', '... which is its own';
+    is statuses(map { $roster->sign_in($email, client => '192.0.2.4') } 1 .. 5), '400 400 400 400 429',
+        '... which is its own';
 };
 
 subtest 'Redis is away' => sub {
     enter_minute(30);
     $roster->stop('redis');
-    is statuses(map { sign_in('somebody@example.org', '192.0.2.5') } 1 .. 6), '200 200 200 200 200 429', 'each worker counts in memory (there is one)';
-    cmp_ok sign_in('somebody@example.org', '192.0.2.5')->{headers}{'retry-after'}, '<=', 240, 'with Retry-After';
-    is statuses(map { sign_in("other$_\@example.org", '192.0.2.5') } 1 .. 6), '400 400 400 400 400 429', 'by address as well';
-    is sign_in('other@example.org', '192.0.2.6')->{status}, 200, 'others are free';
+    is statuses(map { $roster->sign_in('somebody@example.org', client => '192.0.2.5') } 1 .. 6),
+        '200 200 200 200 200 429',
+        'the workers count in memory, all together';
+    cmp_ok $roster->sign_in('somebody@example.org', client => '192.0.2.5')->{headers}{'retry-after'}, '<=', 240,
+        'with Retry-After';
+    is statuses(map { $roster->sign_in("other$_\@example.org", client => '192.0.2.55') } 1 .. 13),
+        join(' ', (400) x 12, 429),
+        'by address as well';
+    is $roster->sign_in('other@example.org', client => '192.0.2.6')->{status}, 200, 'others are free';
     $roster->start('redis');
-    ok wait_until(5, sub { sleep 1; sign_in('somebody@example.org', '192.0.2.7'); scalar @{$roster->redis('KEYS', '*192.0.2.7*')} }), 'Redis is used again when it is back';
+    ok wait_until(
+        5,
+        sub {
+            sleep 1;
+            $roster->sign_in('somebody@example.org', client => '192.0.2.7');
+            scalar @{$roster->redis('KEYS', '*192.0.2.7*')};
+        }
+        ),
+        'Redis is used again when it is back';
 };
 
 subtest 'Redis refuses' => sub {
     enter_minute(30);
     $roster->redis('CONFIG', 'SET', 'maxmemory', '1');
-    is statuses(map { sign_in('other@example.org', '192.0.2.8') } 1 .. 6), '200 200 200 200 200 429', 'a Redis that is full is one that is away';
+    is statuses(map { $roster->sign_in('other@example.org', client => '192.0.2.8') } 1 .. 6), '200 200 200 200 200 429',
+        'a Redis that is full is one that is away';
     $roster->redis('CONFIG', 'SET', 'maxmemory', '0');
 };
 $roster->finish;
@@ -122,7 +164,7 @@ $roster->finish;
 
 my $off = Roster->new(config => {rate_limits => 'no', rate_limit_sign_in => 1});
 my $free = $off->add_user;
-is statuses(map { $off->request(POST => '/auths/signin', json => {email => $free->{email}, password => $free->{password}}) } 1 .. 4), '200 200 200 200', 'rate_limits = no: nothing is limited';
-is $off->request(POST => '/auths/signin', json => {email => $free->{email}, password => $free->{password}})->{headers}{ratelimit}, undef, 'and no header field speaks of it';
+is statuses(map { $off->sign_in($free) } 1 .. 4), '200 200 200 200', 'rate_limits = no: nothing is limited';
+is $off->sign_in($free)->{headers}{ratelimit}, undef, 'and no header field speaks of it';
 
 done_testing;

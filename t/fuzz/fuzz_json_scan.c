@@ -7,22 +7,23 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "base/buffer.h"
 #include "base/json_scan.h"
+#include "base/json_writer.h"
 
-enum { DEPTH_MOST = 64 };
+enum { DEPTH_MAX = 64 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(bool condition)
 {
-    if (!condition)
+    if (!condition) {
         abort();
+    }
 }
 
 static bool json_c_parses(struct text document)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MOST + 1);
+    struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX + 1);
     struct json_object *object;
     enum json_tokener_error error;
 
@@ -45,23 +46,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena = arena_new(0);
     struct text body = {(const char *)data, size};
-    struct json_scan scan = json_scan(arena, body, DEPTH_MOST);
-    struct buffer buffer;
+    struct json_scan scan = json_scan(arena, body, DEPTH_MAX);
+    struct json_writer json;
 
     require((scan.verdict == JSON_GOOD) == (scan.reason == NULL));
     require((scan.verdict != JSON_NOT_UTF8) == text_is_utf8(body));
-    if (scan.verdict == JSON_GOOD)
+    if (scan.verdict == JSON_GOOD) {
         require(json_c_parses(scan.document));
-    else
+    } else {
         require(scan.bad_strings == NULL);
-    if (scan.verdict != JSON_NOT_UTF8)
+    }
+    if (scan.verdict != JSON_NOT_UTF8) {
         require(scan.offset <= text_count_characters(scan.document));
-    for (const struct json_bad_string *bad = scan.bad_strings; bad != NULL; bad = bad->next)
+    }
+    for (const struct json_bad_string *bad = scan.bad_strings; bad != NULL; bad = bad->next) {
         require(bad->element < 0 || !bad->nested);
+    }
 
-    buffer_init(&buffer, arena);
-    buffer_add_json(&buffer, body);
-    require(json_scan(arena, buffer_text(&buffer), 0).verdict == JSON_GOOD);
+    json_start(&json, arena);
+    json_add_text(&json, body);
+    require(json_scan(arena, json_finish(&json), 0).verdict == JSON_GOOD);
     arena_free(arena);
     return 0;
 }

@@ -13,14 +13,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(bool condition)
 {
-    if (!condition)
+    if (!condition) {
         abort();
+    }
 }
 
 static bool try_uri(struct arena *arena, struct text uri, struct picture *picture_r)
 {
-    if (!picture_of_data_uri(arena, uri, picture_r))
+    if (!picture_of_data_uri(arena, uri, picture_r)) {
         return false;
+    }
     require(picture_is_data_uri(uri));
     require(picture_r->type == picture_sniff(picture_r->bytes));
     require(picture_r->type > PICTURE_NONE && picture_r->type < PICTURE_TYPE_COUNT);
@@ -35,17 +37,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text input = {(const char *)data, size};
     struct picture picture;
     struct buffer buffer;
-    size_t encoded_most = (size + 2) / 3 * 4 + 1; /* with EVP_EncodeBlock's NUL */
+    size_t encoded_max = (size + 2) / 3 * 4 + 1; /* with EVP_EncodeBlock's NUL */
 
-    if (try_uri(arena, input, &picture))
+    if (try_uri(arena, input, &picture)) {
         require(!picture_is_address(input));
+    }
     picture_is_address(input);
 
     buffer_init(&buffer, arena);
     buffer_add_literal(&buffer, "data:image/any;base64,");
-    buffer.length += (size_t)EVP_EncodeBlock((unsigned char *)buffer_reserve(&buffer, encoded_most), data, (int)size);
-    if (try_uri(arena, buffer_text(&buffer), &picture))
+    buffer.length += (size_t)EVP_EncodeBlock((unsigned char *)buffer_reserve(&buffer, encoded_max), data, (int)size);
+    if (try_uri(arena, buffer_text(&buffer), &picture)) {
         require(text_equal(picture.bytes, input));
+    }
     arena_free(arena);
     return 0;
 }

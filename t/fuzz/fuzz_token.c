@@ -11,6 +11,7 @@
 #include <openssl/hmac.h>
 
 #include "auth/token.h"
+#include "base/duration.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,10 +24,12 @@ static struct text encode(struct arena *arena, struct text bytes)
     char *encoded = arena_alloc(arena, bytes.length / 3 * 4 + 5);
     size_t length =
         (size_t)EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)bytes.data, (int)bytes.length);
-    while (length > 0 && encoded[length - 1] == '=')
+    while (length > 0 && encoded[length - 1] == '=') {
         length--;
-    for (size_t i = 0; i < length; i++)
+    }
+    for (size_t i = 0; i < length; i++) {
         encoded[i] = encoded[i] == '+' ? '-' : encoded[i] == '/' ? '_' : encoded[i];
+    }
     return (struct text){encoded, length};
 }
 
@@ -44,10 +47,12 @@ static struct text sign(struct arena *arena, struct text header, struct text pay
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct arena *arena;
-    if (arena == NULL)
+    if (arena == NULL) {
         arena = arena_new(0);
-    if (size < 1 || size > 16384)
+    }
+    if (size < 1 || size > 16384) {
         return 0;
+    }
 
     /* A copy of exactly this size, so that a sanitizer sees each byte read beyond it. */
     char *copy = malloc(size);
@@ -56,14 +61,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text rest = {copy + 1, size - 1};
     struct context context = {.arena = arena, .now_seconds = 1800000000};
     struct text token = {copy, size};
-    if (*copy == 'h')
+    if (*copy == 'h') {
         token = sign(arena, rest, TEXT("{\"id\":\"u1\",\"exp\":1900000000}"));
-    else if (*copy == 'p')
+    } else if (*copy == 'p') {
         token = sign(arena, TEXT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), rest);
-    else if (*copy == 'l') {
+    } else if (*copy == 'l') {
         int64_t seconds = 0;
-        if (token_parse_lifetime(rest, &seconds))
+        if (duration_parse(rest, &seconds)) {
             require(seconds == -1 || (seconds > 0 && seconds < INT64_C(100000000000)));
+        }
     }
 
     struct token result;
@@ -73,8 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(text_is_utf8(result.id) && memchr(result.id.data, '\0', result.id.length) == NULL);
         require(result.expires_at == -1 || result.expires_at > context.now_seconds);
         require(result.issued_at >= -1 && result.issued_at <= context.now_seconds);
-    } else
+    } else {
         require(result.reason != NULL && result.id.data == NULL && result.jti.data == NULL && result.expires_at == -1);
+    }
     arena_reset(arena);
     free(copy);
     return 0;

@@ -27,8 +27,9 @@ static void add_path(struct paths *paths, const char *directory, const char *nam
         exit(1);
     }
     paths->data = realloc(paths->data, (paths->count + 1) * sizeof *paths->data);
-    if (paths->data == NULL || (paths->data[paths->count] = strdup(path)) == NULL)
+    if (paths->data == NULL || (paths->data[paths->count] = strdup(path)) == NULL) {
         abort();
+    }
     paths->count++;
 }
 
@@ -61,8 +62,9 @@ static void add_own_corpus(struct paths *paths, const char *program)
     const char *top = getenv("TOP_SRCDIR");
     char directory[PATH_MAX];
 
-    if (underscore == NULL)
+    if (underscore == NULL) {
         return;
+    }
     snprintf(directory, sizeof directory, "%s/t/fuzz/corpus/%s", top != NULL ? top : ".", underscore + 1);
     add_argument(paths, directory);
 }
@@ -74,22 +76,26 @@ static bool replay(const char *path)
     size_t size = 0, got = 0;
     bool is_good = false;
 
-    if (file == NULL)
+    if (file == NULL) {
         return false;
+    }
     /* The block is cut to the size of the file at last, so that a sanitizer sees what is read beyond it. */
     do {
         size += got;
         larger = realloc(data, size + 4096);
-        if (larger == NULL)
+        if (larger == NULL) {
             goto out;
+        }
         data = larger;
         got = fread(data + size, 1, 4096, file);
     } while (got > 0);
-    if (ferror(file))
+    if (ferror(file)) {
         goto out;
+    }
     larger = realloc(data, size > 0 ? size : 1);
-    if (larger == NULL)
+    if (larger == NULL) {
         goto out;
+    }
     data = larger;
     LLVMFuzzerTestOneInput(data, size);
     is_good = true;
@@ -104,10 +110,12 @@ int main(int argc, char **argv)
     struct paths paths = {NULL, 0};
     size_t failures = 0;
 
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc; i++) {
         add_argument(&paths, argv[i]);
-    if (argc <= 1)
+    }
+    if (argc <= 1) {
         add_own_corpus(&paths, argv[0]);
+    }
     if (paths.count == 0) {
         printf("Bail out! there is nothing to replay\n");
         return 1;

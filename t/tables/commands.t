@@ -4,35 +4,59 @@ use utf8;
 
 use File::Temp ();
 use Test::More;
+use Text::Balanced ();
 use Roster::Tables;
 
 my @commands = Roster::Tables::rows('ctl/commands.def', 'COMMAND');
-my @options = Roster::Tables::rows('ctl/commands.def', 'OPTION');
-my @global = Roster::Tables::rows('ctl/commands.def', 'GLOBAL_OPTION');
+my @options = Roster::Tables::records('ctl/commands.def', 'OPTION');
+my @global = Roster::Tables::records('ctl/commands.def', 'GLOBAL_OPTION');
+my @names = Roster::Tables::records('ctl/commands.def', 'OPTION_NAME');
+my %words = map { ($_->{name} => $_->{words}) } @names;
 
-# The options of nginx's commands come from one macro.
-my ($macro) = Roster::Tables::slurp("$Roster::Tables::source/src/ctl/commands.def") =~ /^#define NGINX_OPTIONS.*?\n((?:.*\\\n)*.*)\n/m;
-my @nginx = $macro =~ /OPTION\(command, "([^"]+)"/g;
-cmp_ok scalar @nginx, '>', 3, 'nginx has options';
+# Each row is used: an option by a command, an argument by an option or a command. The compiler knows the other way
+# round, but for the arguments of commands, which are texts.
+my %taken = map { ($_->{name} => 1) } @options, @global;
+is_deeply [grep { !$taken{$_->{name}} } @names], [], 'each option is taken by a command';
+my %argument = map { ($_->[0] => 0) } Roster::Tables::rows('ctl/commands.def', 'ARGUMENT');
+for my $name ((map { $_->{value} } @names), map { $_->[2] =~ /[A-Z]+/g } @commands) {
+    ok exists $argument{$name}, "$name is an argument" if $name ne 'NONE' && !$argument{$name}++;
+}
+is_deeply [grep { !$argument{$_} } sort keys %argument], [], 'each argument stands for something';
+
+# Each command is called by a test of its own, with what it is called for: a call that is shown to be wrong, with status 2,
+# is none.
+my %called;
+for my $file (glob "$Roster::Tables::source/t/e2e/*.t") {
+    my $text = Roster::Tables::slurp($file);
+    while ($text =~ /->(?:rosterctl|ctl|ctl_json)(?=\()/g) {
+        my ($arguments, $rest) = Text::Balanced::extract_bracketed(substr($text, $+[0]), q{(){}[]'"});
+        ok defined $arguments, "a call in $file can be read" or next;
+        next if $arguments =~ /'--help'/ || $rest =~ /^, 2,/;
+        my @words = $arguments =~ /\G(?:\(|,)\s*'((?:[^'\\]|\\.)*)'\s*/g;
+        $called{join ' ', grep { !/^-/ } @words} = 1;
+    }
+}
+for my $row (@commands) {
+    my ($words) = $row->[1];
+    ok scalar(grep { /^\Q$words\E(?: |$)/ } keys %called), "a test in t/e2e calls rosterctl $words";
+}
 
 my $overview = Roster::Tables::rosterctl('help');
 for my $row (@commands) {
-    my ($name, $words, $arguments, $least, $most, $needs, $text, $more) = @$row;
+    my ($name, $words, $arguments, $min, $max, $needs, $text, $more) = @$row;
     like $overview, qr/^  \Q$words\E(?: |$)/m, "the overview has $words";
     my ($help, $status) = Roster::Tables::rosterctl('help', split / /, $words);
     is $status, 0, '... it has help';
     like $help, qr/\Q$text\E\./, '... with its text';
-    my @own = map { $_->[1] } grep { $_->[0] eq $name } @options;
-    push @own, @nginx if $name =~ /^nginx_(?!check)/;
-    for my $option (@own, map { $_->[1] } @global) {
+    for my $option (map { $words{$_->{name}} } @global, grep { $_->{command} eq $name } @options) {
         like $help, qr/--\Q$option\E/, "... and with --$option";
     }
     unlike $text, qr/\.$/, '... its text has no full stop';
     like $more, qr/^$|\.$/, '... what follows is whole sentences';
-    cmp_ok $least, '<=', $most, '... its numbers of arguments are in order';
-    is $most > 0, length $arguments > 0, '... and go with the arguments that it shows';
+    cmp_ok $min, '<=', $max, '... its numbers of arguments are in order';
+    is $max > 0, length $arguments > 0, '... and go with the arguments that it shows';
 }
-like $_->[4], qr/\.$/, "--$_->[1] of $_->[0] has a whole sentence" for @options;
+like $_->{text}, qr/\.$/, "--$words{$_->{name}} of $_->{command} has a whole sentence" for @options;
 
 for my $shell (qw(bash zsh)) {
     my ($script, $status) = Roster::Tables::rosterctl('completion', $shell);
@@ -42,8 +66,8 @@ for my $shell (qw(bash zsh)) {
             like $script, qr/(?<![\w-])\Q$word\E(?![\w-])/, "... it has the word $word of $row->[1]";
         }
     }
-    like $script, qr/--\Q$_->[1]\E/, "... it has --$_->[1]" for @options, @global;
-SKIP: {
+    like $script, qr/--\Q$_\E(?![\w-])/, "... it has --$_" for values %words;
+    SKIP: {
         skip "there is no $shell", 1 if !grep { -x "$_/$shell" } split /:/, $ENV{PATH};
         my $file = File::Temp->new;
         print {$file} $script;
@@ -66,10 +90,17 @@ try rosterctl user add --role ''
 try rosterctl --quiet group ad
 try rosterctl user role somebody a
 try rosterctl directive listen_b
+try rosterctl settings get ENABLE_U
+try rosterctl settings set DEFAULT_U
+try rosterctl permissions default features.w
+try rosterctl user import /dev/nul
 END
     $file->flush;
     local $ENV{PATH} = "$Roster::Tables::build:$ENV{PATH}";
-    is scalar(`bash @{[$file->filename]}`), "user\nadd\n--role --random-password\npending user admin\nadd add-member\nadmin\nlisten_backlog\n", 'bash offers what fits';
+    is scalar(`bash @{[$file->filename]}`),
+        "user\nadd\n--role --random-password\npending user admin\nadd add-member\nadmin\nlisten_backlog\n"
+        . "ENABLE_USER_WEBHOOKS\nDEFAULT_USER_ROLE=\nfeatures.web_search=\n/dev/null\n",
+        'bash offers what fits';
 }
 
 done_testing;

@@ -3,6 +3,7 @@ use v5.36;
 use utf8;
 
 use File::Temp ();
+use Cwd ();
 use Test::More;
 use Roster::Tables;
 
@@ -12,6 +13,18 @@ binmode Test::More->builder->$_, ':encoding(UTF-8)' for qw(output failure_output
 sub bare ($text) { return $text =~ s/[^[:alnum:]_{}]+/ /gr }
 
 my %page = map { ($_ => Roster::Tables::manual($_)) } qw(roster rosterctl roster.conf roster-api);
+
+# The pages are built in, for wherever there is no source: the same from another directory.
+{
+    my $here = Cwd::getcwd();
+    chdir '/' or die "/: $!\n";
+    for my $name (sort keys %page) {
+        my ($text, $status) = Roster::Tables::rosterctl('manual', $name);
+        is $status, 0, "rosterctl manual $name needs no source";
+        is $text, $page{$name}, '... and prints the page of the source';
+    }
+    chdir $here or die "$here: $!\n";
+}
 my %bare = map { ($_ => bare($page{$_} =~ s/^\.(?:Ql|Li|br)\b//mgr =~ s/\\&//gr)) } keys %page;
 
 # Without the whole page where it fails.
@@ -48,16 +61,18 @@ for my $row (Roster::Tables::rows('tables/schemas.def', 'SCHEMA')) {
     has 'roster-api', qr/^\.Ss $row->[0]$/m, "roster-api(7) has the body or query $row->[0]";
 }
 for my $row (Roster::Tables::rows('tables/schemas.def', 'FIELD')) {
-    has 'roster-api', qr/^\.Ss $row->[0]\n(?:(?!^\.S[sh]).)*^\.It Va (?:\\&)?$row->[1] /ms, "roster-api(7) has $row->[0].$row->[1]";
+    has 'roster-api', qr/^\.Ss $row->[0]\n(?:(?!^\.S[sh]).)*^\.It Va (?:\\&)?$row->[1] /ms,
+        "roster-api(7) has $row->[0].$row->[1]";
     documents 'roster-api', $row->[6], '... with its text';
 }
 for my $row (Roster::Tables::rows('tables/shapes.def', 'SHAPE')) {
     has 'roster-api', qr/^\.Ss $row->[0]$/m, "roster-api(7) has the shape $row->[0]";
 }
 for my $row (Roster::Tables::rows('tables/permissions.def', 'PERMISSION')) {
-    has 'roster-api', qr/^\.It $row->[0]\.$row->[1] Ta $row->[2] Ta $row->[3]$/m, "roster-api(7) has the permission $row->[0].$row->[1]";
+    has 'roster-api', qr/^\.It $row->[0]\.$row->[1] Ta $row->[2] Ta $row->[3]$/m,
+        "roster-api(7) has the permission $row->[0].$row->[1]";
 }
-for my $row (Roster::Tables::rows('tables/limits.def', 'LIMIT')) {
+for my $row (Roster::Tables::rows('tables/limits.def', 'LIMIT_RULE')) {
     documents 'roster-api', "Counts $row->[3], against $row->[1]", "roster-api(7) has the limit $row->[1]";
 }
 
@@ -66,13 +81,15 @@ for my $row (Roster::Tables::rows('ctl/commands.def', 'COMMAND')) {
     has 'rosterctl', qr/^\.It Ic \Q$words\E(?: |$)/m, "rosterctl(8) has $words";
     documents 'rosterctl', "$text. $more", '... with its text';
 }
-for my $row (Roster::Tables::rows('ctl/commands.def', 'OPTION')) {
-    my ($command, $name, undef, undef, $text) = @$row;
-    has 'rosterctl', qr/^\.It Fl -\Q$name\E/m, "rosterctl(8) has --$name of $command";
-    documents 'rosterctl', $text, '... with its text';
+my %words = map { @$_[0, 1] } Roster::Tables::rows('ctl/commands.def', 'OPTION_NAME');
+for my $row (Roster::Tables::records('ctl/commands.def', 'OPTION')) {
+    my $words = $words{$row->{name}};
+    has 'rosterctl', qr/^\.It Fl -\Q$words\E/m, "rosterctl(8) has --$words of $row->{command}";
+    documents 'rosterctl', $row->{text}, '... with its text';
 }
-for my $row (Roster::Tables::rows('ctl/commands.def', 'GLOBAL_OPTION')) {
-    has 'rosterctl', qr/^\.It Fl @{[$row->[0] =~ s{'}{}gr]} , Fl -\Q$row->[1]\E/m, "rosterctl(8) has --$row->[1]";
+for my $row (Roster::Tables::records('ctl/commands.def', 'GLOBAL_OPTION')) {
+    my ($letter, $words) = ($row->{letter} =~ s{'}{}gr, $words{$row->{name}});
+    has 'rosterctl', qr/^\.It Fl $letter , Fl -\Q$words\E/m, "rosterctl(8) has --$words";
 }
 for my $row (Roster::Tables::rows('ctl/commands.def', 'EXIT_STATUS')) {
     has 'rosterctl', qr/^\.It $row->[1]$/m, "rosterctl(8) has the exit status $row->[1]";
@@ -80,7 +97,7 @@ for my $row (Roster::Tables::rows('ctl/commands.def', 'EXIT_STATUS')) {
 }
 
 # roster(8) is written by hand: what getopt takes must stand in it.
-my ($letters) = Roster::Tables::slurp("$Roster::Tables::source/src/master/main.c") =~ /getopt\(argc, argv, "([^"]+)"\)/;
+my ($letters) = Roster::Tables::slurp("$Roster::Tables::source/src/roster.c") =~ /getopt\(argc, argv, "([^"]+)"\)/;
 for my $letter (grep { /\w/ } split //, $letters) {
     has 'roster', qr/^\.It Fl $letter(?: |$)/m, "roster(8) has -$letter";
 }
@@ -99,7 +116,8 @@ SKIP: {
         print {$file} $page{$name};
         $file->flush;
         # Whether a page that is referred to is installed depends on the machine.
-        my @faults = grep { !/referenced manual not found|outdated mandoc\.db/ } split /^/, `mandoc -T lint @{[$file->filename]} 2>&1`;
+        my @faults = grep { !/referenced manual not found|outdated mandoc\.db/ } split /^/,
+            `mandoc -T lint @{[$file->filename]} 2>&1`;
         is join('', @faults), '', "mandoc finds nothing wrong with $name";
     }
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "worker/request.h"
+#include "worker/response.h"
 
 struct streams {
     struct config config;
@@ -56,7 +56,7 @@ static inline void streams_empty(FCGX_Stream *out, int do_close)
 }
 
 /* A request that nothing is known of yet, as worker.c makes it. The configuration stays as it is. */
-static inline void streams_begin(struct streams *streams, struct arena *arena)
+static inline void streams_begin(struct streams *streams, struct arena *memory)
 {
     memset(&streams->request, 0, sizeof streams->request);
     memset(&streams->fcgi, 0, sizeof streams->fcgi);
@@ -79,12 +79,11 @@ static inline void streams_begin(struct streams *streams, struct arena *arena)
     streams->fcgi.envp = streams->parameters;
 
     struct request *request = &streams->request;
-    request->context.arena = arena;
+    request->context.arena = memory;
     request->context.config = &streams->config;
     request->content_length = -1;
     request->fcgi = &streams->fcgi;
-    buffer_init(&request->response.body, arena);
-    buffer_init(&request->response.headers, arena);
+    response_start(request);
 }
 
 /* What the body stream will give. */

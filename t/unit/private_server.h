@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -47,18 +46,48 @@ static inline void private_server_pause(int milliseconds)
     nanosleep(&time, NULL);
 }
 
-/* A port that is free now. */
-static inline int private_server_free_port(void)
+/* A socket at this port of the loopback, at which nobody listens; port 0: at any. -1: another program has the port. */
+static inline int private_server_bind(int port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static inline int private_server_port_of(int fd)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         abort();
-    close(fd);
+    }
     return ntohs(address.sin_port);
+}
+
+/* A port that is free now: none of those that the system gives to whoever asks for any, as another program would soon
+ * have it. */
+static inline int private_server_free_port(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    srandom((unsigned)now.tv_nsec);
+    for (int i = 0; i < 100; i++) {
+        int port = 10000 + (int)(random() % 20000), fd = private_server_bind(port);
+
+        if (fd >= 0) {
+            close(fd);
+            return port;
+        }
+    }
+    abort();
 }
 
 /* Starts a program whose output goes to DIRECTORY/log; it dies with us. */
@@ -83,19 +112,31 @@ static inline pid_t private_server_spawn(const char *directory, char *const argu
     return pid;
 }
 
-/* Waits until somebody listens at the socket; false after 30 s. */
+/* The path of what stands at `name` in the sources: where TOP_SRCDIR says, or beside this file. */
+static inline void private_source(char *path_r, size_t size, const char *name)
+{
+    const char *top = getenv("TOP_SRCDIR");
+    if (top != NULL) {
+        snprintf(path_r, size, "%s/%s", top, name);
+    } else {
+        snprintf(path_r, size, "%.*s%s", (int)(strlen(__FILE__) - strlen("t/unit/private_server.h")), __FILE__, name);
+    }
+}
+
+/* Waits until somebody listens at the socket; false where the server ended, or after two minutes. */
 static inline bool private_server_listens(struct private_server *server)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     snprintf(address.sun_path, sizeof address.sun_path, "%s", server->socket);
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 6000; i++) {
         int fd = socket(AF_UNIX, SOCK_STREAM, 0);
         int connected = connect(fd, (struct sockaddr *)&address, sizeof address);
 
         close(fd);
-        if (connected == 0)
+        if (connected == 0) {
             return true;
+        }
         if (waitpid(server->pid, NULL, WNOHANG) != 0) {
             server->pid = 0;
             return false;
@@ -108,8 +149,9 @@ static inline bool private_server_listens(struct private_server *server)
 static inline void private_server_directory(struct private_server *server, const char *socket_name)
 {
     snprintf(server->directory, sizeof server->directory, "/tmp/roster-test-XXXXXX");
-    if (mkdtemp(server->directory) == NULL)
+    if (mkdtemp(server->directory) == NULL) {
         abort();
+    }
     snprintf(server->socket, sizeof server->socket, "%s/%s", server->directory, socket_name);
 }
 
@@ -123,30 +165,16 @@ static inline void private_server_stop(struct private_server *server, int signal
     }
 }
 
+/* MariaDB over DIRECTORY/data, as the end-to-end tests have it; t/lib/mariadb makes what is not there. */
 static inline bool private_mariadb_start(struct private_server *server)
 {
-    char data[112], temporary[112], socket_option[128], port_option[32], user[80];
-    char *const arguments[] = {"mariadbd",
-                               "--no-defaults",
-                               user,
-                               data,
-                               socket_option,
-                               port_option,
-                               "--bind-address=127.0.0.1",
-                               "--innodb-buffer-pool-size=16M",
-                               "--innodb-log-file-size=8M",
-                               "--innodb-flush-log-at-trx-commit=0",
-                               "--skip-name-resolve",
-                               "--performance-schema=OFF",
-                               temporary,
-                               NULL};
+    char program[512], data[112], port[32];
 
-    snprintf(user, sizeof user, "--user=%s", getpwuid(geteuid())->pw_name);
-    snprintf(data, sizeof data, "--datadir=%s/data", server->directory);
-    /* a starting server removes the #sql* files of its temporary directory, whosever they are */
-    snprintf(temporary, sizeof temporary, "--tmpdir=%s", server->directory);
-    snprintf(socket_option, sizeof socket_option, "--socket=%s", server->socket);
-    snprintf(port_option, sizeof port_option, "--port=%d", server->port);
+    private_source(program, sizeof program, "t/lib/mariadb");
+    snprintf(data, sizeof data, "%s/data", server->directory);
+    snprintf(port, sizeof port, "--port=%d", server->port);
+    char *const arguments[] = {program, data, server->socket, "--skip-networking=0", "--bind-address=127.0.0.1",
+                               port,    NULL};
     server->pid = private_server_spawn(server->directory, arguments);
     return private_server_listens(server);
 }
@@ -154,20 +182,12 @@ static inline bool private_mariadb_start(struct private_server *server)
 /* A new MariaDB; root has no password. */
 static inline bool private_mariadb_new(struct private_server *server)
 {
-    char command[512];
-
     private_server_directory(server, "mariadb.sock");
-    snprintf(
-        command, sizeof command,
-        "mariadb-install-db --no-defaults --datadir=%s/data --auth-root-authentication-method=normal --skip-test-db "
-        "--force --tmpdir=%s --user=%s >%s/log 2>&1",
-        server->directory, server->directory, getpwuid(geteuid())->pw_name, server->directory);
-    if (system(command) != 0)
-        return false;
     for (int i = 0; i < 3; i++) { /* a free port may be another program's by the time that it is asked for */
         server->port = private_server_free_port();
-        if (private_mariadb_start(server))
+        if (private_mariadb_start(server)) {
             return true;
+        }
         private_server_stop(server, SIGKILL);
     }
     return false;
@@ -201,10 +221,12 @@ static inline void private_server_freeze(const struct private_server *server)
         FILE *file = fopen(path, "r");
         const char *state = file != NULL && fgets(text, sizeof text, file) != NULL ? strrchr(text, ')') : NULL;
 
-        if (file != NULL)
+        if (file != NULL) {
             fclose(file);
-        if (state != NULL && state[2] == 'T')
+        }
+        if (state != NULL && state[2] == 'T') {
             break;
+        }
         private_server_pause(10);
     }
     private_server_pause(50);

@@ -1,11 +1,5 @@
 /* test_arena.c: pieces, growth, cleanups, the ceiling, and the end where there is no memory. */
-#include <setjmp.h>
 #include <stdalign.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include <errno.h>
 #include <string.h>
@@ -15,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/array.h"
+#include "unit.h"
 
 static void test_pieces(void **state)
 {
@@ -32,10 +28,13 @@ static void test_pieces(void **state)
             assert_int_equal((uintptr_t)pieces[i] % alignof(max_align_t), 0);
             memset(pieces[i], (int)(i % 251), size);
         }
-        for (size_t i = 0; i < PIECES; i++)
-            for (size_t at = 0; at < i * i % 20000; at++)
-                if (pieces[i][at] != (char)(i % 251))
+        for (size_t i = 0; i < PIECES; i++) {
+            for (size_t at = 0; at < i * i % 20000; at++) {
+                if (pieces[i][at] != (char)(i % 251)) {
                     fail_msg("piece %zu was overwritten", i);
+                }
+            }
+        }
         assert_true(arena_used(arena) > 0);
         arena_reset(arena);
         assert_int_equal(arena_used(arena), 0);
@@ -52,8 +51,9 @@ static void test_zero(void **state)
     for (size_t size = 1; size < 40000; size = size * 3 + 1) {
         memset(arena_alloc(arena, size), 0xFF, size);
         arena_reset(arena);
-        for (size_t at = 0, *zero = arena_zero(arena, size, sizeof *zero); at < size; at++)
+        for (size_t at = 0, *zero = arena_zero(arena, size, sizeof *zero); at < size; at++) {
             assert_int_equal(zero[at], 0);
+        }
     }
     arena_free(arena);
 }
@@ -142,9 +142,11 @@ static void test_grow(void **state)
             two[at] = (unsigned char)(at % 241);
         }
         size = more;
-        for (size_t at = 0; at < size; at++)
-            if (one[at] != at % 253 || two[at] != at % 241)
+        for (size_t at = 0; at < size; at++) {
+            if (one[at] != at % 253 || two[at] != at % 241) {
                 fail_msg("byte %zu of %zu was lost", at, size);
+            }
+        }
     }
     assert_ptr_equal(arena_grow(arena, one, size, size), one);
     assert_ptr_equal(arena_grow(arena, one, size, 10), one);
@@ -157,8 +159,9 @@ static void test_grow_counts_once(void **state)
     char *piece = NULL;
 
     (void)state;
-    for (size_t size = 0; size < 1000000; size += 1000)
+    for (size_t size = 0; size < 1000000; size += 1000) {
         piece = arena_grow(arena, piece, size, size + 1000);
+    }
     /* Each kind of block counts at most once more. */
     assert_true(arena_used(arena) >= 1000000);
     assert_true(arena_used(arena) < 1100000);
@@ -218,7 +221,7 @@ static void test_exhaustion_ends_the_process(void **state)
     static void (*const asks[])(struct arena *) = {ask_too_much, ask_half, ask_overflow, grow_too_much, ask_unmappable};
 
     (void)state;
-    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(asks); i++) {
         int status = 0;
         pid_t child;
 

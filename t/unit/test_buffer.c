@@ -1,29 +1,12 @@
-/* test_buffer.c: growth, numbers, and JSON escaping. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+/* test_buffer.c: growth and numbers. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "arena_fixture.h"
+#include "base/array.h"
 #include "base/buffer.h"
-
-static int set_up(void **state)
-{
-    *state = arena_new(0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    arena_free(*state);
-    return 0;
-}
+#include "unit.h"
 
 static void assert_holds(struct buffer *buffer, struct text expected)
 {
@@ -37,23 +20,25 @@ static void assert_holds(struct buffer *buffer, struct text expected)
 
 static void test_empty(void **state)
 {
+    (void)state;
     struct buffer buffer;
-    size_t used = arena_used(*state);
+    size_t used = arena_used(arena);
 
-    buffer_init(&buffer, *state);
+    buffer_init(&buffer, arena);
     buffer_add(&buffer, NULL, 0);
-    buffer_add_text(&buffer, (struct text){NULL, 0});
+    buffer_add_text(&buffer, TEXT_NULL);
     buffer_add_string(&buffer, NULL);
     assert_null(buffer.data);
-    assert_int_equal(arena_used(*state), used);
+    assert_int_equal(arena_used(arena), used);
     assert_holds(&buffer, TEXT(""));
 }
 
 static void test_add(void **state)
 {
+    (void)state;
     struct buffer buffer;
 
-    buffer_init(&buffer, *state);
+    buffer_init(&buffer, arena);
     buffer_add_literal(&buffer, "a\0b");
     buffer_add_text(&buffer, TEXT("-c"));
     buffer_add_string(&buffer, "-d");
@@ -66,120 +51,133 @@ static void test_add(void **state)
 
 static void test_growth(void **state)
 {
+    (void)state;
     struct buffer buffer;
     struct text text;
 
     /* Every length up to 2000, so that each is full to the last byte once. */
     for (size_t length = 1; length < 2000; length++) {
-        buffer_init(&buffer, *state);
+        buffer_init(&buffer, arena);
         memset(buffer_reserve(&buffer, length), 'x', length);
         buffer.length += length;
         assert_int_equal(buffer_text(&buffer).data[length], '\0');
     }
-    buffer_init(&buffer, *state);
-    for (size_t i = 0; i < 300000; i++)
+    buffer_init(&buffer, arena);
+    for (size_t i = 0; i < 300000; i++) {
         buffer_add_byte(&buffer, (char)('a' + i % 26));
+    }
     text = buffer_text(&buffer);
     assert_int_equal(text.length, 300000);
-    for (size_t i = 0; i < 300000; i++)
-        if (text.data[i] != (char)('a' + i % 26))
+    for (size_t i = 0; i < 300000; i++) {
+        if (text.data[i] != (char)('a' + i % 26)) {
             fail_msg("byte %zu was lost", i);
+        }
+    }
 }
 
 /* The ceiling is a flag; what has been written stays whole. */
 static void test_past_the_ceiling(void **state)
 {
-    struct arena *arena = arena_new(1000);
+    struct arena *small = arena_new(1000);
     struct buffer buffer;
 
     (void)state;
-    buffer_init(&buffer, arena);
-    for (int i = 0; i < 10000; i++)
+    buffer_init(&buffer, small);
+    for (int i = 0; i < 10000; i++) {
         buffer_add_literal(&buffer, "0123456789");
-    assert_true(arena_exceeded(arena));
+    }
+    assert_true(arena_exceeded(small));
     assert_int_equal(buffer_text(&buffer).length, 100000);
-    arena_free(arena);
+    arena_free(small);
+}
+
+/* The first and the last of each length. */
+static void test_character(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t character;
+        struct text bytes;
+    } rows[] = {
+        {0x00, TEXT("\0")},
+        {0x7F, TEXT("\x7F")},
+        {0x80, TEXT("\xC2\x80")},
+        {0x7FF, TEXT("\xDF\xBF")},
+        {0x800, TEXT("\xE0\xA0\x80")},
+        {0xFFFF, TEXT("\xEF\xBF\xBF")},
+        {0x10000, TEXT("\xF0\x90\x80\x80")},
+        {0x10FFFF, TEXT("\xF4\x8F\xBF\xBF")},
+        {0x1F600, TEXT("\xF0\x9F\x98\x80")},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct buffer buffer;
+        buffer_init(&buffer, arena);
+        buffer_add_character(&buffer, rows[i].character);
+        assert_holds(&buffer, rows[i].bytes);
+    }
 }
 
 static void test_integer(void **state)
 {
+    (void)state;
     static const int64_t integers[] = {0, 7, -7, 10, 99, -100, INT64_MAX, INT64_MIN, INT64_MAX - 1, INT64_MIN + 1};
     struct buffer buffer;
     char expected[32];
 
-    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
-        buffer_init(&buffer, *state);
+    for (size_t i = 0; i < ARRAY_COUNT(integers); i++) {
+        buffer_init(&buffer, arena);
         buffer_add_integer(&buffer, integers[i]);
         snprintf(expected, sizeof expected, "%" PRId64, integers[i]);
         assert_holds(&buffer, text_of(expected));
     }
 }
 
+/* Around each power of ten, and all of few digits. */
+static void test_every_length(void **state)
+{
+    (void)state;
+    struct buffer buffer;
+    char expected[32];
+    int64_t power = 1;
+    for (int i = 0; i < 12000 + 19 * 3; i++) {
+        int64_t integer = i < 12000 ? i : power + i % 3 - 1;
+        power *= i >= 12000 && i % 3 == 2 ? 10 : 1;
+        buffer_init(&buffer, arena);
+        buffer_add_integer(&buffer, integer);
+        snprintf(expected, sizeof expected, "%" PRId64, integer);
+        assert_holds(&buffer, text_of(expected));
+        arena_reset(arena);
+    }
+}
+
 static void test_format(void **state)
 {
+    (void)state;
     struct buffer buffer;
     char word[600];
 
-    buffer_init(&buffer, *state);
+    buffer_init(&buffer, arena);
     buffer_add_format(&buffer, "%s=%d", "a", 1);
     buffer_add_format(&buffer, "%s", "");
     assert_holds(&buffer, TEXT("a=1"));
     for (size_t length = 100; length < sizeof word; length++) {
         memset(word, 'w', length);
         word[length] = '\0';
-        buffer_init(&buffer, *state);
+        buffer_init(&buffer, arena);
         buffer_add_format(&buffer, "%s", word);
         assert_holds(&buffer, text_of(word));
     }
 }
 
-static void test_json(void **state)
-{
-    static const struct {
-        struct text text, json;
-    } rows[] = {
-        {TEXT(""), TEXT("\"\"")},
-        {{NULL, 0}, TEXT("null")},
-        {TEXT("plain / text"), TEXT("\"plain / text\"")},
-        {TEXT("\"\\"), TEXT("\"\\\"\\\\\"")},
-        {TEXT("\b\f\n\r\t"), TEXT("\"\\b\\f\\n\\r\\t\"")},
-        {TEXT("\0\x01\x0B\x1F\x7F"), TEXT("\"\\u0000\\u0001\\u000b\\u001f\x7F\"")},
-        {TEXT("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"), TEXT("\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"")},
-        {TEXT("a\377b"), TEXT("\"a\357\277\275b\"")},
-        {TEXT("\xC3"), TEXT("\"\xEF\xBF\xBD\"")},
-        {TEXT("\xED\xA0\x80"), TEXT("\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"")},
-        {TEXT("\xC0\xAF"), TEXT("\"\xEF\xBF\xBD\xEF\xBF\xBD\"")},
-        {TEXT("\xC3\"x"), TEXT("\"\xEF\xBF\xBD\\\"x\"")},
-    };
-    struct buffer buffer;
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        buffer_init(&buffer, *state);
-        buffer_add_json(&buffer, rows[i].text);
-        assert_holds(&buffer, rows[i].json);
-    }
-}
-
-/* Every byte needs six. */
-static void test_json_worst_case(void **state)
-{
-    struct buffer buffer;
-    char zeros[5000] = {0};
-
-    buffer_init(&buffer, *state);
-    buffer_add_json(&buffer, (struct text){zeros, sizeof zeros});
-    assert_int_equal(buffer_text(&buffer).length, sizeof zeros * 6 + 2);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),   cmocka_unit_test(test_add),
-        cmocka_unit_test(test_growth),  cmocka_unit_test(test_past_the_ceiling),
-        cmocka_unit_test(test_integer), cmocka_unit_test(test_format),
-        cmocka_unit_test(test_json),    cmocka_unit_test(test_json_worst_case),
+        cmocka_unit_test(test_empty),     cmocka_unit_test(test_add),
+        cmocka_unit_test(test_growth),    cmocka_unit_test(test_past_the_ceiling),
+        cmocka_unit_test(test_integer),   cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_character), cmocka_unit_test(test_format),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

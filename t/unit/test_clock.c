@@ -1,14 +1,8 @@
 /* test_clock.c: the clocks against the system's own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <time.h>
 
 #include "base/clock.h"
+#include "unit.h"
 
 enum { MILLION = 1000000 };
 
@@ -51,6 +45,15 @@ static void test_monotonic(void **state)
     }
 }
 
+static void test_coarse(void **state)
+{
+    int64_t before = clock_monotonic_microseconds();
+    int64_t coarse = clock_monotonic_coarse_microseconds();
+
+    (void)state;
+    assert_in_range(coarse, before - 20000, clock_monotonic_microseconds());
+}
+
 /* Both count microseconds: a pause of 20 ms is at least 20,000, and far less than a second's worth more. */
 static void test_unit(void **state)
 {
@@ -70,6 +73,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wall),
         cmocka_unit_test(test_monotonic),
+        cmocka_unit_test(test_coarse),
         cmocka_unit_test(test_unit),
     };
 

@@ -1,19 +1,21 @@
 /* test_config.c: config/config.h: every directive, every message, the dump, the sample, secrets and networks. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/array.h"
 #include "config/config.h"
-#include "config/config_internal.h"
+#include "config/config_print.h"
+#include "config/config_read.h"
+#include "config/config_secrets.h"
+#include "config/config_table.h"
+#include "config/config_value.h"
+#include "config/network.h"
+#include "unit.h"
 
 static char directory[64];
 static char path[128];
@@ -45,29 +47,31 @@ static void write_file(const char *name, const char *content, size_t length)
 
 static struct config *read_content(const char *content)
 {
-    const char *error = NULL;
+    struct error error;
     struct config *config;
 
     write_file(path, content, strlen(content));
     config = config_read(path, &error);
-    if (config == NULL)
-        fail_msg("%s", error);
+    if (config == NULL) {
+        fail_msg("%s", error.text);
+    }
     return config;
 }
 
 /* The message of a file that is refused, without the path before it. */
 static const char *message_of_bytes(const char *content, size_t length)
 {
-    const char *error = NULL;
+    static struct error error;
     struct config *config;
 
     write_file(path, content, length);
     config = config_read(path, &error);
-    if (config != NULL)
+    if (config != NULL) {
         fail_msg("this was taken: %s", content);
-    assert_int_equal(strncmp(error, path, strlen(path)), 0);
-    assert_int_equal(error[strlen(path)], ':');
-    return error + strlen(path) + 1;
+    }
+    assert_int_equal(strncmp(error.text, path, strlen(path)), 0);
+    assert_int_equal(error.text[strlen(path)], ':');
+    return error.text + strlen(path) + 1;
 }
 
 static void assert_refused(const char *content, const char *message)
@@ -90,7 +94,7 @@ static char *dump(const struct config *config)
 
 static void test_rows(void **state)
 {
-    const struct directive_row *row, *other;
+    const struct directive *row, *other;
     size_t i, j, sections = 0;
 
     (void)state;
@@ -103,8 +107,9 @@ static void test_rows(void **state)
             continue;
         }
         assert_null(row->title);
-        assert_non_null(row->type);
-        assert_true(row->least <= row->most);
+        assert_non_null(row->type_name);
+        assert_int_equal(row->words != NULL, row->type == DIRECTIVE_BOOLEAN || row->type == DIRECTIVE_ENUM);
+        assert_true(row->min <= row->max);
         assert_true(row->is_pool || row->default_text != NULL);
         for (j = 0; j < i; j++) {
             other = config_directive(j);
@@ -128,9 +133,11 @@ static void test_pool_defaults(void **state)
     assert_string_equal(config_pool_default(POOL_PASSWORD, "max_requests"), "0");
     assert_null(config_pool_default(POOL_API, "user"));
     assert_null(config_pool_default(POOL_API, "nothing"));
-    for (i = 0; config_directive(i) != NULL; i++)
-        for (pool = 0; pool < POOL_COUNT && config_directive(i)->name != NULL && config_directive(i)->is_pool; pool++)
+    for (i = 0; config_directive(i) != NULL; i++) {
+        for (pool = 0; pool < POOL_COUNT && config_directive(i)->name != NULL && config_directive(i)->is_pool; pool++) {
             assert_non_null(config_pool_default((enum pool)pool, config_directive(i)->name));
+        }
+    }
 }
 
 static void test_defaults(void **state)
@@ -158,7 +165,9 @@ static void test_defaults(void **state)
     assert_string_equal(config->pools[POOL_PASSWORD].listen, "/run/roster/password.sock");
     assert_int_equal(config->pools[POOL_PASSWORD].request_timeout, 60);
     assert_int_equal(config->pools[POOL_API].workers, cores * 2);
-    assert_int_equal(config->pools[POOL_PASSWORD].workers, cores > 1 ? cores - 1 : 1);
+    assert_int_equal(config->pools[POOL_PASSWORD].workers, cores > 1 ? cores : 2);
+    assert_int_equal(config->pools[POOL_DIRECTORY].workers, cores);
+    assert_int_equal(config->pools[POOL_STATUS].workers, 1);
     assert_null(config->secret_key.data);
     config_free(config);
     config_free(NULL);
@@ -199,33 +208,35 @@ static void test_values(void **state)
 static void test_bad_lines(void **state)
 {
     (void)state;
-    assert_refused("\nuser roster\n",
-                   "2: this is neither a directive nor a section nor a comment: write NAME = VALUE, [POOL] or # TEXT");
+    assert_refused(
+        "\nuser roster\n",
+        "2: this line is neither a directive nor a section nor a comment: write NAME = VALUE, [POOL] or # TEXT");
     assert_refused("= x\n", "1: the name of the directive is missing: write NAME = VALUE");
-    assert_refused("user = \"abc\n", "1: the quote that this value starts with is not closed: write \" at its end");
-    assert_refused("user = \"abc\\\"\n", "1: the quote that this value starts with is not closed: write \" at its end");
+    assert_refused("user = \"abc\n", "1: the closing quote of this value is missing: write \" at its end");
+    assert_refused("user = \"abc\\\"\n", "1: the closing quote of this value is missing: write \" at its end");
     assert_refused("user = \"a\" b\n",
-                   "1: something follows the closing quote: put the whole value between the quotes, and write \\\" "
+                   "1: text follows the closing quote: put the whole value between the quotes, and write \\\" "
                    "for a quote in it");
     assert_refused("user = \"a\"#b\n",
-                   "1: something follows the closing quote: put the whole value between the quotes, and write \\\" "
+                   "1: text follows the closing quote: put the whole value between the quotes, and write \\\" "
                    "for a quote in it");
-    assert_refused("user = a\x01\n", "1: this line holds a control character (code 1) in column 9: take it away");
+    assert_refused("user = a\x01\n", "1: this line contains a control character (code 1) in column 9: remove it");
     assert_refused("# \xff\n", "1: this line is not UTF-8: save the file in UTF-8");
     assert_string_equal(message_of_bytes("user = a\0b\n", 11),
-                        "1: this line holds a control character (code 0) in column 9: take it away");
+                        "1: this line contains a control character (code 0) in column 9: remove it");
 }
 
 static void test_bad_sections(void **state)
 {
     (void)state;
-    assert_refused("[api\n", "1: the ] of this section is missing: write [api] or [password]");
-    assert_refused("[api] workers = 3\n", "1: nothing may follow [api] on its line: put it on the next one");
+    assert_refused("[api\n",
+                   "1: the ] of this section is missing: the sections are [api], [password], [directory] and [status]");
+    assert_refused("[api] workers = 3\n", "1: text follows [api] on its line: move it to the next line");
     assert_refused("[apis]\n", "1: there is no section [apis]: did you mean [api]?");
     assert_refused("[Passwords]\n", "1: there is no section [Passwords]: did you mean [password]?");
-    assert_refused("[global]\n", "1: there is no section [global]: the sections are [api] and [password]");
-    assert_refused("[api]\n[password]\n[api]\n",
-                   "3: [api] stands here a second time, after line 1: put both parts into one");
+    assert_refused("[global]\n",
+                   "1: there is no section [global]: the sections are [api], [password], [directory] and [status]");
+    assert_refused("[api]\n[password]\n[api]\n", "3: [api] is repeated, after line 1: merge both sections into one");
 }
 
 static void test_bad_names(void **state)
@@ -237,12 +248,13 @@ static void test_bad_names(void **state)
                    "1: there is no directive database_password: did you mean database_password_file?");
     assert_refused("sesame = x\n", "1: there is no directive sesame: roster.conf(5) lists them all");
     assert_refused("[api]\nworker = 3\n", "2: there is no directive worker: did you mean workers?");
-    assert_refused("workers = 3\n", "1: workers is of a pool: put it below a line [api] or [password]");
-    assert_refused("\n[api]\nuser = x\n",
-                   "3: user is not of a pool: put it above the first section, and this one, [api], starts on line 2");
-    assert_refused("user = a\n\nuser = a\n", "3: user is set here a second time, after line 1: keep one of the two");
-    assert_refused("[api]\nworkers = 1\nworkers = 2\n",
-                   "3: workers is set here a second time, after line 2: keep one of the two");
+    assert_refused("workers = 3\n", "1: workers is a directive of a pool: move it into one of the sections [api], "
+                                    "[password], [directory] and [status]");
+    assert_refused(
+        "\n[api]\nuser = x\n",
+        "3: user is not a directive of a pool: move it above the first section; this one, [api], starts on line 2");
+    assert_refused("user = a\n\nuser = a\n", "3: user is set again, after line 1: keep one of the two");
+    assert_refused("[api]\nworkers = 1\nworkers = 2\n", "3: workers is set again, after line 2: keep one of the two");
 }
 
 /* Values. */
@@ -259,37 +271,45 @@ static void test_bad_values(void **state)
     assert_refused("restart_limit =\n", "1: restart_limit is \"\": write a whole number, without a unit");
     assert_refused("restart_limit = 99999999999999999999\n",
                    "1: restart_limit is 99999999999999999999: it may be from 0 to 10000");
-    assert_refused("request_body_limit = 4 MB\n",
-                   "1: request_body_limit is \"4 MB\": write a whole number of bytes, or one with k, m or "
-                   "g, as 512k or 4m");
-    assert_refused("request_body_limit = 1m1k\n",
-                   "1: request_body_limit is \"1m1k\": write a whole number of bytes, or one with k, m or "
-                   "g, as 512k or 4m");
+    assert_refused("request_body_limit = 4 MB\n", "1: request_body_limit is \"4 MB\": write a whole number of bytes, "
+                                                  "or one with k, m or g, for example 512k or 4m");
+    assert_refused("request_body_limit = 1m1k\n", "1: request_body_limit is \"1m1k\": write a whole number of bytes, "
+                                                  "or one with k, m or g, for example 512k or 4m");
     assert_refused("request_body_limit = 2g\n", "1: request_body_limit is 2g: it may be from 1k to 1g");
     assert_refused("request_body_limit = 99999999999g\n",
                    "1: request_body_limit is 99999999999g: it may be from 1k to 1g");
-    assert_refused("shutdown_timeout = 30\n",
-                   "1: shutdown_timeout is \"30\": write a whole number of seconds with a unit, as 30s, 5m, 12h "
-                   "or 7d");
+    assert_refused(
+        "shutdown_timeout = 30\n",
+        "1: shutdown_timeout is \"30\": write a whole number of seconds with a unit, for example 30s, 5m, 12h "
+        "or 7d");
     assert_refused("shutdown_timeout = 1500ms\n",
-                   "1: shutdown_timeout is \"1500ms\": write a whole number of seconds with a unit, as 30s, "
+                   "1: shutdown_timeout is \"1500ms\": write a whole number of seconds with a unit, for example 30s, "
                    "5m, 12h or 7d");
     assert_refused("shutdown_timeout = 2h\n", "1: shutdown_timeout is 2h: it may be from 1s to 1h");
-    assert_refused("redis_timeout = 1\n", "1: redis_timeout is \"1\": write a number with a unit, as 500ms, 30s or 5m");
+    assert_refused("redis_timeout = 1\n",
+                   "1: redis_timeout is \"1\": write a number with a unit, for example 500ms, 30s or 5m");
     assert_refused("redis_timeout = 9999999999999999d\n",
                    "1: redis_timeout is 9999999999999999d: it may be from 10ms to 1m");
-    assert_refused("pid_file = roster.pid\n", "1: pid_file must be an absolute path: it has to start with /");
-    assert_refused("pid_file = /run/\n", "1: pid_file must name a file: take the / at its end away");
+    assert_refused(
+        "shutdown_timeout = 1h0\n",
+        "1: shutdown_timeout is \"1h0\": write a whole number of seconds with a unit, for example 30s, 5m, 12h or 7d");
+    assert_refused("slow_request = 1.5s\n",
+                   "1: slow_request is \"1.5s\": write a number with a unit, for example 500ms, 30s or 5m");
+    assert_refused("slow_request = 1w\n",
+                   "1: slow_request is \"1w\": write a number with a unit, for example 500ms, 30s or 5m");
+    assert_refused("request_body_limit = 4m4k\n", "1: request_body_limit is \"4m4k\": write a whole number of bytes, "
+                                                  "or one with k, m or g, for example 512k or 4m");
+    assert_refused("pid_file = roster.pid\n", "1: pid_file must be an absolute path, which starts with /");
+    assert_refused("pid_file = /run/\n", "1: pid_file must be the path of a file: remove the / at its end");
     assert_refused("database_password_file = hunter2\n",
-                   "1: database_password_file must be an absolute path: it has to start with /");
-    assert_refused("database_name =\n",
-                   "1: database_name is empty: write a value, or leave the line out for the default");
+                   "1: database_password_file must be an absolute path, which starts with /");
+    assert_refused("database_name =\n", "1: database_name is empty: write a value, or remove the line for the default");
     assert_refused("user = aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", "1: user is 33 bytes long: it may be 0 to 32");
     assert_refused("trusted_proxies = localhost\n",
-                   "1: trusted_proxies: \"localhost\" is no address: write addresses and networks as "
+                   "1: trusted_proxies: \"localhost\" is not an address: write addresses and networks like "
                    "192.0.2.1, 10.0.0.0/8, 2001:db8::1 or fd00::/8, separated by spaces");
     assert_refused("trusted_proxies = 10.0.0.1/8\n",
-                   "1: trusted_proxies: 10.0.0.1/8 has bits set behind its prefix: write 10.0.0.0/8, or "
+                   "1: trusted_proxies: 10.0.0.1/8 has bits set after its prefix: write 10.0.0.0/8, or "
                    "the address without a prefix");
     assert_refused("trusted_proxies = 10.0.0.0/33\n",
                    "1: trusted_proxies: the prefix of 10.0.0.0/33 must be a number from 0 to 32");
@@ -315,21 +335,25 @@ static void test_times_and_sizes(void **state)
     config = read_content("last_active_interval = 0\nslow_request = 0s\n");
     assert_int_equal(config->last_active_interval, 0);
     assert_int_equal(config->slow_request, 0);
+    char *text = dump(config);
+    assert_non_null(strstr(text, "\nlast_active_interval = 0\n"));
+    free(text);
     config_free(config);
 }
 
-static bool takes(const struct config_field *field, const char *form, int64_t number)
+static bool takes(const struct directive *directive, const char *form, int64_t number)
 {
     struct arena *arena = arena_new(0);
-    struct config_message message;
+    struct error error;
     char value[64];
     int64_t slot = -1;
     bool result;
 
     snprintf(value, sizeof value, form, (long long)number);
-    result = config_value_parse(arena, field, text_of(value), &slot, &message);
-    if (result)
+    result = config_value_parse(arena, directive, text_of(value), &slot, &error);
+    if (result) {
         assert_int_equal(slot, number);
+    }
     arena_free(arena);
     return result;
 }
@@ -341,16 +365,18 @@ static void test_ranges_of_numbers(void **state)
 
     (void)state;
     for (i = 0; i < CONFIG_ROW_COUNT; i++) {
-        const struct config_field *field = &config_fields[i];
-        const char *form = field->type == CONFIG_SECONDS        ? "%llds"
-                           : field->type == CONFIG_MILLISECONDS ? "%lldms"
-                                                                : "%lld";
-        if (field->row.name == NULL || field->type < CONFIG_INTEGER || field->type > CONFIG_MILLISECONDS)
+        const struct directive *directive = &config_table[i];
+        const char *form = directive->type == DIRECTIVE_SECONDS        ? "%llds"
+                           : directive->type == DIRECTIVE_MILLISECONDS ? "%lldms"
+                                                                       : "%lld";
+        if (directive->name == NULL || directive->type < DIRECTIVE_INTEGER ||
+            directive->type > DIRECTIVE_MILLISECONDS) {
             continue;
-        assert_true(takes(field, form, field->row.least));
-        assert_true(takes(field, form, field->row.most));
-        assert_false(takes(field, form, field->row.most + 1));
-        assert_false(takes(field, form, field->row.least - 1));
+        }
+        assert_true(takes(directive, form, directive->min));
+        assert_true(takes(directive, form, directive->max));
+        assert_false(takes(directive, form, directive->max + 1));
+        assert_false(takes(directive, form, directive->min - 1));
     }
 }
 
@@ -358,7 +384,7 @@ static void test_ranges_of_numbers(void **state)
 static void test_ranges_of_texts(void **state)
 {
     static char value[8192];
-    struct config_message message;
+    struct error error;
     struct arena *arena = arena_new(0);
     const char *slot;
     size_t i;
@@ -367,17 +393,20 @@ static void test_ranges_of_texts(void **state)
     memset(value, '/', 1);
     memset(value + 1, 'x', sizeof value - 1);
     for (i = 0; i < CONFIG_ROW_COUNT; i++) {
-        const struct config_field *field = &config_fields[i];
-        size_t least = (size_t)field->row.least, most = (size_t)field->row.most;
-        if (field->row.name == NULL || field->type > CONFIG_SECRET_PATH)
+        const struct directive *directive = &config_table[i];
+        size_t min = (size_t)directive->min, max = (size_t)directive->max;
+        if (directive->name == NULL || directive->type > DIRECTIVE_SECRET_PATH) {
             continue;
-        if (field->type == CONFIG_TEXT || least != 1) /* "/" alone names no file */
-            assert_true(config_value_parse(arena, field, (struct text){value, least}, &slot, &message));
-        assert_true(config_value_parse(arena, field, (struct text){value, most}, &slot, &message));
-        assert_int_equal(strlen(slot), most);
-        assert_false(config_value_parse(arena, field, (struct text){value, most + 1}, &slot, &message));
-        if (least > 0)
-            assert_false(config_value_parse(arena, field, (struct text){value, least - 1}, &slot, &message));
+        }
+        if (directive->type == DIRECTIVE_TEXT || min != 1) { /* "/" alone names no file */
+            assert_true(config_value_parse(arena, directive, (struct text){value, min}, &slot, &error));
+        }
+        assert_true(config_value_parse(arena, directive, (struct text){value, max}, &slot, &error));
+        assert_int_equal(strlen(slot), max);
+        assert_false(config_value_parse(arena, directive, (struct text){value, max + 1}, &slot, &error));
+        if (min > 0) {
+            assert_false(config_value_parse(arena, directive, (struct text){value, min - 1}, &slot, &error));
+        }
     }
     arena_free(arena);
 }
@@ -398,32 +427,28 @@ static void test_forms(void **state)
                    "1: redis_host is \"[127.0.0.1]\": write HOST, HOST:PORT, or [ADDRESS]:PORT for IPv6");
     assert_refused("redis_host = a:\n", "1: redis_host is \"a:\": write HOST, HOST:PORT, or [ADDRESS]:PORT for IPv6");
     assert_refused("public_url = https://a.example/\n",
-                   "1: public_url is \"https://a.example/\": write http:// or https://, the host, and no / "
-                   "at the end, as https://users.example.org");
+                   "1: public_url is \"https://a.example/\": write http:// or https://, the host, and no / at the end, "
+                   "for example https://users.example.org");
     assert_refused("public_url = users.example.org\n",
-                   "1: public_url is \"users.example.org\": write http:// or https://, the host, and no / "
-                   "at the end, as https://users.example.org");
-    assert_refused("public_url = https://\n",
-                   "1: public_url is \"https://\": write http:// or https://, the host, and no / at the end, as "
-                   "https://users.example.org");
-    assert_refused("cors_origins = *\n",
-                   "1: cors_origins is *: browsers send no cookies where all origins are allowed, so name each, as "
-                   "https://app.example.org");
-    assert_refused(
-        "cors_origins = https://a.example https://b.example/app\n",
-        "1: cors_origins holds \"https://b.example/app\": write each origin as scheme and host, without a path, as "
-        "https://app.example.org");
+                   "1: public_url is \"users.example.org\": write http:// or https://, the host, and no / at the end, "
+                   "for example https://users.example.org");
+    assert_refused("public_url = https://\n", "1: public_url is \"https://\": write http:// or https://, the host, and "
+                                              "no / at the end, for example https://users.example.org");
+    assert_refused("cors_origins = *\n", "1: cors_origins is *: browsers send no cookies where all origins are "
+                                         "allowed, so list each origin, for example https://app.example.org");
+    assert_refused("cors_origins = https://a.example https://b.example/app\n",
+                   "1: cors_origins contains \"https://b.example/app\": write each origin as scheme and host, without "
+                   "a path, for example https://app.example.org");
     assert_refused("trusted_email_header = X_Email\n",
-                   "1: trusted_email_header is \"X_Email\": write the name of a header field, of letters, "
-                   "digits and -, as X-Forwarded-Email");
+                   "1: trusted_email_header is \"X_Email\": write the name of a header field, of letters, digits and "
+                   "-, for example X-Forwarded-Email");
     assert_refused("default_picture = //evil.example/x\n",
-                   "1: default_picture is \"//evil.example/x\": write a path at nginx that starts with "
-                   "one /, as /roster-static/user.png");
+                   "1: default_picture is \"//evil.example/x\": write a path at nginx that starts with one /, for "
+                   "example /roster-static/user.png");
     assert_refused("[api]\nlisten_mode = 0888\n",
-                   "2: listen_mode is 0888: write three octal digits with or without a 0 before them, as 0660");
+                   "2: listen_mode is 0888: write three octal digits, with or without a leading 0, for example 0660");
     assert_refused("[password]\nlisten_mode = 4755\n",
-                   "2: listen_mode is 4755: write three octal digits with or without a 0 before them, as "
-                   "0660");
+                   "2: listen_mode is 4755: write three octal digits, with or without a leading 0, for example 0660");
     config_free(read_content(
         "error_log = journal\naccess_log = off\ndatabase_host = db1 db2:3307 [fd00::1]:3306\nredis_host = [::1]\n"
         "public_url = https://a.example:8443/users\ncors_origins = http://localhost:3000\n[api]\nlisten_mode = 666\n"));
@@ -432,26 +457,79 @@ static void test_forms(void **state)
 static void test_cross_checks(void **state)
 {
     (void)state;
-    assert_refused("password_length_most = 10\npassword_length_least = 12\n",
-                   "2: password_length_least (12) is over password_length_most (10): no password would do");
+    assert_refused(
+        "password_length_most = 10\npassword_length_least = 12\n",
+        "2: password_length_least (12) is greater than password_length_most (10): no password could satisfy both");
     assert_refused("password_scrypt_n = 20000\n",
-                   "1: password_scrypt_n is 20000: it must be a power of two, as 16384 or 32768");
+                   "1: password_scrypt_n is 20000: it must be a power of two, for example 16384 or 32768");
     assert_refused("cookie_secure = no\ncookie_same_site = none\n",
-                   "2: cookie_same_site = none needs cookie_secure = yes or auto: browsers drop such cookies where "
-                   "they are not for https "
-                   "only");
-    assert_refused("rate_limit_window = 90s\n", "1: rate_limit_window is 90s: write whole minutes, as 2m");
+                   "2: cookie_same_site = none needs cookie_secure = yes or auto: browsers reject such cookies without "
+                   "the attribute Secure");
+    assert_refused("rate_limit_window = 90s\n", "1: rate_limit_window is 90s: write whole minutes, for example 2m");
     assert_refused("user = a\ntrusted_email_header = X-Email\n",
-                   "2: trusted_email_header needs trusted_proxies: without it anybody could sign in as anybody, so "
-                   "write the address of the "
-                   "proxy in front there");
+                   "2: trusted_email_header needs trusted_proxies: without it any client could sign in as any user, so "
+                   "set it to the address of the proxy in front");
     assert_refused("trusted_groups_header = X-Groups\ntrusted_proxies = ::1\n",
-                   "1: trusted_groups_header is of no use without trusted_email_header: set that too");
+                   "1: trusted_groups_header has no effect without trusted_email_header: set that, too");
     assert_refused("[api]\nlisten = /run/a\n[password]\nlisten = /run/a\n",
                    "4: [api] and [password] both listen on /run/a: give each its own socket");
     assert_refused("[password]\nlisten = /run/roster/api.sock\n",
                    "2: [api] and [password] both listen on /run/roster/api.sock: give each its own socket");
     config_free(read_content("cookie_secure = auto\ncookie_same_site = none\n"));
+}
+
+static void assert_sockets(const char *content, const char *const expected[2 * POOL_COUNT])
+{
+    struct config *config = read_content(content);
+
+    for (int pool = 0; pool < POOL_COUNT; pool++) {
+        assert_string_equal(config->pools[pool].listen, expected[2 * pool]);
+        assert_string_equal(config->pools[pool].listen_second, expected[2 * pool + 1]);
+    }
+    config_free(config);
+}
+
+/* A file of an earlier version knows two sockets; the others have to be found, and to stay apart from those of another
+ * copy. */
+static void test_sockets_beside_each_other(void **state)
+{
+    (void)state;
+    assert_sockets("", (const char *const[]){"/run/roster/api.sock", "/run/roster/api-write.sock",
+                                             "/run/roster/password.sock", "/run/roster/password-first.sock",
+                                             "/run/roster/directory.sock", "", "/run/roster/status.sock", ""});
+    assert_sockets("[api]\nlisten = /srv/x/api.sock\n[password]\nlisten = /srv/x/password.sock\n",
+                   (const char *const[]){"/srv/x/api.sock", "/srv/x/api-write.sock", "/srv/x/password.sock",
+                                         "/srv/x/password-first.sock", "/srv/x/directory.sock", "",
+                                         "/srv/x/status.sock", ""});
+    assert_sockets("[api]\nlisten = /srv/one-api.sock\n[password]\nlisten = /srv/hash\n",
+                   (const char *const[]){"/srv/one-api.sock", "/srv/one-api-write.sock", "/srv/hash", "/srv/hash-first",
+                                         "/srv/one-directory.sock", "", "/srv/one-status.sock", ""});
+    assert_sockets("[api]\nlisten = /srv/one.sock\n[status]\nlisten = /srv/s\n[password]\nlisten_second =\n",
+                   (const char *const[]){"/srv/one.sock", "/srv/one-write.sock", "/run/roster/password.sock", "",
+                                         "/srv/one-directory.sock", "", "/srv/s", ""});
+    assert_sockets("[api]\nlisten = /srv/roster\nlisten_second = /srv/w\n",
+                   (const char *const[]){"/srv/roster", "/srv/w", "/run/roster/password.sock",
+                                         "/run/roster/password-first.sock", "/srv/roster-directory", "",
+                                         "/srv/roster-status", ""});
+}
+
+static void test_sockets_that_are_refused(void **state)
+{
+    char content[200], message[400];
+
+    (void)state;
+    assert_refused("[status]\nlisten_second = /run/a\n", "2: [status] has only one socket: remove listen_second");
+    assert_refused("[api]\nlisten = /run/a\nlisten_second = /run/a\n",
+                   "3: listen and listen_second of [api] are both /run/a: give each its own path");
+    assert_refused("[api]\nlisten = /run/a\n[directory]\nlisten = /run/a-write\n",
+                   "4: [api] and [directory] both listen on /run/a-write: give each its own socket");
+    /* 105 bytes, so that there is room for this one, and none for those beside it. */
+    snprintf(content, sizeof content, "[api]\nlisten = /%0*d/api.sock\n", 95, 0);
+    snprintf(message, sizeof message,
+             " listen_second of [api] would be /%0*d/api-write.sock, which is longer than 107 bytes: set it to a "
+             "shorter path",
+             95, 0);
+    assert_refused(content, message);
 }
 
 static void test_hashing_memory(void **state)
@@ -489,6 +567,8 @@ static const struct {
     {"database_name", "people"},
     {"database_user", "someone"},
     {"database_password_file", "/etc/roster/database#1"},
+    {"migration_user", "changer"},
+    {"migration_password_file", "/etc/roster/changer"},
     {"database_tls_ca", "/etc/ssl/ca.pem"},
     {"database_connect_timeout", "1m"},
     {"database_read_timeout", "61s"},
@@ -507,9 +587,14 @@ static const struct {
     {"trusted_email_header", "X-Forwarded-Email"},
     {"trusted_name_header", "X-Forwarded-User"},
     {"trusted_groups_header", "X-Forwarded-Groups"},
+    {"trusted_groups_separator", ",;|"},
+    {"trusted_header_encoding", "latin1"},
     {"trusted_proxies", "192.0.2.1 10.0.0.0/8 2001:db8::/32 ::1 0.0.0.0/0 ::/0 ::ffff:10.1.0.0/112"},
     {"privacy", "compatible"},
     {"last_active_interval", "1d"},
+    {"identity_cache", "30s"},
+    {"identity_cache_size", "32M"},
+    {"directory_size", "0"},
     {"password_sign_in", "no"},
     {"password_length_least", "12"},
     {"password_length_most", "64"},
@@ -518,13 +603,18 @@ static const struct {
     {"password_scrypt_n", "1024"},
     {"password_scrypt_r", "4"},
     {"password_scrypt_p", "1"},
+    {"password_hash_memory_limit", "1g"},
     {"request_body_limit", "1025"},
     {"request_memory_limit", "4g"},
+    {"core_dumps", "yes"},
     {"request_header_limit", "50"},
+    {"document_size_limit", "1m"},
     {"rate_limits", "no"},
     {"rate_limit_window", "1h1m"},
     {"rate_limit_sign_in", "1"},
     {"rate_limit_sign_in_address", "10000000"},
+    {"rate_limit_sign_in_email", "1000"},
+    {"rate_limit_list", "1"},
     {"rate_limit_sign_up", "2"},
     {"rate_limit_password", "3"},
     {"rate_limit_api_key", "4"},
@@ -533,6 +623,7 @@ static const struct {
     {"picture_size_limit", "16777215"},
     {"picture_side_limit", "512"},
     {"listen", "/run/other.sock"},
+    {"listen_second", "/run/second.sock"},
     {"listen_owner", "www-data"},
     {"listen_group", "www-data"},
     {"listen_mode", "600"},
@@ -542,7 +633,7 @@ static const struct {
     {"nice", "5"},
     {"request_timeout", "2m5s"},
 };
-enum { OTHER_COUNT = sizeof others / sizeof others[0] };
+enum { OTHER_COUNT = ARRAY_COUNT(others) };
 
 static void assert_dump_parses_back(const struct config *config)
 {
@@ -568,11 +659,24 @@ static void test_dump_of_the_defaults(void **state)
 /* What some values need besides themselves. */
 static const char *companion_of(const char *name)
 {
-    if (strcmp(name, "trusted_email_header") == 0)
+    if (strcmp(name, "trusted_email_header") == 0) {
         return "trusted_proxies = ::1\n";
-    if (strncmp(name, "trusted_name", 12) == 0 || strncmp(name, "trusted_groups", 14) == 0)
+    }
+    if (strncmp(name, "trusted_name", 12) == 0 || strncmp(name, "trusted_groups", 14) == 0) {
         return "trusted_proxies = ::1\ntrusted_email_header = E\n";
+    }
     return "";
+}
+
+static bool may_stand_in(const char *name, size_t scope)
+{
+    return strcmp(name, "listen_second") != 0 || pool_second[scope] != SECOND_NONE;
+}
+
+/* A socket that is set takes those along that are not. */
+static size_t lines_changed_by(const char *name, size_t scope)
+{
+    return strcmp(name, "listen") != 0 ? 1 : scope == POOL_API ? 4 : scope == POOL_PASSWORD ? 2 : 1;
 }
 
 static size_t count_different_lines(const char *left, const char *right)
@@ -590,8 +694,8 @@ static size_t count_different_lines(const char *left, const char *right)
     return count;
 }
 
-/* Each directive alone, set to something else in each place where it may stand: it changes one line of the dump,
- * which parses back. */
+/* Each directive alone, set to something else in each place where it may stand: it changes its line of the dump, which
+ * parses back. */
 static void test_dump_of_each_directive(void **state)
 {
     char content[512], *before, *after;
@@ -600,11 +704,14 @@ static void test_dump_of_each_directive(void **state)
 
     (void)state;
     for (i = 0; i < OTHER_COUNT; i++) {
-        const struct config_field *field = config_find(text_of(others[i].name));
-        assert_non_null(field);
-        for (scope = 0; scope < (field->row.is_pool ? POOL_COUNT : 1); scope++) {
-            snprintf(content, sizeof content, "%s%s%s%s", companion_of(others[i].name), field->row.is_pool ? "[" : "",
-                     field->row.is_pool ? pool_names[scope] : "", field->row.is_pool ? "]\n" : "");
+        const struct directive *directive = config_find(text_of(others[i].name));
+        assert_non_null(directive);
+        for (scope = 0; scope < (directive->is_pool ? POOL_COUNT : 1); scope++) {
+            if (!may_stand_in(others[i].name, scope)) {
+                continue;
+            }
+            snprintf(content, sizeof content, "%s%s%s%s", companion_of(others[i].name), directive->is_pool ? "[" : "",
+                     directive->is_pool ? pool_names[scope] : "", directive->is_pool ? "]\n" : "");
             config = read_content(content);
             before = dump(config);
             config_free(config);
@@ -612,8 +719,9 @@ static void test_dump_of_each_directive(void **state)
                      others[i].value);
             config = read_content(content);
             after = dump(config);
-            if (count_different_lines(before, after) != 1)
-                fail_msg("%s changes not just one line of the dump", others[i].name);
+            if (count_different_lines(before, after) != lines_changed_by(others[i].name, scope)) {
+                fail_msg("%s changes other lines of the dump", others[i].name);
+            }
             assert_dump_parses_back(config);
             config_free(config);
             free(before);
@@ -628,18 +736,23 @@ static void test_every_directive_is_covered(void **state)
 
     (void)state;
     for (i = 0; i < CONFIG_ROW_COUNT; i++) {
-        if (config_fields[i].row.name == NULL)
+        if (config_table[i].name == NULL) {
             continue;
-        for (j = 0; j < OTHER_COUNT; j++)
-            if (strcmp(config_fields[i].row.name, others[j].name) == 0)
+        }
+        for (j = 0; j < OTHER_COUNT; j++) {
+            if (strcmp(config_table[i].name, others[j].name) == 0) {
                 break;
-        if (j == OTHER_COUNT)
-            fail_msg("this test has no value for %s: add a line to `others`", config_fields[i].row.name);
+            }
+        }
+        if (j == OTHER_COUNT) {
+            fail_msg("this test has no value for %s: add a line to `others`", config_table[i].name);
+        }
     }
 }
 
 static void test_dump_of_all_at_once(void **state)
 {
+    static const char *const endings[POOL_COUNT] = {"1", "2", "3", "4"};
     char *content = NULL, *text;
     struct config *config;
     size_t i, size;
@@ -647,15 +760,19 @@ static void test_dump_of_all_at_once(void **state)
     FILE *out = open_memstream(&content, &size);
 
     (void)state;
-    for (i = 0; i < OTHER_COUNT; i++)
-        if (!config_find(text_of(others[i].name))->row.is_pool)
+    for (i = 0; i < OTHER_COUNT; i++) {
+        if (!config_find(text_of(others[i].name))->is_pool) {
             fprintf(out, "%s = %s\n", others[i].name, others[i].value);
+        }
+    }
     for (pool = 0; pool < POOL_COUNT; pool++) {
         fprintf(out, "[%s]\n", pool_names[pool]);
-        for (i = 0; i < OTHER_COUNT; i++)
-            if (config_find(text_of(others[i].name))->row.is_pool)
+        for (i = 0; i < OTHER_COUNT; i++) {
+            if (config_find(text_of(others[i].name))->is_pool && may_stand_in(others[i].name, (size_t)pool)) {
                 fprintf(out, "%s = %s%s\n", others[i].name, others[i].value,
-                        strcmp(others[i].name, "listen") == 0 && pool == 1 ? "2" : "");
+                        strncmp(others[i].name, "listen", 6) == 0 && others[i].value[0] == '/' ? endings[pool] : "");
+            }
+        }
     }
     fclose(out);
     config = read_content(content);
@@ -720,9 +837,11 @@ static void test_sample_shows_the_defaults(void **state)
             count++;
         }
     }
-    for (i = 0; i < CONFIG_ROW_COUNT; i++)
-        if (config_fields[i].row.name != NULL)
-            expected += config_fields[i].row.is_pool ? POOL_COUNT : 1;
+    for (i = 0; i < CONFIG_ROW_COUNT; i++) {
+        if (config_table[i].name != NULL) {
+            expected += config_table[i].is_pool ? POOL_COUNT : 1;
+        }
+    }
     assert_int_equal(count, expected);
     of_sample = read_content(text);
     left = dump(config);
@@ -739,15 +858,15 @@ static void test_sample_shows_the_defaults(void **state)
 
 static void test_files_that_cannot_be_read(void **state)
 {
-    const char *error = NULL;
+    struct error error;
 
     (void)state;
-    assert_null(config_read("/nonexistent/roster.conf", &error));
-    assert_string_equal(error, "/nonexistent/roster.conf: can't be read: No such file or directory");
+    assert_null(config_read("/proc/none/roster.conf", &error));
+    assert_string_equal(error.text, "/proc/none/roster.conf: can't be read: No such file or directory");
     assert_null(config_read("/", &error));
-    assert_string_equal(error, "/: can't be read: Is a directory");
+    assert_string_equal(error.text, "/: can't be read: Is a directory");
     assert_null(config_read("/dev/zero", &error));
-    assert_string_equal(error, "/dev/zero: can't be read: File too large");
+    assert_string_equal(error.text, "/dev/zero: can't be read: File too large");
 }
 
 static struct config *with_key(const char *name, const char *key, size_t length, mode_t mode)
@@ -763,11 +882,11 @@ static struct config *with_key(const char *name, const char *key, size_t length,
 static void assert_key_refused(const char *name, const char *key, size_t length, mode_t mode, const char *message)
 {
     struct config *config = with_key(name, key, length, mode);
-    const char *error = NULL;
+    struct error error;
 
     assert_false(config_load_secrets(config, &error));
-    assert_int_equal(strncmp(error, name, strlen(name)), 0);
-    assert_string_equal(error + strlen(name), message);
+    assert_int_equal(strncmp(error.text, name, strlen(name)), 0);
+    assert_string_equal(error.text + strlen(name), message);
     assert_null(config->secret_key.data);
     config_free(config);
     unlink(name);
@@ -778,7 +897,7 @@ static void assert_key_refused(const char *name, const char *key, size_t length,
 static void test_secrets(void **state)
 {
     struct config *config;
-    const char *error = NULL;
+    struct error error;
     char name[128];
 
     (void)state;
@@ -804,22 +923,21 @@ static void test_secrets(void **state)
     assert_key_refused(name, KEY, 32, 0644,
                        " (secret_key_file): others may read or change it (mode 0644): run chmod 0640 on it");
     assert_key_refused(name, "\n", 1, 0600, " (secret_key_file): is empty");
-    assert_key_refused(name, KEY "\0x", 34, 0600, " (secret_key_file): holds a zero byte: write text into it");
+    assert_key_refused(name, KEY "\0x", 34, 0600, " (secret_key_file): contains a NUL byte: it must be text");
 
-    config = read_content("secret_key_file = /nonexistent\n");
+    config = read_content("secret_key_file = /proc/none\n");
     assert_false(config_load_secrets(config, &error));
-    assert_string_equal(error, "/nonexistent (secret_key_file): can't be read: No such file or directory");
+    assert_string_equal(error.text, "/proc/none (secret_key_file): can't be read: No such file or directory");
     config_free(config);
     config = read_content("secret_key_file = /dev/null\n");
     assert_false(config_load_secrets(config, &error));
-    assert_string_equal(error, "/dev/null (secret_key_file): must be a file of at most 65536 bytes");
+    assert_string_equal(error.text, "/dev/null (secret_key_file): must be a regular file of at most 65536 bytes");
     config_free(config);
 }
 
 static void test_credentials_of_systemd(void **state)
 {
     char key[128], password[128], other[128], content[256];
-    const char *error = NULL;
     struct config *config;
 
     (void)state;
@@ -835,7 +953,7 @@ static void test_credentials_of_systemd(void **state)
     setenv("CREDENTIALS_DIRECTORY", directory, 1);
 
     config = read_content("");
-    assert_true(config_load_secrets(config, &error));
+    assert_true(config_load_secrets(config, NULL));
     assert_int_equal(config->secret_key.length, 64);
     assert_int_equal(config->database_password.length, 9);
     assert_memory_equal(config->database_password.data, "swordfish", 9);
@@ -844,7 +962,7 @@ static void test_credentials_of_systemd(void **state)
 
     snprintf(content, sizeof content, "secret_key_file = %s\ndatabase_password_file =\n", other);
     config = read_content(content);
-    assert_true(config_load_secrets(config, &error));
+    assert_true(config_load_secrets(config, NULL));
     assert_int_equal(config->secret_key.length, 32);
     assert_null(config->database_password.data);
     config_free(config);
@@ -853,7 +971,7 @@ static void test_credentials_of_systemd(void **state)
     chmod(password, 0600);
     write_file(password, "\n", 1);
     config = read_content("");
-    assert_true(config_load_secrets(config, &error));
+    assert_true(config_load_secrets(config, NULL));
     assert_null(config->database_password.data);
     config_free(config);
 
@@ -886,7 +1004,8 @@ static void test_compare_restart(void **state)
     new_config = read_content(
         "user = other\nlog_level = debug\n[api]\nworkers = 3\n[password]\nlisten = /run/x\nlisten_backlog = 5\n");
     config_compare_restart(old_config, new_config, report, &reported);
-    assert_string_equal(reported.text, "user; listen of [password]; listen_backlog of [password]; ");
+    assert_string_equal(reported.text,
+                        "user; listen of [password]; listen_second of [password]; listen_backlog of [password]; ");
     reported.text[0] = '\0';
     config_compare_restart(old_config, old_config, report, &reported);
     assert_string_equal(reported.text, "");
@@ -903,8 +1022,9 @@ static void assert_contains(const char *networks, const char *address, bool expe
 
     snprintf(content, sizeof content, "trusted_proxies = %s\n", networks);
     config = read_content(content);
-    if (networks_contain(&config->trusted_proxies, address) != expected)
+    if (networks_contain(&config->trusted_proxies, address) != expected) {
         fail_msg("%s %s %s", networks, expected ? "does not contain" : "contains", address != NULL ? address : "NULL");
+    }
     config_free(config);
 }
 
@@ -938,6 +1058,35 @@ static void test_networks(void **state)
     assert_contains("0.0.0.0/0 ::/0", NULL, false);
 }
 
+static void test_network_names(void **state)
+{
+    static const char *const names[][2] = {
+        {"192.0.2.1", "192.0.2.1"},
+        {"::ffff:192.0.2.1", "192.0.2.1"},
+        {"::1", "::/64"},
+        {"2001:db8::1", "2001:db8::/64"},
+        {"2001:db8:1:2::3", "2001:db8:1:2::/64"},
+        {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+        {"2001:0DB8:1:2::", "2001:db8:1:2::/64"},
+        {"2001:db8:1:3::", "2001:db8:1:3::/64"},
+        {"fe80::1%eth0", "fe80::1%eth0"},
+        {"unix:", "unix:"},
+        {"", ""},
+        {NULL, "-"},
+    };
+    char name[NETWORK_NAME_SIZE], text[200];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        network_name(names[i][0], name);
+        assert_string_equal(name, names[i][1]);
+    }
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    network_name(text, name);
+    assert_int_equal(strlen(name), NETWORK_NAME_SIZE - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -954,6 +1103,8 @@ int main(void)
         cmocka_unit_test(test_ranges_of_texts),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_cross_checks),
+        cmocka_unit_test(test_sockets_beside_each_other),
+        cmocka_unit_test(test_sockets_that_are_refused),
         cmocka_unit_test(test_hashing_memory),
         cmocka_unit_test(test_every_directive_is_covered),
         cmocka_unit_test(test_dump_of_the_defaults),
@@ -966,6 +1117,7 @@ int main(void)
         cmocka_unit_test(test_credentials_of_systemd),
         cmocka_unit_test(test_compare_restart),
         cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_network_names),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

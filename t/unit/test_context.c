@@ -1,15 +1,9 @@
 /* test_context.c: what is kept of the statements of a request, and how the log shows it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "base/context.h"
+#include "unit.h"
 
 static struct context context;
 
@@ -49,7 +43,8 @@ static void test_one(void **state)
 
 static void test_the_costliest_comes_first(void **state)
 {
-    static const char *const begin = "START TRANSACTION", *const insert = "INSERT INTO t VALUES (?)", *const commit = "COMMIT";
+    static const char *const begin = "START TRANSACTION", *const insert = "INSERT INTO t VALUES (?)",
+                             *const commit = "COMMIT";
 
     (void)state;
     note(begin, 100);
@@ -57,9 +52,10 @@ static void test_the_costliest_comes_first(void **state)
     note(insert, 3000);
     note(commit, 40000);
     assert_int_equal(context.statements_kept, 3);
-    assert_string_equal(context_describe_statements(&context).data,
-                        "4 statements in 45.1 ms: [1 time, 40.0 ms] COMMIT; [2 times, 5.0 ms] INSERT INTO t VALUES (?); "
-                        "[1 time, 0.1 ms] START TRANSACTION");
+    assert_string_equal(
+        context_describe_statements(&context).data,
+        "4 statements in 45.1 ms: [1 time, 40.0 ms] COMMIT; [2 times, 5.0 ms] INSERT INTO t VALUES (?); "
+        "[1 time, 0.1 ms] START TRANSACTION");
     assert_ptr_equal(context.statements[0].sql, begin);
 }
 
@@ -67,33 +63,26 @@ static void test_white_space(void **state)
 {
     (void)state;
     note("\n  SELECT a,\n\t\tb\r\n  FROM t \n", 0);
-    assert_string_equal(context_describe_statements(&context).data, "1 statement in 0.0 ms: [1 time, 0.0 ms] SELECT a, b FROM t");
+    assert_string_equal(context_describe_statements(&context).data,
+                        "1 statement in 0.0 ms: [1 time, 0.0 ms] SELECT a, b FROM t");
 }
 
 static void test_no_more_than_there_are_places(void **state)
 {
-    static char texts[CONTEXT_STATEMENTS_MOST + 4][32];
+    static char texts[CONTEXT_STATEMENTS_MAX + 4][32];
     size_t i;
 
     (void)state;
-    for (i = 0; i < CONTEXT_STATEMENTS_MOST + 4; i++) {
+    for (i = 0; i < CONTEXT_STATEMENTS_MAX + 4; i++) {
         snprintf(texts[i], sizeof texts[i], "SELECT %zu", i);
         note(texts[i], 1000);
     }
     note(texts[0], 500);
-    assert_int_equal(context.statements_kept, CONTEXT_STATEMENTS_MOST);
+    assert_int_equal(context.statements_kept, CONTEXT_STATEMENTS_MAX);
     assert_int_equal(context.statements_left_out, 4);
     struct text text = context_describe_statements(&context);
     assert_true(text_starts_with(text, "21 statements in 20.5 ms: [2 times, 1.5 ms] SELECT 0; "));
     assert_true(text_ends_with(text, "; 4 further"));
-}
-
-static void test_forget(void **state)
-{
-    (void)state;
-    note("SELECT 1", 1000);
-    context_forget_statements(&context);
-    assert_string_equal(context_describe_statements(&context).data, "0 statements in 0.0 ms");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -101,8 +90,11 @@ static void test_forget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_none), TEST(test_one), TEST(test_the_costliest_comes_first),
-        TEST(test_white_space), TEST(test_no_more_than_there_are_places), TEST(test_forget),
+        TEST(test_none),
+        TEST(test_one),
+        TEST(test_the_costliest_comes_first),
+        TEST(test_white_space),
+        TEST(test_no_more_than_there_are_places),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

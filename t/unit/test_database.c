@@ -1,64 +1,10 @@
 /* test_database.c: statements, transactions, migrations and the schema against a MariaDB of our own, which is also
  * stopped, frozen and killed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "base/array.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "config/config.h"
-#include "private_server.h"
-#include "store/database.h"
-#include "store/migration.h"
-
-static struct private_server server;
-static struct config config;
-static struct context context;
-static char log_path[96];
-static char sql_directory[512];
-
-/* What was logged since the last call, at most 32 KB. */
-static const char *logged(void)
-{
-    static char text[32768];
-    static long position;
-    FILE *file = fopen(log_path, "r");
-    size_t length;
-
-    assert_non_null(file);
-    fseek(file, position, SEEK_SET);
-    length = fread(text, 1, sizeof text - 1, file);
-    text[length] = '\0';
-    position = ftell(file);
-    fclose(file);
-    return text;
-}
-
-static enum outcome execute(const char *sql)
-{
-    return database_execute(&context, sql, NULL, 0, NULL, ERROR_NONE);
-}
-
-static int64_t ask_integer(const char *sql)
-{
-    struct result result;
-
-    assert_int_equal(database_execute(&context, sql, NULL, 0, &result, ERROR_NONE), OK);
-    assert_int_equal(result.row_count, 1);
-    return result_row(&result, 0)->integer;
-}
-
-static const char *ask_text(const char *sql)
-{
-    struct result result;
-
-    assert_int_equal(database_execute(&context, sql, NULL, 0, &result, ERROR_NONE), OK);
-    assert_int_equal(result.row_count, 1);
-    return result_row(&result, 0)->text.data;
-}
+#include "base/problem.h"
+#include "store_fixture.h"
+#include "unit.h"
 
 /* Something that the server does from another connection: the client program, as root. */
 static void beside(const char *sql)
@@ -66,7 +12,7 @@ static void beside(const char *sql)
     char command[1024];
 
     snprintf(command, sizeof command, "mariadb --no-defaults -uroot -S %s roster -e \"%s\" >>%s/log 2>&1",
-             server.socket, sql, server.directory);
+             mariadb.socket, sql, mariadb.directory);
     assert_int_equal(system(command), 0);
 }
 
@@ -79,41 +25,15 @@ static void keep_line(const char *line, void *argument)
 
 static int set_up(void **state)
 {
-    const char *error;
-    char lines[1000] = "";
-    const char *top = getenv("TOP_SRCDIR");
-
     (void)state;
-    if (!private_mariadb_new(&server))
-        return 1;
-    config.database_socket = server.socket;
-    config.database_name = "mysql";
-    config.database_user = "root";
-    config.database_connect_timeout = 2;
-    config.database_read_timeout = 15;
     config.request_memory_limit = 8 << 20;
-    context.config = &config;
-    context.arena = arena_new(8 << 20);
-    snprintf(sql_directory, sizeof sql_directory, "%s/sql", top != NULL ? top : ".");
-    snprintf(log_path, sizeof log_path, "%s/roster.log", server.directory);
-    if (!log_open(log_path, "off", LOG_SEVERITY_DEBUG, LOG_FORMAT_TEXT, &error))
-        return 1;
-    error = database_run_script(&context, "CREATE DATABASE roster CHARACTER SET latin1");
-    database_close();
-    config.database_name = "roster";
-    if (error != NULL || !migration_run(&context, sql_directory, keep_line, lines, &error)) {
-        fprintf(stderr, "%s\n", error);
-        return 1;
-    }
-    return 0;
+    return store_set_up("CHARACTER SET latin1", 8 << 20) ? 0 : 1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    database_close();
-    arena_free(context.arena);
-    private_server_free(&server);
+    store_tear_down();
     return 0;
 }
 
@@ -121,7 +41,7 @@ static int tear_down(void **state)
 static int fresh(void **state)
 {
     (void)state;
-    kill(server.pid, SIGCONT); /* where a test broke off */
+    kill(mariadb.pid, SIGCONT); /* where a test broke off */
     arena_reset(context.arena);
     database_close();
     memset(&context.problem, 0, sizeof context.problem);
@@ -148,13 +68,13 @@ static enum outcome add_user(const char *id, const char *email, const char *name
                             parameters, 3, NULL, on_duplicate);
 }
 
-/* --- Statements. --- */
+/* ---- Statements ---- */
 
 static void test_kinds(void **state)
 {
     struct result result;
-    struct parameter parameters[] = {BIND_NULL, BIND_INTEGER(INT64_MIN), BIND_TEXT(TEXT("")),
-                                     BIND_TEXT(((struct text){NULL, 0})), BIND_TEXT(TEXT("a\0b"))};
+    struct parameter parameters[] = {BIND_NULL, BIND_INTEGER(INT64_MIN), BIND_TEXT(TEXT("")), BIND_TEXT((TEXT_NULL)),
+                                     BIND_TEXT(TEXT("a\0b"))};
     const struct value *row;
 
     (void)state;
@@ -192,9 +112,11 @@ static void test_kinds(void **state)
     assert_int_equal(database_execute(&context, "SELECT `id` FROM `t`", NULL, 0, NULL, ERROR_NONE), OK);
 
     /* What ran is kept for the log, each text once. */
-    context_forget_statements(&context);
-    for (int i = 0; i < 3; i++)
+    context.statements_kept = 0;
+    context.statement_microseconds = 0;
+    for (int i = 0; i < 3; i++) {
         assert_int_equal(database_execute(&context, "SELECT `id` FROM `t`", NULL, 0, NULL, ERROR_NONE), OK);
+    }
     assert_int_equal(context.statements_kept, 1);
     assert_string_equal(context.statements[0].sql, "SELECT `id` FROM `t`");
     assert_int_equal(context.statements[0].count, 3);
@@ -211,9 +133,10 @@ static void test_lengths(void **state)
 
     (void)state;
     execute("CREATE TABLE `large` (`n` INT PRIMARY KEY, `bytes` MEDIUMBLOB) ENGINE=InnoDB");
-    for (size_t i = 0; i < 1000000; i++)
+    for (size_t i = 0; i < 1000000; i++) {
         bytes[i] = (char)(i * 7);
-    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(lengths); i++) {
         struct parameter parameters[] = {BIND_INTEGER((int64_t)i), BIND_TEXT(((struct text){bytes, lengths[i]}))};
 
         assert_int_equal(
@@ -223,8 +146,8 @@ static void test_lengths(void **state)
     assert_int_equal(database_execute(&context, "SELECT `bytes`, `n`, `bytes` FROM `large` ORDER BY `n`", NULL, 0,
                                       &result, ERROR_NONE),
                      OK);
-    assert_int_equal(result.row_count, sizeof lengths / sizeof lengths[0]);
-    for (size_t i = 0; i < result.row_count; i++)
+    assert_int_equal(result.row_count, ARRAY_COUNT(lengths));
+    for (size_t i = 0; i < result.row_count; i++) {
         for (unsigned column = 0; column < 3; column += 2) {
             struct text text = result_row(&result, i)[column].text;
 
@@ -232,6 +155,7 @@ static void test_lengths(void **state)
             assert_memory_equal(text.data, bytes, lengths[i]);
             assert_int_equal(text.data[text.length], '\0');
         }
+    }
     execute("DROP TABLE `large`");
 }
 
@@ -244,7 +168,7 @@ static void test_ids(void **state)
 
     (void)state;
     assert_int_equal(add_user("u1", "a@example.org", "Ann", ERROR_NONE), OK);
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
         struct parameter parameter = BIND_TEXT(text_of(ids[i]));
 
         assert_int_equal(
@@ -325,19 +249,139 @@ static void test_affected_rows(void **state)
     assert_int_equal(result_row(&result, 0)->integer, 5);
 }
 
+/* One row, one text, one integer, or whether there is a row; and what stands for none. */
+static void test_one_row(void **state)
+{
+    const struct value *row;
+    struct text text;
+    int64_t integer;
+    bool found;
+
+    (void)state;
+    assert_int_equal(database_get_row(&context, "SELECT `number`, `id` FROM `t` WHERE `id` = ?",
+                                      PARAMETERS(BIND_TEXT(TEXT("b"))), &row, ERROR_USER_NOT_FOUND),
+                     OK);
+    assert_string_equal(row[1].text.data, "b");
+    assert_int_equal(database_get_row(&context, "SELECT `id` FROM `t` WHERE `id` IN (?, ?)",
+                                      PARAMETERS(BIND_TEXT(TEXT("c")), BIND_NULL), &row, ERROR_USER_NOT_FOUND),
+                     PROBLEM);
+    assert_null(row);
+    assert_int_equal(context.problem.code, ERROR_USER_NOT_FOUND);
+    row = &(struct value){.integer = 7};
+    assert_int_equal(
+        database_get_row(&context, "SELECT `id` FROM `t` WHERE `id` = 'c'", NO_PARAMETERS, &row, ERROR_NONE), OK);
+    assert_null(row);
+
+    assert_int_equal(
+        database_get_text(&context, "SELECT `id` FROM `t` WHERE `id` = 'a'", NO_PARAMETERS, &text, ERROR_NONE), OK);
+    assert_string_equal(text.data, "a");
+    assert_int_equal(database_get_text(&context, "SELECT NULL", NO_PARAMETERS, &text, ERROR_USER_NOT_FOUND), OK);
+    assert_null(text.data);
+    assert_int_equal(
+        database_get_text(&context, "SELECT `id` FROM `t` WHERE `id` = 'c'", NO_PARAMETERS, &text, ERROR_NOT_FOUND),
+        PROBLEM);
+    assert_int_equal(context.problem.code, ERROR_NOT_FOUND);
+    assert_null(text.data);
+
+    assert_int_equal(database_get_integer(&context, "SELECT COUNT(*) FROM `t`", NO_PARAMETERS, -1, &integer), OK);
+    assert_int_equal(integer, 2);
+    assert_int_equal(
+        database_get_integer(&context, "SELECT MAX(`number`) FROM `t` WHERE `id` = 'c'", NO_PARAMETERS, -1, &integer),
+        OK);
+    assert_int_equal(integer, -1);
+    assert_int_equal(
+        database_get_integer(&context, "SELECT `number` FROM `t` WHERE `id` = 'c'", NO_PARAMETERS, -2, &integer), OK);
+    assert_int_equal(integer, -2);
+
+    assert_int_equal(database_find_row(&context, "SELECT NULL FROM `t`", NO_PARAMETERS, &found), OK);
+    assert_true(found);
+    assert_int_equal(database_find_row(&context, "SELECT 1 FROM `t` WHERE `id` = 'c'", NO_PARAMETERS, &found), OK);
+    assert_false(found);
+    assert_string_equal(logged(), "");
+
+    found = true;
+    assert_int_equal(database_find_row(&context, "SELECT `nothing` FROM `t`", NO_PARAMETERS, &found), FAULT);
+    assert_false(found);
+}
+
+/* A row that is met counts, whether it changes or not. */
+static void test_change_row(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(database_change_row(&context, "UPDATE `t` SET `number` = ? WHERE `id` = ?",
+                                             PARAMETERS(BIND_INTEGER(5), BIND_TEXT(TEXT("a"))), ERROR_NOT_FOUND),
+                         OK);
+    }
+    assert_int_equal(database_change_row(&context, "UPDATE `t` SET `number` = ? WHERE `id` = ?",
+                                         PARAMETERS(BIND_INTEGER(5), BIND_TEXT(TEXT("c"))), ERROR_NOT_FOUND),
+                     PROBLEM);
+    assert_int_equal(context.problem.code, ERROR_NOT_FOUND);
+    for (int i = 0; i < 2; i++) { /* the second time it is gone */
+        assert_int_equal(
+            database_change_row(&context, "DELETE FROM `t` WHERE `id` = 'a'", NO_PARAMETERS, ERROR_USER_NOT_FOUND),
+            i == 0 ? OK : PROBLEM);
+    }
+    assert_int_equal(context.problem.code, ERROR_USER_NOT_FOUND);
+    assert_int_equal(database_change_row(&context, "INSERT INTO `t` SELECT 'd', `number` FROM `t` WHERE `id` = 'a'",
+                                         NO_PARAMETERS, ERROR_INVALID_CRED),
+                     PROBLEM);
+    assert_int_equal(context.problem.code, ERROR_INVALID_CRED);
+    assert_int_equal(ask_integer("SELECT COUNT(*) FROM `t`"), 1);
+}
+
+/* Places of a list that are left over equal nothing; a moment of -1 is NULL. */
+static void test_list(void **state)
+{
+    struct parameter items[DATABASE_LIST_MAX];
+    struct result result;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(items); i++) {
+        items[i] = BIND_TEXT(TEXT("c"));
+    }
+    items[DATABASE_LIST_MAX - 1] = BIND_TEXT(TEXT("b"));
+    execute("INSERT INTO `t` VALUES ('', 0)");
+    assert_int_equal(database_execute_list(&context, "SELECT `id` FROM `t` WHERE `id` IN " DATABASE_LIST, items,
+                                           DATABASE_LIST_MAX, &result),
+                     OK);
+    assert_int_equal(result.row_count, 1);
+    assert_string_equal(result_row(&result, 0)->text.data, "b");
+    for (size_t count = 0; count < 3; count++) {
+        items[0] = BIND_TEXT(TEXT("a"));
+        items[1] = BIND_TEXT(TEXT("a"));
+        assert_int_equal(
+            database_execute_list(&context, "SELECT `id` FROM `t` WHERE `id` IN " DATABASE_LIST, items, count, &result),
+            OK);
+        assert_int_equal(result.row_count, count > 0 ? 1 : 0);
+    }
+
+    const struct value *row;
+    assert_int_equal(database_get_row(&context, "SELECT CAST(? AS SIGNED), CAST(? AS SIGNED)",
+                                      PARAMETERS(BIND_MOMENT(-1), BIND_MOMENT(0)), &row, ERROR_NONE),
+                     OK);
+    assert_int_equal(value_integer(&row[0], -7), -7);
+    assert_int_equal(value_integer(&row[1], -7), 0);
+    assert_false(row[1].is_null);
+}
+
 /* More texts than are kept; each still answers right, and the server holds no more than that. */
 static void test_eviction(void **state)
 {
     static char texts[200][64];
 
     (void)state;
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < 200; i++) {
         snprintf(texts[i], sizeof texts[i], "SELECT %d FROM `t` LIMIT 1", i);
-    for (int round = 0; round < 2; round++)
-        for (int i = 0; i < 200; i++)
+    }
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 200; i++) {
             assert_int_equal(ask_integer(texts[i]), i);
+        }
+    }
     assert_true(strtol(ask_text("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS"
-                                " WHERE VARIABLE_NAME = 'PREPARED_STMT_COUNT'"),
+                                " WHERE VARIABLE_NAME = 'PREPARED_STMT_COUNT'")
+                           .data,
                        NULL, 10) <= 128);
     /* The same pointer, another text. */
     strcpy(texts[0], "SELECT 777 FROM `t` LIMIT 1");
@@ -381,7 +425,7 @@ static void test_altered_table(void **state)
         assert_string_equal(result_row(&result, 0)[1].text.data, "x");
     }
     beside("DROP TABLE altered");
-    assert_int_equal(execute("SELECT * FROM `altered`"), FAULT);
+    assert_int_equal(outcome_of("SELECT * FROM `altered`"), FAULT);
     assert_int_equal(context.problem.code, ERROR_INTERNAL_ERROR);
     assert_non_null(strstr(logged(), "1146"));
 }
@@ -401,7 +445,7 @@ static void test_ceiling(void **state)
     arena_reset(context.arena);
     assert_int_equal(ask_integer("SELECT COUNT(*) FROM `t`"), 2);
     /* Rows of numbers take no texts, but memory all the same. */
-    assert_int_equal(execute("SELECT seq, seq, seq, seq FROM seq_1_to_200000"), FAULT);
+    assert_int_equal(outcome_of("SELECT seq, seq, seq, seq FROM seq_1_to_200000"), FAULT);
     assert_non_null(strstr(logged(), "request_memory_limit"));
     arena_reset(context.arena);
     assert_int_equal(ask_integer("SELECT COUNT(*) FROM `t`"), 2);
@@ -416,24 +460,31 @@ static void test_packet(void **state)
     (void)state;
     memset(bytes, 'x', size);
     parameter = BIND_TEXT(((struct text){bytes, size}));
-    assert_int_equal(database_execute(&context, "SELECT LENGTH(?)", &parameter, 1, NULL, ERROR_NONE), FAULT);
-    assert_int_equal(context.problem.code, ERROR_INTERNAL_ERROR);
+    assert_int_equal(database_execute(&context, "SELECT LENGTH(?)", &parameter, 1, NULL, ERROR_NONE), PROBLEM);
+    assert_int_equal(context.problem.code, ERROR_CONTENT_TOO_LARGE);
+    assert_non_null(strstr(context.problem.detail, "16760832")); /* 16 MiB less what is kept for the rest */
     assert_non_null(strstr(logged(), "max_allowed_packet"));
+    assert_int_equal(database_value_limit(), 16760832);
+    /* Exactly so much fits. */
+    parameter = BIND_TEXT(((struct text){bytes, 16760832}));
+    assert_int_equal(database_execute(&context, "SELECT LENGTH(?)", &parameter, 1, NULL, ERROR_NONE), OK);
     free(bytes);
 }
 
 static void test_session(void **state)
 {
     (void)state;
-    assert_string_equal(ask_text("SELECT @@time_zone"), "+00:00");
-    assert_non_null(strstr(ask_text("SELECT @@sql_mode"), "STRICT_ALL_TABLES"));
-    assert_string_equal(ask_text("SELECT @@character_set_client"), "utf8mb4");
-    assert_string_equal(ask_text("SELECT @@collation_connection"), "utf8mb4_nopad_bin");
+    assert_string_equal(ask_text("SELECT @@time_zone").data, "+00:00");
+    assert_non_null(strstr(ask_text("SELECT @@sql_mode").data, "STRICT_ALL_TABLES"));
+    assert_string_equal(ask_text("SELECT @@character_set_client").data, "utf8mb4");
+    assert_string_equal(ask_text("SELECT @@collation_connection").data, "utf8mb4_nopad_bin");
     assert_string_equal(
         ask_text("SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME IN"
-                 " ('TX_ISOLATION', 'TRANSACTION_ISOLATION') LIMIT 1"),
+                 " ('TX_ISOLATION', 'TRANSACTION_ISOLATION') LIMIT 1")
+            .data,
         "READ-COMMITTED");
-    assert_int_equal(ask_integer("SELECT @@innodb_lock_wait_timeout"), 5);
+    assert_int_equal(ask_integer("SELECT @@innodb_lock_wait_timeout"), 1);
+    assert_int_equal(ask_integer("SELECT @@lock_wait_timeout"), 1);
     assert_true(database_is_connected());
     assert_true(database_is_ready(&context));
     assert_int_equal(database_server_variable(&context, "max_prepared_stmt_count"), 16382);
@@ -444,7 +495,7 @@ static void test_session(void **state)
     assert_null(database_server_version());
 }
 
-/* --- Transactions. --- */
+/* ---- Transactions ---- */
 
 struct body {
     int calls;
@@ -458,8 +509,9 @@ static enum outcome body_of_plan(struct context *inner, void *argument)
     struct body *body = argument;
 
     body->calls++;
-    if (execute("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'a'") != OK)
+    if (outcome_of("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'a'") != OK) {
         return FAULT;
+    }
     return body->outcome != OK ? problem_set(inner, ERROR_NOT_FOUND) : OK;
 }
 
@@ -482,14 +534,16 @@ static enum outcome body_that_is_killed(struct context *inner, void *argument)
     char sql[64];
 
     body->calls++;
-    if (execute("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'a'") != OK)
+    if (outcome_of("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'a'") != OK) {
         return FAULT;
+    }
     if (body->calls <= body->fail_at) {
         snprintf(sql, sizeof sql, "KILL CONNECTION %lld", (long long)ask_integer("SELECT CONNECTION_ID()"));
         beside(sql);
     }
-    if (execute("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'b'") != OK && !body->goes_on)
+    if (outcome_of("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'b'") != OK && !body->goes_on) {
         return FAULT;
+    }
     (void)inner;
     return OK;
 }
@@ -523,10 +577,11 @@ static enum outcome body_crosswise(struct context *inner, void *argument)
 
     (*(int *)argument)++;
     (void)inner;
-    if (execute(backwards ? second : first) != OK)
+    if (outcome_of(backwards ? second : first) != OK) {
         return FAULT;
+    }
     private_server_pause(2);
-    return execute(backwards ? first : second);
+    return outcome_of(backwards ? first : second);
 }
 
 static void test_deadlock(void **state)
@@ -538,17 +593,20 @@ static void test_deadlock(void **state)
     (void)state;
     database_close();
     child = fork();
-    if (child == 0)
+    if (child == 0) {
         backwards = true;
+    }
     for (int i = 0; i < ROUNDS; i++) {
         enum outcome outcome = database_transaction(&context, body_crosswise, &calls);
 
-        if (child == 0 && outcome != OK)
+        if (child == 0 && outcome != OK) {
             _exit(1);
+        }
         assert_int_equal(outcome, OK);
     }
-    if (child == 0)
+    if (child == 0) {
         _exit(0);
+    }
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
     assert_true(calls >= ROUNDS);
@@ -569,11 +627,11 @@ static void test_lock_wait(void **state)
     snprintf(command, sizeof command,
              "mariadb --no-defaults -uroot -S %s roster -e 'BEGIN; UPDATE t SET number = 100; SELECT SLEEP(2.5);"
              " ROLLBACK' >/dev/null 2>&1 &",
-             server.socket);
+             mariadb.socket);
     assert_int_equal(system(command), 0);
     private_server_pause(300);
     started = clock_monotonic_microseconds();
-    assert_int_equal(execute("UPDATE `t` SET `number` = 1 WHERE `id` = 'a'"), FAULT);
+    assert_int_equal(outcome_of("UPDATE `t` SET `number` = 1 WHERE `id` = 'a'"), FAULT);
     assert_int_equal(context.problem.code, ERROR_UNAVAILABLE);
     assert_non_null(strstr(logged(), "1205"));
     assert_int_equal(database_transaction(&context, body_of_plan, &body), FAULT);
@@ -585,7 +643,119 @@ static void test_lock_wait(void **state)
     assert_int_equal(ask_integer("SELECT `number` FROM `t` WHERE `id` = 'a'"), 1);
 }
 
-/* --- A connection that goes. --- */
+/* A write that may as well not happen waits for no lock, and says nothing. */
+static void test_gentle(void **state)
+{
+    static const char sql[] = DATABASE_NOWAIT "UPDATE `t` SET `number` = ? WHERE `id` = 'a'";
+    const struct parameter parameter = BIND_INTEGER(77);
+    char command[600];
+    int64_t started;
+
+    (void)state;
+    execute("UPDATE `t` SET `number` = 1 WHERE `id` = 'a'");
+    snprintf(command, sizeof command,
+             "mariadb --no-defaults -uroot -S %s roster -e 'BEGIN; UPDATE t SET number = 100; SELECT SLEEP(1.5);"
+             " ROLLBACK' >/dev/null 2>&1 &",
+             mariadb.socket);
+    assert_int_equal(system(command), 0);
+    private_server_pause(500);
+    logged();
+    memset(&context.problem, 0, sizeof context.problem);
+    started = clock_monotonic_microseconds();
+    for (int i = 0; i < 20; i++) {
+        database_try(&context, sql, &parameter, 1);
+    }
+    assert_true(clock_monotonic_microseconds() - started < 900000);
+    assert_int_equal(context.problem.code, ERROR_NONE);
+    assert_null(strstr(logged(), "[error]"));
+    private_server_pause(1500);
+    assert_int_equal(ask_integer("SELECT `number` FROM `t` WHERE `id` = 'a'"), 1);
+    database_try(&context, sql, &parameter, 1);
+    assert_int_equal(ask_integer("SELECT `number` FROM `t` WHERE `id` = 'a'"), 77);
+    assert_int_equal(ask_integer("SELECT @@innodb_lock_wait_timeout"), 1);
+}
+
+/* ---- A server that takes no writes ---- */
+
+static enum outcome body_that_is_locked(struct context *inner, void *argument)
+{
+    struct body *body = argument;
+
+    body->calls++;
+    (void)inner;
+    if (body->calls == body->fail_at) {
+        beside("SET GLOBAL read_only = 1");
+    }
+    return outcome_of("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'a'");
+}
+
+static void test_read_only(void **state)
+{
+    struct body body = {.fail_at = 1};
+    struct error error;
+    struct database_host host;
+    int64_t started;
+
+    (void)state;
+    beside("CREATE USER IF NOT EXISTS 'plain'@'localhost'; GRANT SELECT, INSERT, UPDATE, DELETE ON roster.* TO "
+           "'plain'@'localhost'");
+    database_close();
+    config.database_user = "plain";
+    assert_true(database_is_ready(&context));
+    assert_int_equal(database_condition(), DATABASE_PRESENT);
+    /* It turns read-only in the middle of a transaction. */
+    logged();
+    assert_int_equal(database_transaction(&context, body_that_is_locked, &body), FAULT);
+    assert_int_equal(body.calls, 1);
+    assert_int_equal(context.problem.code, ERROR_UNAVAILABLE);
+    assert_int_equal(context.problem.retry_after_seconds, 1);
+    assert_int_equal(database_condition(), DATABASE_READ_ONLY);
+    assert_non_null(strstr(logged(), "it is read-only (read_only is ON)"));
+    /* Nothing is asked meanwhile, and nobody waits. */
+    started = clock_monotonic_microseconds();
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(outcome_of("SELECT COUNT(*) FROM `t`"), FAULT);
+        assert_int_equal(context.problem.code, ERROR_UNAVAILABLE);
+    }
+    assert_true(clock_monotonic_microseconds() - started < 900000);
+    assert_false(database_is_ready(&context));
+    assert_false(database_is_present(&context));
+    database_look_at_host(&context, 0, &host);
+    assert_int_equal(host.condition, DATABASE_READ_ONLY);
+    assert_non_null(strstr(host.cure, "SET GLOBAL read_only = 0"));
+    beside("SET GLOBAL read_only = 0");
+    private_server_pause(1050);
+    assert_int_equal(database_transaction(&context, body_that_is_locked, &body), OK);
+    assert_int_equal(body.calls, 2);
+    /* Whoever only reads notices within a second, and the status does, too. */
+    beside("SET GLOBAL read_only = 1");
+    private_server_pause(1050);
+    assert_int_equal(outcome_of("SELECT COUNT(*) FROM `t`"), FAULT);
+    beside("SET GLOBAL read_only = 0");
+    private_server_pause(1050);
+    execute("SELECT COUNT(*) FROM `t`");
+    beside("SET GLOBAL read_only = 1");
+    private_server_pause(1050);
+    assert_false(database_is_present(&context));
+    beside("SET GLOBAL read_only = 0");
+    private_server_pause(1050);
+    assert_true(database_is_ready(&context));
+    /* Privileged accounts could write all the same: a replica would differ from its source from then on. */
+    database_close();
+    config.database_user = "root";
+    beside("SET GLOBAL read_only = 1");
+    assert_false(database_connect(&context, &error));
+    assert_non_null(strstr(error.text, "read_only is ON"));
+    beside("SET GLOBAL read_only = 0");
+    assert_true(database_connect(&context, &error));
+    /* Another option that prevents something is no such thing. */
+    logged();
+    assert_int_equal(outcome_of("SELECT LOAD_FILE('/etc/hostname') INTO OUTFILE '/tmp/roster-nowhere/x'"), FAULT);
+    assert_int_equal(context.problem.code, ERROR_INTERNAL_ERROR);
+    assert_true(database_is_connected());
+}
+
+/* ---- A connection that goes ---- */
 
 static void test_killed_connection(void **state)
 {
@@ -595,12 +765,13 @@ static void test_killed_connection(void **state)
     for (int i = 0; i < 3; i++) {
         snprintf(sql, sizeof sql, "KILL CONNECTION %lld", (long long)ask_integer("SELECT CONNECTION_ID()"));
         beside(sql);
-        if (i == 0)
+        if (i == 0) {
             assert_int_equal(ask_integer("SELECT COUNT(*) FROM `t`"), 2);
-        else if (i == 1)
-            assert_int_equal(execute("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'b'"), OK);
-        else
+        } else if (i == 1) {
+            execute("UPDATE `t` SET `number` = `number` + 1 WHERE `id` = 'b'");
+        } else {
             assert_int_equal(database_transaction(&context, body_of_plan, &(struct body){.outcome = OK}), OK);
+        }
     }
     assert_int_equal(ask_integer("SELECT SUM(`number`) DIV 1 FROM `t`"), 2);
     /* While a statement runs: a read is repeated, a write is not. */
@@ -610,7 +781,7 @@ static void test_killed_connection(void **state)
         beside(sql);
         _exit(0);
     }
-    assert_int_equal(execute("SELECT SLEEP(0.5)"), OK);
+    execute("SELECT SLEEP(0.5)");
     wait(NULL);
     snprintf(sql, sizeof sql, "KILL CONNECTION %lld", (long long)ask_integer("SELECT CONNECTION_ID()"));
     if (fork() == 0) {
@@ -619,7 +790,7 @@ static void test_killed_connection(void **state)
         _exit(0);
     }
     logged();
-    assert_int_equal(execute("UPDATE `t` SET `number` = `number` + SLEEP(0.5) WHERE `id` = 'b'"), FAULT);
+    assert_int_equal(outcome_of("UPDATE `t` SET `number` = `number` + SLEEP(0.5) WHERE `id` = 'b'"), FAULT);
     wait(NULL);
     assert_int_equal(context.problem.code, ERROR_UNAVAILABLE);
     assert_non_null(strstr(logged(), "whether it was executed is not known"));
@@ -632,11 +803,11 @@ static void test_restart(void **state)
 
     (void)state;
     ask_integer("SELECT COUNT(*) FROM `t`");
-    private_server_stop(&server, SIGTERM);
+    private_server_stop(&mariadb, SIGTERM);
     started = clock_monotonic_microseconds();
     for (int i = 0; i < 100; i++) {
         memset(&context.problem, 0, sizeof context.problem);
-        assert_int_equal(execute("SELECT COUNT(*) FROM `t`"), FAULT);
+        assert_int_equal(outcome_of("SELECT COUNT(*) FROM `t`"), FAULT);
         assert_int_equal(context.problem.code, ERROR_UNAVAILABLE);
         assert_int_equal(context.problem.retry_after_seconds, 1);
         assert_int_equal(database_transaction(&context, body_of_plan, &(struct body){.outcome = OK}), FAULT);
@@ -646,14 +817,14 @@ static void test_restart(void **state)
     log = logged();
     assert_non_null(strstr(log, "MariaDB is away: "));
     assert_null(strstr(strstr(log, "MariaDB is away: ") + 1, "MariaDB is away: "));
-    assert_true(private_mariadb_start(&server));
+    assert_true(private_mariadb_start(&mariadb));
     private_server_pause(1050);
     assert_int_equal(ask_integer("SELECT COUNT(*) FROM `t`"), 2);
     assert_non_null(strstr(logged(), "MariaDB is back"));
     /* Gone and back between two statements: nobody notices. */
-    private_server_stop(&server, SIGKILL);
-    assert_true(private_mariadb_start(&server));
-    assert_int_equal(execute("UPDATE `t` SET `number` = 9 WHERE `id` = 'a'"), OK);
+    private_server_stop(&mariadb, SIGKILL);
+    assert_true(private_mariadb_start(&mariadb));
+    execute("UPDATE `t` SET `number` = 9 WHERE `id` = 'a'");
     assert_null(strstr(logged(), "[error]"));
 }
 
@@ -666,19 +837,19 @@ static void test_frozen(void **state)
     config.database_connect_timeout = 1;
     database_close();
     ask_integer("SELECT COUNT(*) FROM `t`");
-    private_server_freeze(&server);
+    private_server_freeze(&mariadb);
     private_server_pause(100); /* it takes effect thread by thread */
     started = clock_monotonic_microseconds();
-    assert_int_equal(execute("SELECT COUNT(*) FROM `t`"), FAULT);
+    assert_int_equal(outcome_of("SELECT COUNT(*) FROM `t`"), FAULT);
     assert_int_equal(context.problem.code, ERROR_UNAVAILABLE);
     assert_true(clock_monotonic_microseconds() - started < 2500000);
-    kill(server.pid, SIGCONT);
+    kill(mariadb.pid, SIGCONT);
     private_server_pause(1050);
     assert_int_equal(ask_integer("SELECT COUNT(*) FROM `t`"), 2); /* and not the late answer */
-    /* The server gives up on a statement before we give up on the server. */
+    /* The server gives up on a statement before we give up on the mariadb. */
     config.database_connect_timeout = 2;
     logged();
-    assert_int_equal(execute("SELECT COUNT(*) FROM seq_1_to_100000 a, seq_1_to_100000 b"), FAULT);
+    assert_int_equal(outcome_of("SELECT COUNT(*) FROM seq_1_to_100000 a, seq_1_to_100000 b"), FAULT);
     assert_int_equal(context.problem.code, ERROR_UNAVAILABLE);
     assert_non_null(strstr(logged(), "1969"));
     assert_true(database_is_connected());
@@ -688,11 +859,12 @@ static void test_hosts(void **state)
 {
     char dead[64], alive[64];
     const char *hosts[2] = {dead, alive};
-    const char *error = NULL;
+    struct error error;
+    int held = private_server_bind(0); /* which nobody listens at, nor gets */
 
     (void)state;
-    snprintf(dead, sizeof dead, "127.0.0.1:%d", private_server_free_port());
-    snprintf(alive, sizeof alive, "127.0.0.1:%d", server.port);
+    snprintf(dead, sizeof dead, "127.0.0.1:%d", private_server_port_of(held));
+    snprintf(alive, sizeof alive, "127.0.0.1:%d", mariadb.port);
     beside("CREATE USER IF NOT EXISTS 'remote'@'127.0.0.1' IDENTIFIED BY 'the-password'; GRANT ALL ON roster.* TO "
            "'remote'@'127.0.0.1'");
     database_close();
@@ -703,24 +875,31 @@ static void test_hosts(void **state)
     database_close();
     config.database_host = (struct words){hosts, 1};
     assert_false(database_connect(&context, &error));
-    assert_non_null(strstr(error, dead));
+    assert_non_null(strstr(error.text, dead));
     config.database_host = (struct words){hosts + 1, 1};
     config.database_password = TEXT("wrong-password");
     assert_false(database_connect(&context, &error));
-    assert_non_null(strstr(error, "1045"));
-    assert_null(strstr(error, "wrong-password"));
+    assert_non_null(strstr(error.text, "1045"));
+    assert_null(strstr(error.text, "wrong-password"));
+    config.database_host = (struct words){hosts, 2};
+    assert_false(database_connect(&context, &error)); /* what is wrong with each, in their order */
+    assert_ptr_equal(strstr(error.text, dead), error.text);
+    assert_non_null(strstr(error.text, "; 127.0.0.1:"));
+    assert_non_null(strstr(error.text, "1045"));
+    config.database_host = (struct words){hosts + 1, 1};
     /* A remote server that has no TLS is refused where TLS is asked for. */
     config.database_password = TEXT("the-password");
     config.database_tls_ca = "/etc/ssl/certs/ca-certificates.crt";
     assert_false(database_connect(&context, &error));
     config.database_tls_ca = NULL;
     config.database_user = "root";
-    config.database_password = (struct text){NULL, 0};
+    config.database_password = TEXT_NULL;
     config.database_host = (struct words){NULL, 0};
+    close(held);
     assert_null(strstr(logged(), "-password"));
 }
 
-/* --- The schema. --- */
+/* ---- The schema ---- */
 
 static void test_emails(void **state)
 {
@@ -733,8 +912,9 @@ static void test_emails(void **state)
     assert_int_equal(add_user("5", "\xf0\x9f\x98\x81@example.org", "a", ERROR_EMAIL_TAKEN), OK);
     assert_int_equal(ask_integer("SELECT COUNT(*) FROM `user` WHERE `email_order` LIKE '%ÁNN@EX%'"), 3);
     assert_int_equal(ask_integer("SELECT COUNT(*) FROM `user` WHERE `name` LIKE '%ZOE%'"), 2);
-    assert_string_equal(ask_text("SELECT GROUP_CONCAT(`id` ORDER BY `name`, `id` SEPARATOR '') FROM `user`"), "52143");
-    assert_string_equal(ask_text("SELECT `profile_image_url` FROM `user` WHERE `id` = '1'"), "/user.png");
+    assert_string_equal(ask_text("SELECT GROUP_CONCAT(`id` ORDER BY `name`, `id` SEPARATOR '') FROM `user`").data,
+                        "52143");
+    assert_string_equal(ask_text("SELECT `profile_image_url` FROM `user` WHERE `id` = '1'").data, "/user.png");
 }
 
 /* Documents that nest deeper than the server's own check can follow. */
@@ -751,15 +931,16 @@ static void test_json(void **state)
         memset(deep + 5, '[', depth - 1);
         memset(deep + 4 + depth, ']', depth - 1);
         strcpy(deep + 3 + 2 * depth, "}");
-        if (depth == 1)
+        if (depth == 1) {
             strcpy(deep, "{}");
+        }
         parameter = BIND_TEXT(text_of(deep));
         assert_int_equal(database_execute(&context, "UPDATE `user` SET `info` = ?, `settings` = `info`", &parameter, 1,
                                           NULL, ERROR_NONE),
                          OK);
     }
-    assert_string_equal(ask_text("SELECT `settings` FROM `user`"), deep);
-    assert_int_equal(execute("UPDATE `user` SET `info` = '{\"a\":1'"), FAULT);
+    assert_string_equal(ask_text("SELECT `settings` FROM `user`").data, deep);
+    assert_int_equal(outcome_of("UPDATE `user` SET `info` = '{\"a\":1'"), FAULT);
     assert_non_null(strstr(logged(), "4025"));
 }
 
@@ -770,43 +951,43 @@ static void test_cascades(void **state)
 
     (void)state;
     assert_int_equal(add_user("1", "a@example.org", "a", ERROR_NONE), OK);
-    assert_int_equal(execute("INSERT INTO `auth` (`id`, `email`, `password`) VALUES ('1', 'a@example.org', 'x')"), OK);
+    execute("INSERT INTO `auth` (`id`, `email`, `password`) VALUES ('1', 'a@example.org', 'x')");
+    execute("INSERT INTO `group` (`id`, `user_id`, `name`, `created_at`, `updated_at`) VALUES ('g', '1', 'n', 1, 1)");
+    execute("INSERT INTO `group_member` (`id`, `group_id`, `user_id`) VALUES ('m', 'g', '1')");
     assert_int_equal(
-        execute(
-            "INSERT INTO `group` (`id`, `user_id`, `name`, `created_at`, `updated_at`) VALUES ('g', '1', 'n', 1, 1)"),
+        outcome_of("INSERT INTO `api_key` (`id`, `user_id`, `key`, `created_at`, `updated_at`) VALUES ('k', "
+                   "'1', 'sk-x', 1, 1)"),
         OK);
-    assert_int_equal(execute("INSERT INTO `group_member` (`id`, `group_id`, `user_id`) VALUES ('m', 'g', '1')"), OK);
-    assert_int_equal(execute("INSERT INTO `api_key` (`id`, `user_id`, `key`, `created_at`, `updated_at`) VALUES ('k', "
-                             "'1', 'sk-x', 1, 1)"),
-                     OK);
-    assert_int_equal(execute("INSERT INTO `oauth_session` VALUES ('o', '1', 'p', 't', 1, 1, 1)"), OK);
-    assert_int_equal(execute("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`, `share_id`)"
-                             " VALUES ('c', '1', 't', 1, 1, 's')"),
-                     OK);
-    assert_int_equal(execute("INSERT INTO `session` (`jti`, `user_id`) VALUES ('j', '1')"), OK);
-    assert_int_equal(execute("DELETE FROM `user` WHERE `id` = '1'"), OK);
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+    execute("INSERT INTO `oauth_session` VALUES ('o', '1', 'p', 't', 1, 1, 1)");
+    execute("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`, `share_id`)"
+            " VALUES ('c', '1', 't', 1, 1, 's')");
+    execute("INSERT INTO `session` (`jti`, `user_id`) VALUES ('j', '1')");
+    execute("DELETE FROM `user` WHERE `id` = '1'");
+    for (size_t i = 0; i < ARRAY_COUNT(tables); i++) {
         snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM `%s`", tables[i]);
         assert_int_equal(ask_integer(sql), 0);
     }
-    assert_int_equal(execute("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`)"
-                             " VALUES ('s', 'shared-c', 't', 1, 1)"),
-                     OK); /* the copy of a shared chat has no owner */
-    assert_int_equal(execute("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`)"
-                             " VALUES ('d', 'nobody', 't', 1, 1)"),
-                     FAULT);
+    execute("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`)"
+            " VALUES ('s', 'shared-c', 't', 1, 1)"); /* the copy of a shared chat has no owner */
+    assert_int_equal(outcome_of("INSERT INTO `chat` (`id`, `user_id`, `title`, `created_at`, `updated_at`)"
+                                " VALUES ('d', 'nobody', 't', 1, 1)"),
+                     PROBLEM);
+    assert_int_equal(context.problem.code, ERROR_USER_NOT_FOUND);
+    assert_int_equal(
+        outcome_of("INSERT INTO `group_member` (`id`, `group_id`, `user_id`) VALUES ('m', 'nothing', '1')"), PROBLEM);
+    assert_int_equal(context.problem.code, ERROR_NOT_FOUND);
     execute("DELETE FROM `chat`");
     execute("DELETE FROM `group`");
 }
 
-/* --- Migrations. --- */
+/* ---- Migrations ---- */
 
 static void write_file(const char *name, const char *text)
 {
     char path[160];
     FILE *file;
 
-    snprintf(path, sizeof path, "%s/sql/%s", server.directory, name);
+    snprintf(path, sizeof path, "%s/sql/%s", mariadb.directory, name);
     file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
@@ -816,7 +997,7 @@ static void write_file(const char *name, const char *text)
 static void test_migrations(void **state)
 {
     char directory[80], path[160], lines[1000] = "";
-    const char *error = NULL;
+    struct error error;
     int status;
     pid_t child;
 
@@ -824,12 +1005,12 @@ static void test_migrations(void **state)
     assert_int_equal(migration_newest(sql_directory), migration_schema_version(&context));
     assert_true(migration_run(&context, sql_directory, keep_line, lines, &error));
     assert_non_null(strstr(lines, "nothing to do"));
-    assert_false(migration_run(&context, "/nowhere", keep_line, lines, &error));
-    assert_int_equal(migration_newest("/nowhere"), -1);
+    assert_false(migration_run(&context, "/proc/none", keep_line, lines, &error));
+    assert_int_equal(migration_newest("/proc/none"), -1);
 
     beside("CREATE DATABASE other");
     config.database_name = "other";
-    snprintf(directory, sizeof directory, "%s/sql", server.directory);
+    snprintf(directory, sizeof directory, "%s/sql", mariadb.directory);
     mkdir(directory, 0700);
     database_close();
     assert_int_equal(migration_schema_version(&context), 0);
@@ -843,10 +1024,12 @@ static void test_migrations(void **state)
     database_close();
     child = fork();
     lines[0] = '\0';
-    if (!migration_run(&context, directory, keep_line, lines, &error))
-        fprintf(stderr, "%s\n", error);
-    if (child == 0)
+    if (!migration_run(&context, directory, keep_line, lines, &error)) {
+        fprintf(stderr, "%s\n", error.text);
+    }
+    if (child == 0) {
         _exit(strstr(lines, "applying 0001_first.sql;") != NULL);
+    }
     waitpid(child, &status, 0);
     assert_int_equal(WEXITSTATUS(status) + (strstr(lines, "applying 0001_first.sql;") != NULL), 1);
     assert_int_equal(ask_integer("SELECT COUNT(*) FROM x"), 2);
@@ -856,7 +1039,7 @@ static void test_migrations(void **state)
     write_file("0003_third.sql", "INSERT INTO x VALUES (3);\nINSERT INTO nowhere VALUES (1);\n");
     lines[0] = '\0';
     assert_false(migration_run(&context, directory, keep_line, lines, &error));
-    assert_non_null(strstr(error, "0003_third.sql: statement 2: [1146]"));
+    assert_non_null(strstr(error.text, "0003_third.sql: statement 2: [1146]"));
     assert_int_equal(migration_schema_version(&context), 2);
     write_file("0003_third.sql", "INSERT INTO x VALUES (4);");
     assert_true(migration_run(&context, directory, keep_line, lines, &error));
@@ -864,23 +1047,23 @@ static void test_migrations(void **state)
 
     write_file("0002_second.sql", "INSERT INTO x VALUES (5);\n");
     assert_false(migration_run(&context, directory, keep_line, lines, &error));
-    assert_non_null(strstr(error, "0002_second.sql has changed"));
+    assert_non_null(strstr(error.text, "0002_second.sql has changed"));
     write_file("0002_second.sql", "INSERT INTO x VALUES (2); SELECT * FROM x;\n");
     write_file("0002_twice.sql", "");
     assert_false(migration_run(&context, directory, keep_line, lines, &error));
-    assert_non_null(strstr(error, "two files with number 0002"));
+    assert_non_null(strstr(error.text, "two files with number 0002"));
     snprintf(path, sizeof path, "%s/0002_twice.sql", directory);
     unlink(path);
     write_file("0005_fifth.sql", "");
     assert_false(migration_run(&context, directory, keep_line, lines, &error));
-    assert_non_null(strstr(error, "no file with number 0004"));
+    assert_non_null(strstr(error.text, "no file with number 0004"));
     assert_int_equal(migration_newest(directory), -1);
     snprintf(path, sizeof path, "%s/0005_fifth.sql", directory);
     unlink(path);
     snprintf(path, sizeof path, "%s/0003_third.sql", directory);
     unlink(path);
     assert_false(migration_run(&context, directory, keep_line, lines, &error));
-    assert_non_null(strstr(error, "too old"));
+    assert_non_null(strstr(error.text, "too old"));
     config.database_name = "roster";
     database_close();
 }
@@ -894,6 +1077,9 @@ int main(void)
         cmocka_unit_test_setup(test_duplicates, fresh),
         cmocka_unit_test_setup(test_values_in_messages, fresh),
         cmocka_unit_test_setup(test_affected_rows, fresh),
+        cmocka_unit_test_setup(test_one_row, fresh),
+        cmocka_unit_test_setup(test_change_row, fresh),
+        cmocka_unit_test_setup(test_list, fresh),
         cmocka_unit_test_setup(test_eviction, fresh),
         cmocka_unit_test_setup(test_too_many_statements, fresh),
         cmocka_unit_test_setup(test_altered_table, fresh),
@@ -904,6 +1090,8 @@ int main(void)
         cmocka_unit_test_setup(test_killed_transaction, fresh),
         cmocka_unit_test_setup(test_deadlock, fresh),
         cmocka_unit_test_setup(test_lock_wait, fresh),
+        cmocka_unit_test_setup(test_gentle, fresh),
+        cmocka_unit_test_setup(test_read_only, fresh),
         cmocka_unit_test_setup(test_killed_connection, fresh),
         cmocka_unit_test_setup(test_restart, fresh),
         cmocka_unit_test_setup(test_frozen, fresh),

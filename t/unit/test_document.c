@@ -1,39 +1,26 @@
 /* test_document.c: whether what describes the interface is whole: shapes, members, errors; and that OpenAPI has all
  * of it. */
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <json.h>
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/text.h"
+#include "unit.h"
 #include "worker/document.h"
 #include "worker/openapi.h"
 #include "worker/router.h"
+#include "worker/shape.h"
 
 static void rows(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        const struct route_document *document = document_route(i);
-        assert_non_null(document);
-        assert_string_equal(document->name, routes[i].name);
-        assert_string_equal(document->method, method_name(routes[i].method));
-        assert_string_equal(document->path, routes[i].path);
-        assert_int_equal(document->body, routes[i].body);
-        assert_int_equal(document->query, routes[i].query);
-        assert_int_equal(document_route_is_protected(document), routes[i].who != WHO_ANYONE);
-        if (document_find_shape(document->gives) == NULL) {
-            fail_msg("%s gives %s, which there is not", document->name, document->gives);
-        }
+    for (int i = 0; i < ROUTE_COUNT; i++) {
+        assert_int_equal(document_route_is_protected(&routes[i]), routes[i].who != WHO_ANYONE);
+        assert_in_range(routes[i].gives, SHAPE_NONE + 1, SHAPE_COUNT - 1);
     }
-    assert_null(document_route(ROUTE_COUNT));
-    assert_null(document_route(SIZE_MAX));
 }
 
 static void check_member(void *argument, const struct member *member)
@@ -43,8 +30,9 @@ static void check_member(void *argument, const struct member *member)
     if (member->text == NULL || !text_ends_with(text_of(member->text), ".")) {
         fail_msg("%s has no sentence", member->name);
     }
-    if ((member->type == MEMBER_SHAPE || member->type == MEMBER_LIST) && document_find_shape(member->of) == NULL) {
-        fail_msg("%s is of %s, which there is not", member->name, member->of);
+    bool has_other = member->type == MEMBER_SHAPE || member->type == MEMBER_LIST;
+    if (member->type != MEMBER_SECTION && has_other != (member->of != SHAPE_NONE)) {
+        fail_msg("%s is of shape %d", member->name, (int)member->of);
     }
     *last = member;
 }
@@ -62,40 +50,36 @@ static void null_members(void **state)
 {
     (void)state;
     char names[4096] = "";
-    document_each_member(document_find_shape("UserInfo"), note_not_null, names);
+    shape_each_member(SHAPE_UserInfo, note_not_null, names);
     assert_string_equal(names, "id email role name ");
     names[0] = '\0';
-    document_each_member(document_find_shape("SignedIn"), note_not_null, names);
+    shape_each_member(SHAPE_SignedIn, note_not_null, names);
     assert_string_equal(names, "jti created_at last_seen_at current ");
     names[0] = '\0';
-    document_each_member(document_find_shape("Permissions"), note_not_null, names);
+    shape_each_member(SHAPE_Permissions, note_not_null, names);
     assert_string_equal(names, "workspace sharing chat features ");
 }
 
 static void shapes(void **state)
 {
     (void)state;
-    const struct shape_row *shape;
-    size_t count = 0;
-    for (; (shape = document_shape(count)) != NULL; count++) {
+    for (enum shape i = SHAPE_NONE + 1; i < SHAPE_COUNT; i++) {
+        const struct shape_row *shape = shape_row(i);
         const struct member *last = NULL;
-        assert_ptr_equal(document_find_shape(shape->name), shape); /* no name twice */
         assert_true(text_ends_with(text_of(shape->text), "."));
-        document_each_member(shape, check_member, &last);
-        if ((shape->kind == SHAPE_OBJECT) != (last != NULL)) {
+        shape_each_member(i, check_member, &last);
+        if ((shape->kind == SHAPE_KIND_OBJECT) != (last != NULL)) {
             fail_msg("%s: members belong to objects, and each object has some", shape->name);
         }
-        bool has_other = shape->kind == SHAPE_LIST || shape->kind == SHAPE_OR_NULL;
-        if (has_other ? document_find_shape(shape->of) == NULL : strcmp(shape->of, "NONE") != 0) {
-            fail_msg("%s is of %s", shape->name, shape->of);
+        bool has_other = shape->kind == SHAPE_KIND_LIST || shape->kind == SHAPE_KIND_OR_NULL;
+        if (has_other != (shape->of != SHAPE_NONE)) {
+            fail_msg("%s is of shape %d", shape->name, (int)shape->of);
         }
     }
-    assert_in_range(count, 20, 200);
-    assert_null(document_shape(SIZE_MAX));
-    assert_null(document_find_shape("NONE"));
-    assert_null(document_find_shape(""));
-    assert_true(document_shape_has_extra(document_find_shape("Permissions")));
-    assert_false(document_shape_has_extra(document_find_shape("User")));
+    assert_in_range(SHAPE_COUNT, 20, 200);
+    assert_string_equal(shape_row(SHAPE_UserPage)->name, "UserPage");
+    assert_true(shape_has_extra(SHAPE_Permissions));
+    assert_false(shape_has_extra(SHAPE_User));
 }
 
 struct errors {
@@ -119,38 +103,43 @@ static void route_errors(void **state)
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         struct errors errors = {.last = ERROR_NONE};
         const struct route *route = &routes[i];
-        document_each_error(document_route(i), check_error, &errors);
+        document_each_error(route, check_error, &errors);
         assert_true(errors.has[ERROR_INTERNAL_ERROR]);
         assert_int_equal(errors.has[ERROR_NOT_AUTHENTICATED], route->who != WHO_ANYONE);
         assert_true(errors.has[ERROR_ACCESS_PROHIBITED] || (route->who != WHO_ADMIN && route->who != WHO_VERIFIED));
         assert_int_equal(errors.has[ERROR_VALIDATION_ERROR], route->body != SCHEMA_NONE || route->query != SCHEMA_NONE);
         assert_int_equal(errors.has[ERROR_BODY_INCOMPLETE], route->body != SCHEMA_NONE);
         assert_int_equal(errors.has[ERROR_RATE_LIMIT_EXCEEDED], route->limit != LIMIT_NONE);
+        /* two routes refuse a key only for what the body asks for */
+        assert_int_equal(errors.has[ERROR_SESSION_REQUIRED],
+                         route->takes == TAKES_SESSION || i == ROUTE_user_update || i == ROUTE_admin_config_set);
+        assert_int_equal(errors.has[ERROR_CROSS_SITE],
+                         route->method != METHOD_GET && (route->who != WHO_ANYONE || i == ROUTE_sign_out_post));
     }
 }
 
 static void limits(void **state)
 {
     (void)state;
-    size_t count = 0;
-    const struct limit_document *limit;
-    for (; (limit = document_limit(count)) != NULL; count++) {
-        bool used = false;
-        for (size_t i = 0; i < ROUTE_COUNT; i++) {
-            used = used || strcmp(document_route(i)->limit, limit->name) == 0;
-        }
-        if (!used) {
-            fail_msg("no route has the limit %s", limit->name);
-        }
-        assert_true(strlen(limit->text) > 5);
+    size_t rules[LIMIT_COUNT] = {0};
+    bool used[LIMIT_COUNT] = {false};
+    const struct limit_document *rule;
+    for (size_t i = 0; (rule = document_limit(i)) != NULL; i++) {
+        rules[rule->limit]++;
+        assert_true(text_starts_with(text_of(rule->directive), "rate_limit_"));
+        assert_true(strlen(rule->text) > 5);
     }
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        bool found = strcmp(document_route(i)->limit, "NONE") == 0;
-        for (size_t l = 0; l < count; l++) {
-            found = found || strcmp(document_route(i)->limit, document_limit(l)->name) == 0;
-        }
-        assert_true(found);
+    for (int i = 0; i < ROUTE_COUNT; i++) {
+        used[routes[i].limit] = true;
     }
+    for (enum limit limit = LIMIT_NONE + 1; limit < LIMIT_COUNT; limit++) {
+        if (!used[limit] || rules[limit] == 0) {
+            fail_msg("no route has the limit %s, or it has no rule", limit_name(limit));
+        }
+    }
+    assert_int_equal(rules[LIMIT_sign_in], 3);
+    assert_int_equal(rules[LIMIT_NONE], 0);
+    assert_string_equal(limit_name(LIMIT_sign_in), "sign_in");
     assert_null(document_limit(SIZE_MAX));
 }
 
@@ -169,7 +158,7 @@ static void openapi(void **state)
     struct arena *arena = arena_new(0);
     static const char *const servers[][2] = {
         {NULL, "/"}, {"", "/"}, {"https://a.example.org/\"", "https://a.example.org/\""}};
-    for (size_t s = 0; s < sizeof servers / sizeof *servers; s++) {
+    for (size_t s = 0; s < ARRAY_COUNT(servers); s++) {
         struct text text = openapi_document(arena, servers[s][0]);
         assert_true(text_is_utf8(text));
         assert_int_equal(strlen(text.data), text.length);
@@ -187,7 +176,7 @@ static void openapi(void **state)
             for (size_t at = 0; at + 1 < sizeof method && method_name(routes[i].method)[at] != '\0'; at++) {
                 method[at] = (char)tolower((unsigned char)method_name(routes[i].method)[at]);
             }
-            const char *prefix = routes[i].place == PLACE_API ? "/api/v1" : "";
+            const char *prefix = routes[i].place == PLACE_UNDER_API ? "/api/v1" : "";
             json_object *operation =
                 member(member(paths, text_format(arena, "%s%s", prefix, routes[i].path).data), method);
             json_object *body = NULL;

@@ -1,37 +1,8 @@
 /* test_json.c: json-c with an arena. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "base/arena.h"
+#include "arena_fixture.h"
+#include "base/array.h"
 #include "base/json.h"
-
-static const struct text null_text = {NULL, 0};
-static struct arena *arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena = arena_new(0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
-
-static void assert_text(struct text text, const char *expected)
-{
-    assert_non_null(text.data);
-    assert_string_equal(text.data, expected);
-    assert_int_equal(text.length, strlen(expected));
-}
+#include "unit.h"
 
 static void count_end(json_object *object, void *argument)
 {
@@ -130,10 +101,12 @@ static void test_bad(void **state)
     char deep[600];
 
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (json_parse(arena, text_of(bad[i])) != NULL)
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        if (json_parse(arena, text_of(bad[i])) != NULL) {
             fail_msg("'%s' was taken", bad[i]);
-    assert_null(json_parse(arena, null_text));
+        }
+    }
+    assert_null(json_parse(arena, TEXT_NULL));
 
     memset(deep, '[', 300);
     memset(deep + 300, ']', 300);
@@ -156,34 +129,16 @@ static void test_account(void **state)
     json_parse(arena, text);
     assert_true(arena_used(arena) >= before + json_tree_bytes(text));
     before = arena_used(arena);
-    json_parse(arena, null_text);
+    json_parse(arena, TEXT_NULL);
     assert_int_equal(arena_used(arena), before);
 }
 
-static void test_list_of_texts(void **state)
-{
-    const struct text texts[] = {TEXT("a"), TEXT(""), TEXT("\"\\\n"), TEXT("\xc3\xa4/"), TEXT("1\0002")};
-    struct text list;
-    json_object *object;
-
-    (void)state;
-    assert_text(json_list_of_texts(arena, NULL, 0), "[]");
-    assert_text(json_list_of_texts(arena, texts, 1), "[\"a\"]");
-    list = json_list_of_texts(arena, texts, 5);
-    object = json_parse(arena, list);
-    assert_int_equal(json_object_get_type(object), json_type_array);
-    assert_int_equal(json_object_array_length(object), 5);
-    for (size_t i = 0; i < 5; i++)
-        assert_true(text_equal(json_text(json_object_array_get_idx(object, i)), texts[i]));
-}
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, arena_set_up, arena_tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_keep), TEST(test_text),    TEST(test_print),         TEST(test_bare_values),
-        TEST(test_bad),  TEST(test_account), TEST(test_list_of_texts),
+        TEST(test_keep), TEST(test_text), TEST(test_print), TEST(test_bare_values), TEST(test_bad), TEST(test_account),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,32 +1,15 @@
 /* test_json_scan.c: verdicts and offsets. The offsets of `invalid` are those that Python 3.11's json.loads reports (for
  * NaN and Infinity, which it accepts: where they start). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "arena_fixture.h"
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/json_scan.h"
+#include "unit.h"
 
-enum { DEPTH_MOST = 64 };
-
-static int set_up(void **state)
-{
-    *state = arena_new(0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    arena_free(*state);
-    return 0;
-}
+enum { DEPTH_MAX = 64 };
 
 /* clang-format off */
 static const struct {
@@ -186,26 +169,29 @@ static const struct {
 
 static void test_invalid(void **state)
 {
-    for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(invalid); i++) {
         struct json_scan scan;
         size_t length = invalid[i].body.length;
         char *copy = malloc(length > 0 ? length : 1); /* of its exact size, for sanitizers */
 
         assert_non_null(copy);
         memcpy(copy, invalid[i].body.data, length);
-        scan = json_scan(*state, (struct text){copy, length}, DEPTH_MOST);
-        if (scan.verdict != JSON_INVALID || scan.offset != invalid[i].offset)
+        scan = json_scan(arena, (struct text){copy, length}, DEPTH_MAX);
+        if (scan.verdict != JSON_INVALID || scan.offset != invalid[i].offset) {
             fail_msg("%s: verdict %d at %zu, not at %zu", invalid[i].body.data, (int)scan.verdict, scan.offset,
                      invalid[i].offset);
+        }
         assert_non_null(scan.reason);
         assert_null(scan.bad_strings);
         free(copy);
     }
-    assert_int_equal(json_scan(*state, text_of(NULL), DEPTH_MOST).verdict, JSON_INVALID);
+    assert_int_equal(json_scan(arena, text_of(NULL), DEPTH_MAX).verdict, JSON_INVALID);
 }
 
 static void test_good(void **state)
 {
+    (void)state;
     static const char *const good[] = {
         "{}",
         "[]",
@@ -231,11 +217,12 @@ static void test_good(void **state)
         "\"NaN\"",
     };
 
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        struct json_scan scan = json_scan(*state, text_of(good[i]), DEPTH_MOST);
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        struct json_scan scan = json_scan(arena, text_of(good[i]), DEPTH_MAX);
 
-        if (scan.verdict != JSON_GOOD)
+        if (scan.verdict != JSON_GOOD) {
             fail_msg("%s: verdict %d at %zu", good[i], (int)scan.verdict, scan.offset);
+        }
         assert_null(scan.reason);
         assert_null(scan.bad_strings);
         assert_int_equal(scan.offset, 0);
@@ -245,7 +232,8 @@ static void test_good(void **state)
 
 static void test_byte_order_mark(void **state)
 {
-    struct json_scan scan = json_scan(*state, TEXT("\xEF\xBB\xBF{\"a\":1}"), DEPTH_MOST);
+    (void)state;
+    struct json_scan scan = json_scan(arena, TEXT("\xEF\xBB\xBF{\"a\":1}"), DEPTH_MAX);
 
     assert_int_equal(scan.verdict, JSON_GOOD);
     assert_true(text_is(scan.document, "{\"a\":1}"));
@@ -253,111 +241,121 @@ static void test_byte_order_mark(void **state)
 
 static void test_utf8_comes_first(void **state)
 {
+    (void)state;
     static const char *const bad[] = {
         "\xFF",     "{]\xFF",   "\"\xC0\x80\"", "\"\xED\xA0\x80\"", "\"\xC3\"", "[1,]\xF4\x90\x80\x80",
         "\xEF\xBB", "\xFE\xFF",
     };
 
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (json_scan(*state, text_of(bad[i]), DEPTH_MOST).verdict != JSON_NOT_UTF8)
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        if (json_scan(arena, text_of(bad[i]), DEPTH_MAX).verdict != JSON_NOT_UTF8) {
             fail_msg("row %zu should be no UTF-8", i);
+        }
+    }
 }
 
 /* `count` times one string, then `count` times another. */
-static struct text repeated(struct arena *arena, const char *left, const char *right, size_t count)
+static struct text repeated(const char *left, const char *right, size_t count)
 {
     struct buffer buffer;
 
     buffer_init(&buffer, arena);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         buffer_add_string(&buffer, left);
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         buffer_add_string(&buffer, right);
+    }
     return buffer_text(&buffer);
 }
 
 static void test_depth(void **state)
 {
+    (void)state;
     struct json_scan scan;
 
-    assert_int_equal(json_scan(*state, repeated(*state, "[", "]", 64), DEPTH_MOST).verdict, JSON_GOOD);
-    scan = json_scan(*state, repeated(*state, "[", "]", 65), DEPTH_MOST);
+    assert_int_equal(json_scan(arena, repeated("[", "]", 64), DEPTH_MAX).verdict, JSON_GOOD);
+    scan = json_scan(arena, repeated("[", "]", 65), DEPTH_MAX);
     assert_int_equal(scan.verdict, JSON_TOO_DEEP);
     assert_int_equal(scan.offset, 64);
-    scan = json_scan(*state, repeated(*state, "{\"\":", "", 65), DEPTH_MOST);
+    scan = json_scan(arena, repeated("{\"\":", "", 65), DEPTH_MAX);
     assert_int_equal(scan.verdict, JSON_TOO_DEEP);
     assert_int_equal(scan.offset, 64 * 4);
     /* The fault that stands first counts. */
-    assert_int_equal(json_scan(*state, TEXT("[[1 2], [[[3]]]]"), 3).verdict, JSON_INVALID);
-    assert_int_equal(json_scan(*state, TEXT("[[1, 2], [[[3]]] x"), 3).verdict, JSON_TOO_DEEP);
+    assert_int_equal(json_scan(arena, TEXT("[[1 2], [[[3]]]]"), 3).verdict, JSON_INVALID);
+    assert_int_equal(json_scan(arena, TEXT("[[1, 2], [[[3]]] x"), 3).verdict, JSON_TOO_DEEP);
     /* What is closed is no longer counted. */
-    assert_int_equal(json_scan(*state, TEXT("[[],[],{},[{}],{\"a\":[]},[[]]]"), 3).verdict, JSON_GOOD);
-    assert_int_equal(json_scan(*state, TEXT("1"), 0).verdict, JSON_GOOD);
-    assert_int_equal(json_scan(*state, TEXT("[]"), 0).verdict, JSON_TOO_DEEP);
+    assert_int_equal(json_scan(arena, TEXT("[[],[],{},[{}],{\"a\":[]},[[]]]"), 3).verdict, JSON_GOOD);
+    assert_int_equal(json_scan(arena, TEXT("1"), 0).verdict, JSON_GOOD);
+    assert_int_equal(json_scan(arena, TEXT("[]"), 0).verdict, JSON_TOO_DEEP);
 }
 
 static void test_long_integers(void **state)
 {
-    struct text digits_300 = repeated(*state, "9", "", 300);
-    struct text digits_301 = repeated(*state, "9", "", 301);
+    (void)state;
+    struct text digits_300 = repeated("9", "", 300);
+    struct text digits_301 = repeated("9", "", 301);
     struct json_scan scan;
 
-    assert_int_equal(json_scan(*state, digits_300, DEPTH_MOST).verdict, JSON_GOOD);
-    assert_int_equal(json_scan(*state, text_format(*state, "-%s", digits_300.data), DEPTH_MOST).verdict, JSON_GOOD);
-    assert_int_equal(json_scan(*state, digits_301, DEPTH_MOST).verdict, JSON_INTEGER_TOO_LONG);
-    scan = json_scan(*state, text_format(*state, "[1, -%s", digits_301.data), DEPTH_MOST);
+    assert_int_equal(json_scan(arena, digits_300, DEPTH_MAX).verdict, JSON_GOOD);
+    assert_int_equal(json_scan(arena, text_format(arena, "-%s", digits_300.data), DEPTH_MAX).verdict, JSON_GOOD);
+    assert_int_equal(json_scan(arena, digits_301, DEPTH_MAX).verdict, JSON_INTEGER_TOO_LONG);
+    scan = json_scan(arena, text_format(arena, "[1, -%s", digits_301.data), DEPTH_MAX);
     assert_int_equal(scan.verdict, JSON_INTEGER_TOO_LONG);
     assert_int_equal(scan.offset, 4);
     assert_non_null(scan.reason);
     /* Numbers with a fraction or an exponent are no integers; a dangling one leaves an integer. */
-    assert_int_equal(json_scan(*state, text_format(*state, "%s.0", digits_301.data), DEPTH_MOST).verdict, JSON_GOOD);
-    assert_int_equal(json_scan(*state, text_format(*state, "%se1", digits_301.data), DEPTH_MOST).verdict, JSON_GOOD);
-    assert_int_equal(json_scan(*state, text_format(*state, "%s.", digits_301.data), DEPTH_MOST).verdict,
+    assert_int_equal(json_scan(arena, text_format(arena, "%s.0", digits_301.data), DEPTH_MAX).verdict, JSON_GOOD);
+    assert_int_equal(json_scan(arena, text_format(arena, "%se1", digits_301.data), DEPTH_MAX).verdict, JSON_GOOD);
+    assert_int_equal(json_scan(arena, text_format(arena, "%s.", digits_301.data), DEPTH_MAX).verdict,
                      JSON_INTEGER_TOO_LONG);
-    assert_int_equal(json_scan(*state, text_format(*state, "1.%s", digits_301.data), DEPTH_MOST).verdict, JSON_GOOD);
-    assert_int_equal(json_scan(*state, text_format(*state, "\"%s\"", digits_301.data), DEPTH_MOST).verdict, JSON_GOOD);
+    assert_int_equal(json_scan(arena, text_format(arena, "1.%s", digits_301.data), DEPTH_MAX).verdict, JSON_GOOD);
+    assert_int_equal(json_scan(arena, text_format(arena, "\"%s\"", digits_301.data), DEPTH_MAX).verdict, JSON_GOOD);
 }
 
 /* The bad strings as one line: MEMBER[ELEMENT], with `*` behind nested ones. */
-static void assert_bad_strings(struct arena *arena, const char *body, const char *expected)
+static void assert_bad_strings(const char *body, const char *expected)
 {
-    struct json_scan scan = json_scan(arena, text_of(body), DEPTH_MOST);
+    struct json_scan scan = json_scan(arena, text_of(body), DEPTH_MAX);
     struct buffer buffer;
 
     assert_int_equal(scan.verdict, JSON_GOOD);
     buffer_init(&buffer, arena);
     for (const struct json_bad_string *bad = scan.bad_strings; bad != NULL; bad = bad->next) {
-        if (bad != scan.bad_strings)
+        if (bad != scan.bad_strings) {
             buffer_add_byte(&buffer, ' ');
+        }
         buffer_add_text(&buffer, bad->member.data != NULL ? bad->member : TEXT("-"));
-        if (bad->element >= 0)
+        if (bad->element >= 0) {
             buffer_add_format(&buffer, "[%ld]", bad->element);
-        if (bad->nested)
+        }
+        if (bad->nested) {
             buffer_add_byte(&buffer, '*');
+        }
     }
     assert_string_equal(buffer_text(&buffer).data, expected);
 }
 
 static void test_bad_strings(void **state)
 {
-    struct arena *arena = *state;
+    (void)state;
 
-    assert_bad_strings(arena, "{\"a\":\"\\ud800\",\"b\":\"x\",\"c\":\"\\u0000\"}", "a c");
-    assert_bad_strings(arena, "{\"a\":\"\\uDFFF\"}", "a");
-    assert_bad_strings(arena, "{\"a\":\"\\ud83d\\ude00\"}", "");
-    assert_bad_strings(arena, "{\"a\":\"\\ud83d\\ud83d\\ude00\"}", "a");
-    assert_bad_strings(arena, "{\"a\":\"\\ude00\\ud83d\"}", "a");
-    assert_bad_strings(arena, "{\"a\":\"\\ud83d \\ude00\"}", "a");
-    assert_bad_strings(arena, "{\"a\":\"\\ud83d\\n\"}", "a");
-    assert_bad_strings(arena, "{\"a\":\"\\\\ud800\"}", "");
-    assert_bad_strings(arena, "{\"a\":[\"\\ud800\",\"x\",1,\"\\u0000\"]}", "a[0] a[3]");
-    assert_bad_strings(arena, "{\"a\":[[\"\\ud800\",\"\\ud800\"],\"\\ud800\",{\"b\":\"\\ud800\"}]}", "a* a[1] a*");
-    assert_bad_strings(arena, "{\"a\":{\"b\":\"\\ud800\"},\"c\":{\"\\ud800\":1}}", "a* c*");
-    assert_bad_strings(arena, "{\"a\":{\"b\":[\"\\ud800\"]}}", "a*");
-    assert_bad_strings(arena, "{\"\\ud800\":1,\"b\":\"\\ud800\"}", "\\ud800* b");
-    assert_bad_strings(arena, "{\"n\\u0061me\":\"\\ud800\"}", "n\\u0061me");
-    assert_bad_strings(arena, "\"\\ud800\"", "-");
-    assert_bad_strings(arena, "[\"x\",\"\\ud800\",[\"\\ud800\"],{\"\\ud800\":\"\\ud800\"}]", "-[1] -*");
+    assert_bad_strings("{\"a\":\"\\ud800\",\"b\":\"x\",\"c\":\"\\u0000\"}", "a c");
+    assert_bad_strings("{\"a\":\"\\uDFFF\"}", "a");
+    assert_bad_strings("{\"a\":\"\\ud83d\\ude00\"}", "");
+    assert_bad_strings("{\"a\":\"\\ud83d\\ud83d\\ude00\"}", "a");
+    assert_bad_strings("{\"a\":\"\\ude00\\ud83d\"}", "a");
+    assert_bad_strings("{\"a\":\"\\ud83d \\ude00\"}", "a");
+    assert_bad_strings("{\"a\":\"\\ud83d\\n\"}", "a");
+    assert_bad_strings("{\"a\":\"\\\\ud800\"}", "");
+    assert_bad_strings("{\"a\":[\"\\ud800\",\"x\",1,\"\\u0000\"]}", "a[0] a[3]");
+    assert_bad_strings("{\"a\":[[\"\\ud800\",\"\\ud800\"],\"\\ud800\",{\"b\":\"\\ud800\"}]}", "a* a[1] a*");
+    assert_bad_strings("{\"a\":{\"b\":\"\\ud800\"},\"c\":{\"\\ud800\":1}}", "a* c*");
+    assert_bad_strings("{\"a\":{\"b\":[\"\\ud800\"]}}", "a*");
+    assert_bad_strings("{\"\\ud800\":1,\"b\":\"\\ud800\"}", "\\ud800* b");
+    assert_bad_strings("{\"n\\u0061me\":\"\\ud800\"}", "n\\u0061me");
+    assert_bad_strings("\"\\ud800\"", "-");
+    assert_bad_strings("[\"x\",\"\\ud800\",[\"\\ud800\"],{\"\\ud800\":\"\\ud800\"}]", "-[1] -*");
 }
 
 int main(void)
@@ -370,5 +368,5 @@ int main(void)
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

@@ -1,25 +1,27 @@
 /* test_password.c: with small costs; the configuration is filled by hand. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
-#include <cmocka.h>
 #include <libscrypt.h>
 
 #include "auth/common_passwords.h"
 #include "auth/password.h"
+#include "base/array.h"
 #include "config/config.h"
+#include "unit.h"
 
 /* Made with crypt(3). */
 #define BCRYPT_B "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e" /* correct horse */
 #define BCRYPT_A "$2a$05$abcdefghijklmnopqrstuuGUnCqbfgs3htOkLrFduUjAyLBw1Rq/u" /* 72 times a */
 #define BCRYPT_Y "$2y$04$abcdefghijklmnopqrstuuyx2n0Zzopyr9QuYTMCfOJJOj526QVoC" /* p\xc3\xa4ssw\xc3\xb6rd */
-#define OPENWALL "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW" /* U*U, of crypt_blowfish's own tests */
+#define OPENWALL                                                                                         \
+    "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW" /* U*U, of crypt_blowfish's own tests \
+                                                                    */
 
 static struct config config;
 static struct context context;
@@ -31,6 +33,7 @@ static int set_up(void **state)
                              .password_length_most = 256,
                              .password_pattern = "",
                              .password_refuse_common = true,
+                             .password_hash_memory_limit = 64 << 20,
                              .password_scrypt_n = 1024,
                              .password_scrypt_r = 8,
                              .password_scrypt_p = 1};
@@ -56,9 +59,10 @@ static struct text hash_of(struct text password)
 static void assert_match(struct text password, struct text hash, bool matches, bool outdated)
 {
     struct password_match match = password_verify(&context, password, hash);
-    if (match.matches != matches || match.outdated != outdated)
+    if (match.matches != matches || match.outdated != outdated) {
         fail_msg("%.*s, %.*s: %d %d", (int)password.length, password.data, (int)hash.length, hash.data, match.matches,
                  match.outdated);
+    }
 }
 
 static void scrypt(void **state)
@@ -73,7 +77,7 @@ static void scrypt(void **state)
     assert_match(TEXT("correct hors"), hash, false, false);
     assert_match(TEXT("correct horse "), hash, false, false);
     assert_match(TEXT(""), hash, false, false);
-    assert_match((struct text){NULL, 0}, hash, false, false);
+    assert_match(TEXT_NULL, hash, false, false);
 
     /* Taken whole: no end at 72 bytes. */
     char long_password[300];
@@ -114,12 +118,49 @@ static void other_costs(void **state)
     assert_true(text_starts_with(dear, "$s1$0c0a11$"));
     assert_match(TEXT("correct horse"), dear, true, false);
 
-    /* Up to four times the configured cost. */
+    /* However far the cost is lowered, what was made before still matches, and is made anew. */
     config.password_scrypt_n = 1024;
+    config.password_scrypt_r = 1;
+    config.password_scrypt_p = 1;
+    assert_match(TEXT("correct horse"), dear, true, true);
+    assert_match(TEXT("wrong"), dear, false, false);
+
+    /* But memory and time have a limit, which the configured cost alone may pass. */
+    config.password_hash_memory_limit = 5242880 - 1;
+    assert_match(TEXT("correct horse"), dear, false, false);
+    config.password_scrypt_n = 4096;
     config.password_scrypt_r = 10;
     assert_match(TEXT("correct horse"), dear, true, true);
-    config.password_scrypt_p = 16;
-    assert_match(TEXT("correct horse"), dear, false, false);
+}
+
+/* Which costs a stored hash may have: nothing is computed here. */
+static void limits(void **state)
+{
+    (void)state;
+    struct scrypt_cost cost;
+    assert_true(password_read_cost(TEXT("0e0805"), &cost));
+    assert_int_equal(cost.n, 16384);
+    assert_int_equal(cost.r, 8);
+    assert_int_equal(cost.p, 5);
+    assert_int_equal(password_cost_memory(cost), 16 << 20);
+    static const char *const malformed[] = {"0e08",   "0e0800", "0e0005", "000805",
+                                            "200805", "0g0805", "0E0805", "0e08051"};
+    for (size_t i = 0; i < ARRAY_COUNT(malformed); i++) {
+        assert_false(password_read_cost(text_of(malformed[i]), &cost));
+    }
+
+    config.password_hash_memory_limit = 512 << 20;
+    assert_true(password_cost_is_allowed(&config, (struct scrypt_cost){524288, 8, 1})); /* 512 MiB */
+    assert_false(password_cost_is_allowed(&config, (struct scrypt_cost){524288, 9, 1}));
+    assert_false(password_cost_is_allowed(&config, (struct scrypt_cost){1048576, 8, 1})); /* 1 GiB */
+    assert_false(password_cost_is_allowed(&config, (struct scrypt_cost){UINT64_C(1) << 31, 255, 255}));
+    assert_true(password_cost_is_allowed(&config, (struct scrypt_cost){16384, 8, 128}));
+    assert_false(password_cost_is_allowed(&config, (struct scrypt_cost){16384, 8, 129})); /* too long */
+    config.password_scrypt_n = 1048576;
+    config.password_scrypt_p = 3;
+    assert_true(password_cost_is_allowed(&config, (struct scrypt_cost){1048576, 8, 1}));
+    assert_true(password_cost_is_allowed(&config, (struct scrypt_cost){1048576, 8, 3}));
+    assert_false(password_cost_is_allowed(&config, (struct scrypt_cost){1048576, 8, 4}));
 }
 
 static void bcrypt(void **state)
@@ -184,26 +225,30 @@ static void malformed(void **state)
                                          "$2b$04$abcdefghijklmnopqrst:ujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
                                          "$2b$04$abcdefghijklmnopqrstu+jydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
                                          "$2b$04+abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"};
-    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
+    for (size_t i = 0; i < ARRAY_COUNT(hashes); i++) {
         assert_match(TEXT("correct horse"), text_of(hashes[i]), false, false);
-    assert_match(TEXT("correct horse"), (struct text){NULL, 0}, false, false);
+    }
+    assert_match(TEXT("correct horse"), TEXT_NULL, false, false);
 
     /* A good one with one character changed, or cut. */
     struct text hash = hash_of(TEXT("correct horse"));
     char *changed = arena_alloc(context.arena, hash.length);
-    for (size_t i = 0; i < hash.length; i++)
+    for (size_t i = 0; i < hash.length; i++) {
         for (const char *with = "$ \n=\xff"; *with != '\0'; with++) {
             memcpy(changed, hash.data, hash.length);
             changed[i] = *with;
-            if (memcmp(changed, hash.data, hash.length) != 0)
+            if (memcmp(changed, hash.data, hash.length) != 0) {
                 assert_match(TEXT("correct horse"), (struct text){changed, hash.length}, false, false);
+            }
         }
-    for (size_t length = 0; length < hash.length; length++)
+    }
+    for (size_t length = 0; length < hash.length; length++) {
         assert_match(TEXT("correct horse"), (struct text){hash.data, length}, false, false);
+    }
 
     static const char *const costs[] = {"000801", "200801", "ff0801", "040001", "040800",
                                         "04ffff", "1e0801", "070801", "0A0801", "4 0801"};
-    for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(costs); i++) {
         memcpy(changed, hash.data, hash.length);
         memcpy(changed + 4, costs[i], 6);
         assert_match(TEXT("correct horse"), (struct text){changed, hash.length}, false, false);
@@ -223,16 +268,19 @@ static void assert_same_times(const struct text *hashes, size_t count)
     enum { ROUNDS = 8 };
     int64_t taken[16] = {0};
     password_verify(&context, TEXT("wrong"), hashes[0]);
-    for (int round = 0; round < ROUNDS; round++)
+    for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < count; i++) {
             int64_t started = processor_microseconds();
             password_verify(&context, round % 2 == 0 ? TEXT("wrong") : TEXT("correct horse"), hashes[i]);
             taken[i] += processor_microseconds() - started;
         }
-    for (size_t i = 1; i < count; i++)
-        if (taken[i] < taken[0] * 7 / 10 || taken[i] > taken[0] * 13 / 10)
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (taken[i] < taken[0] * 7 / 10 || taken[i] > taken[0] * 13 / 10) {
             fail_msg("hash %zu takes %lld microseconds, an unknown account %lld", i, (long long)taken[i] / ROUNDS,
                      (long long)taken[0] / ROUNDS);
+        }
+    }
 }
 
 static void times(void **state)
@@ -241,10 +289,10 @@ static void times(void **state)
     config.password_scrypt_p = 1;
     struct text cheap = hash_of(TEXT("correct horse"));
     config.password_scrypt_p = 4;
-    struct text hashes[] = {{NULL, 0},         hash_of(TEXT("correct horse")),
+    struct text hashes[] = {TEXT_NULL,         hash_of(TEXT("correct horse")),
                             TEXT(BCRYPT_B),    cheap,
                             TEXT("malformed"), TEXT("$2b$16$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e")};
-    assert_same_times(hashes, sizeof hashes / sizeof *hashes);
+    assert_same_times(hashes, ARRAY_COUNT(hashes));
 
     /* With bcrypt of cost 7 longer than scrypt. */
     config.password_scrypt_n = 256;
@@ -253,7 +301,18 @@ static void times(void **state)
     hashes[1] = hash_of(TEXT("correct horse"));
     hashes[2] = TEXT("$2b$07$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e");
     hashes[3] = TEXT(BCRYPT_B);
-    assert_same_times(hashes, sizeof hashes / sizeof *hashes);
+    assert_same_times(hashes, ARRAY_COUNT(hashes));
+
+    /* After the cost was lowered, with scrypt hashes left that take three times as long. */
+    password_expect_bcrypt(0);
+    config.password_scrypt_n = 1024;
+    config.password_scrypt_p = 6;
+    hashes[3] = hash_of(TEXT("correct horse"));
+    config.password_scrypt_p = 2;
+    password_expect_scrypt(&config, (struct scrypt_cost){1024, 8, 6});
+    hashes[1] = hash_of(TEXT("correct horse"));
+    hashes[2] = TEXT(BCRYPT_B);
+    assert_same_times(hashes, ARRAY_COUNT(hashes));
 }
 
 static void assert_refused(struct text password, enum error_code code, const char *detail)
@@ -268,23 +327,23 @@ static void assert_refused(struct text password, enum error_code code, const cha
 static void assert_allowed(struct text password)
 {
     context.problem = (struct problem){0};
-    if (password_check_rules(&context, password, TEXT("Jane.Roe@example.org"), TEXT("\xc3\x84nne Meier")) != OK)
+    if (password_check_rules(&context, password, TEXT("Jane.Roe@example.org"), TEXT("\xc3\x84nne Meier")) != OK) {
         fail_msg("%.*s: %s", (int)password.length, password.data, context.problem.detail);
+    }
 }
 
 static void rules(void **state)
 {
     (void)state;
-    static const char common[] = "The password is one of the commonest ones; choose another.";
-    static const char own_email[] = "The password must not be the email address, nor its first part.";
+    static const char common[] = "The password is one of the most common ones; choose another.";
+    static const char own_email[] = "The password must not be the email address or its first part.";
     char long_password[257];
     memset(long_password, 'z', sizeof long_password);
 
     assert_refused(TEXT("sev3n.x"), ERROR_INVALID_PASSWORD,
                    "The password is too short: it must have at least 8 bytes.");
     assert_refused(TEXT(""), ERROR_INVALID_PASSWORD, "The password is too short: it must have at least 8 bytes.");
-    assert_refused((struct text){NULL, 0}, ERROR_INVALID_PASSWORD,
-                   "The password is too short: it must have at least 8 bytes.");
+    assert_refused(TEXT_NULL, ERROR_INVALID_PASSWORD, "The password is too short: it must have at least 8 bytes.");
     assert_refused((struct text){long_password, 257}, ERROR_PASSWORD_TOO_LONG,
                    "The password is too long: it may have at most 256 bytes.");
     assert_allowed((struct text){long_password, 256});
@@ -305,8 +364,7 @@ static void rules(void **state)
     assert_refused(TEXT("\xc3\xa4nne meier"), ERROR_INVALID_PASSWORD, "The password must not be the name.");
     assert_allowed(TEXT("jane.roe@example"));
 
-    assert_int_equal(password_check_rules(&context, TEXT("eight.xy"), (struct text){NULL, 0}, (struct text){NULL, 0}),
-                     OK);
+    assert_int_equal(password_check_rules(&context, TEXT("eight.xy"), TEXT_NULL, TEXT_NULL), OK);
     assert_int_equal(password_check_rules(&context, TEXT("eight.xy"), TEXT("@"), TEXT("")), OK);
 
     config.password_length_least = 1;
@@ -335,13 +393,14 @@ static void pattern(void **state)
     config.password_pattern = "(";
     assert_refused(TEXT("x9 dfb Qw"), ERROR_INVALID_PASSWORD, detail);
 
-    const char *error = NULL;
+    struct error error;
+    error_set(&error, "untouched");
     assert_true(password_check_pattern(NULL, &error));
     assert_true(password_check_pattern("", &error));
     assert_true(password_check_pattern("[a-z]\\d", &error));
-    assert_null(error);
+    assert_string_equal(error.text, "untouched");
     assert_false(password_check_pattern("[a-z", &error));
-    assert_string_equal(error, "missing terminating ] for character class, at offset 4");
+    assert_string_equal(error.text, "missing terminating ] for character class, at offset 4");
     assert_false(password_check_pattern("\\C", &error));
     assert_false(password_check_pattern("\xff", &error));
 }
@@ -359,21 +418,49 @@ static void common_list(void **state)
 #include "auth/common_passwords.inc"
 #undef COMMON_PASSWORDS
     };
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
         assert_true(i == 0 || lists[i].length > lists[i - 1].length);
         assert_int_equal(strlen(lists[i].bytes) % lists[i].length, 0);
         for (const char *at = lists[i].bytes; *at != '\0'; at += lists[i].length, count++) {
             struct text entry = {at, lists[i].length};
-            if (!common_password_is(entry) || !text_equal(entry, text_to_lower(context.arena, entry)))
+            if (!common_password_is(entry) || !text_equal(entry, text_to_lower(context.arena, entry))) {
                 fail_msg("%.*s", (int)entry.length, entry.data);
+            }
         }
     }
-    assert_int_equal(count, common_password_count());
     assert_in_range(count, 5000, 20000);
     assert_false(common_password_is(TEXT("")));
     assert_false(common_password_is(TEXT("passwore")));
     assert_false(common_password_is(TEXT("~~~~~~~~")));
     assert_false(common_password_is(TEXT(" !!!!!!!")));
+}
+
+/* Without memory nobody's password is wrong. In a child, as the limit stays. */
+static void without_memory(void **state)
+{
+    (void)state;
+#if !defined(__SANITIZE_ADDRESS__)
+    struct text hash = hash_of(TEXT("correct horse"));
+    int status;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        /* less than there is: nothing can be mapped any more */
+        static const struct rlimit limit = {1 << 20, RLIM_INFINITY};
+        close(STDERR_FILENO);
+        config.password_scrypt_n = 16384;
+        setrlimit(RLIMIT_AS, &limit);
+        struct password_match right = password_verify(&context, TEXT("correct horse"), hash);
+        struct password_match unknown = password_verify(&context, TEXT("correct horse"), TEXT_NULL);
+        struct text made;
+        bool refused = password_hash(&context, TEXT("correct horse"), &made) == FAULT &&
+                       context.problem.code == ERROR_UNAVAILABLE && context.problem.retry_after_seconds > 0;
+        _exit(right.failed && !right.matches && unknown.failed && !unknown.matches && refused ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_false(password_verify(&context, TEXT("correct horsf"), hash).failed);
+#endif
 }
 
 static void wipe(void **state)
@@ -382,15 +469,19 @@ static void wipe(void **state)
     char bytes[] = "correct horse";
     password_wipe((struct text){bytes, 7});
     assert_memory_equal(bytes, "\0\0\0\0\0\0\0 horse", sizeof bytes);
-    password_wipe((struct text){NULL, 0});
+    password_wipe(TEXT_NULL);
 }
 
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(scrypt),         TEST(scrypt_of_libscrypt), TEST(other_costs), TEST(bcrypt),
-                                       TEST(nul_and_length), TEST(malformed),           TEST(times),       TEST(rules),
-                                       TEST(pattern),        TEST(common_list),         TEST(wipe)};
+    const struct CMUnitTest tests[] = {TEST(scrypt),        TEST(scrypt_of_libscrypt),
+                                       TEST(other_costs),   TEST(limits),
+                                       TEST(bcrypt),        TEST(nul_and_length),
+                                       TEST(malformed),     TEST(times),
+                                       TEST(rules),         TEST(pattern),
+                                       TEST(common_list),   TEST(wipe),
+                                       TEST(without_memory)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("password", tests, NULL, NULL);
 }

@@ -1,18 +1,14 @@
-/* test_permission.c: how the permissions of a user come about. What the tables hold is made up here, in the place of group_store. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+/* test_permission.c: how the permissions of a user come about. What the tables hold is made up here, in the place of
+ * group_store. */
 #include "auth/permission.h"
+#include "base/array.h"
 #include "base/json.h"
 #include "store/group_store.h"
+#include "unit.h"
 
 static struct context context;
 
-/* --- The stand-in: a document of settings, then the groups' permissions. --- */
+/* ---- The stand-in: a document of settings, then the groups' permissions ---- */
 
 static struct value sources[8];
 static size_t source_count;
@@ -23,8 +19,9 @@ enum outcome group_store_permissions(struct context *given, struct text user_id,
 {
     assert_ptr_equal(given, &context);
     asked_for = user_id;
-    if (source_outcome == OK)
+    if (source_outcome == OK) {
         *rows_r = (struct result){.values = sources, .row_count = source_count, .column_count = 1};
+    }
     return source_outcome;
 }
 
@@ -35,8 +32,9 @@ static void store(const char *document, const char *first, const char *second)
     source_count = 1;
     for (size_t i = 0; i < 3; i++) {
         sources[i] = (struct value){.text = text_of(texts[i]), .is_null = texts[i] == NULL};
-        if (i > 0 && texts[i] != NULL)
+        if (i > 0 && texts[i] != NULL) {
             source_count = i + 1;
+        }
     }
 }
 
@@ -57,7 +55,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* --- Looking. --- */
+/* ---- Looking ---- */
 
 /* 1 and 0 for booleans, -1 where there is none, -2 for anything else. */
 static int look(json_object *permissions, const char *section, const char *key)
@@ -65,8 +63,9 @@ static int look(json_object *permissions, const char *section, const char *key)
     json_object *value = permissions;
 
     if (!json_object_object_get_ex(value, section, &value) ||
-        (key != NULL && !json_object_object_get_ex(value, key, &value)))
+        (key != NULL && !json_object_object_get_ex(value, key, &value))) {
         return -1;
+    }
     return json_object_get_type(value) != json_type_boolean ? -2 : json_object_get_boolean(value);
 }
 
@@ -78,7 +77,7 @@ static json_object *combine(const char *defaults, const char *first, const char 
     return permission_combine(&context, json_parse(context.arena, text_of(defaults)), groups, count);
 }
 
-/* The tables of api.md, 'Shapes', written out. */
+/* permissions.def, written out. */
 static const char *const sections[] = {"workspace", "sharing", "chat", "features"};
 static const char *const keys[4][24] = {
     {"models", "knowledge", "prompts", "tools", "models_import", "models_export", "prompts_import", "prompts_export",
@@ -114,14 +113,16 @@ static void assert_table(json_object *permissions, bool fresh)
         json_object *section = json_object_object_get(permissions, sections[i]);
         int count = 0;
 
-        for (; keys[i][count] != NULL; count++)
-            if (look(permissions, sections[i], keys[i][count]) != expected(i, keys[i][count], fresh))
+        for (; keys[i][count] != NULL; count++) {
+            if (look(permissions, sections[i], keys[i][count]) != expected(i, keys[i][count], fresh)) {
                 fail_msg("%s.%s is %d", sections[i], keys[i][count], look(permissions, sections[i], keys[i][count]));
+            }
+        }
         assert_int_equal(json_object_object_length(section), count);
     }
 }
 
-/* --- permission_combine. --- */
+/* ---- permission_combine ---- */
 
 static void test_fresh_install(void **state)
 {
@@ -213,7 +214,7 @@ static void test_broken_values(void **state)
     static const char yes[] = "{\"features\":{\"api_keys\":true,\"notes\":false}}";
 
     (void)state;
-    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(broken); i++) {
         assert_int_equal(look(combine("{}", broken[i], NULL), "features", "api_keys"), 0);
         assert_int_equal(look(combine("{}", broken[i], broken[i]), "features", "notes"), 1);
         assert_int_equal(look(combine(broken[i], NULL, NULL), "features", "api_keys"), 0);
@@ -221,8 +222,9 @@ static void test_broken_values(void **state)
         if (look(combine("{}", broken[i], yes), "features", "api_keys") != 1 ||
             look(combine("{}", yes, broken[i]), "features", "api_keys") != 1 ||
             look(combine(yes, broken[i], NULL), "features", "api_keys") != 1 ||
-            look(combine(broken[i], yes, NULL), "features", "api_keys") != 1)
+            look(combine(broken[i], yes, NULL), "features", "api_keys") != 1) {
             fail_msg("%s takes away", broken[i]);
+        }
         assert_int_equal(look(combine("{}", broken[i], yes), "features", "notes"), 0);
     }
     assert_int_equal(look(combine("{}", "{\"x\":7}", NULL), "x", NULL), -1);
@@ -239,7 +241,7 @@ static void test_sources_stay(void **state)
     assert_string_equal(json_print(context.arena, defaults).data, "{\"features\":{\"api_keys\":false}}");
 }
 
-/* --- permission_defaults. --- */
+/* ---- permission_defaults ---- */
 
 static json_object *defaults_of(const char *document)
 {
@@ -280,24 +282,23 @@ static void test_defaults(void **state)
     assert_int_equal(look(defaults, "chat", "edit"), 0);
 }
 
-/* --- Asking. --- */
+/* ---- Asking ---- */
 
 static void test_granted(void **state)
 {
-    json_object *permissions =
-        json_parse(context.arena, TEXT("{\"a\":{\"yes\":true,\"no\":false,\"one\":1,\"text\":\"true\"},\"b\":true}"));
+    json_object *permissions = json_parse(
+        context.arena, TEXT("{\"features\":{\"api_keys\":true,\"notes\":false,\"channels\":1,\"folders\":\"true\"},"
+                            "\"sharing\":true,\"api_keys\":true}"));
 
     (void)state;
-    assert_true(permission_is_granted(permissions, "a.yes"));
-    assert_true(permission_is_granted(permissions, "b"));
-    assert_false(permission_is_granted(permissions, "a.no"));
-    assert_false(permission_is_granted(permissions, "a.one"));
-    assert_false(permission_is_granted(permissions, "a.text"));
-    assert_false(permission_is_granted(permissions, "a"));
-    assert_false(permission_is_granted(permissions, "a.none"));
-    assert_false(permission_is_granted(permissions, "b.yes"));
-    assert_false(permission_is_granted(permissions, "c.yes"));
-    assert_false(permission_is_granted(NULL, "a.yes"));
+    assert_true(permission_is_granted(permissions, PERMISSION_features_api_keys));
+    assert_false(permission_is_granted(permissions, PERMISSION_features_notes));
+    assert_false(permission_is_granted(permissions, PERMISSION_features_channels)); /* an integer */
+    assert_false(permission_is_granted(permissions, PERMISSION_features_folders));  /* a text */
+    assert_false(permission_is_granted(permissions, PERMISSION_features_web_search));
+    assert_false(permission_is_granted(permissions, PERMISSION_sharing_notes)); /* true is no section */
+    assert_false(permission_is_granted(permissions, PERMISSION_chat_edit));
+    assert_false(permission_is_granted(NULL, PERMISSION_features_api_keys));
 }
 
 static void test_of_user(void **state)
@@ -334,19 +335,19 @@ static void test_check(void **state)
     bool granted = true;
 
     (void)state;
-    assert_int_equal(permission_check(&context, TEXT("u1"), false, "features.api_keys", &granted), OK);
+    assert_int_equal(permission_check(&context, TEXT("u1"), false, PERMISSION_features_api_keys, &granted), OK);
     assert_false(granted);
-    assert_int_equal(permission_check(&context, TEXT("u1"), false, "features.notes", &granted), OK);
+    assert_int_equal(permission_check(&context, TEXT("u1"), false, PERMISSION_features_notes, &granted), OK);
     assert_true(granted);
     store(NULL, "{\"features\":{\"api_keys\":true}}", NULL);
     granted = false;
-    assert_int_equal(permission_check(&context, TEXT("u1"), false, "features.api_keys", &granted), OK);
+    assert_int_equal(permission_check(&context, TEXT("u1"), false, PERMISSION_features_api_keys, &granted), OK);
     assert_true(granted);
 
     source_outcome = FAULT;
-    assert_int_equal(permission_check(&context, TEXT("u1"), false, "features.api_keys", &granted), FAULT);
+    assert_int_equal(permission_check(&context, TEXT("u1"), false, PERMISSION_features_api_keys, &granted), FAULT);
     assert_false(granted);
-    assert_int_equal(permission_check(&context, TEXT("a1"), true, "features.api_keys", &granted),
+    assert_int_equal(permission_check(&context, TEXT("a1"), true, PERMISSION_features_api_keys, &granted),
                      OK); /* without a look */
     assert_true(granted);
 }

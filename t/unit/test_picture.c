@@ -1,34 +1,17 @@
 /* test_picture.c: types by their first bytes, dimensions, base64, and addresses. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "arena_fixture.h"
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/picture.h"
+#include "unit.h"
 
 #define PNG_HEAD "\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR"
 #define JPEG_HEAD "\xFF\xD8\xFF\xE0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 #define SOF0 "\xFF\xC0\0\x0B\x08\0\x40\0\x80\1\1\x11\0"
 #define WEBP_HEAD "RIFF\x20\0\0\0WEBP"
-
-static int set_up(void **state)
-{
-    *state = arena_new(0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    arena_free(*state);
-    return 0;
-}
 
 /* Encoded apart from the decoder, one bit at a time. */
 static void add_base64(struct buffer *buffer, struct text bytes)
@@ -41,16 +24,18 @@ static void add_base64(struct buffer *buffer, struct text bytes)
 
         for (size_t bit = at; bit < at + 6; bit++) {
             value <<= 1;
-            if (bit < bits)
+            if (bit < bits) {
                 value |= (unsigned)(unsigned char)bytes.data[bit / 8] >> (7 - bit % 8) & 1U;
+            }
         }
         buffer_add_byte(buffer, digits[value]);
     }
-    for (size_t length = bytes.length; length % 3 != 0; length++)
+    for (size_t length = bytes.length; length % 3 != 0; length++) {
         buffer_add_byte(buffer, '=');
+    }
 }
 
-static struct text uri_of(struct arena *arena, struct text bytes)
+static struct text uri_of(struct text bytes)
 {
     struct buffer buffer;
 
@@ -130,21 +115,25 @@ static const struct {
 
 static void test_dimensions(void **state)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct picture picture = {.type = PICTURE_TYPE_COUNT};
         bool expected = rows[i].width > 0;
 
-        if (picture_sniff(rows[i].bytes) != rows[i].type)
+        if (picture_sniff(rows[i].bytes) != rows[i].type) {
             fail_msg("row %zu has another type", i);
-        if (picture_of_data_uri(*state, uri_of(*state, rows[i].bytes), &picture) != expected)
+        }
+        if (picture_of_data_uri(arena, uri_of(rows[i].bytes), &picture) != expected) {
             fail_msg("row %zu should %shave dimensions", i, expected ? "" : "not ");
+        }
         if (!expected) {
             assert_int_equal(picture.type, PICTURE_TYPE_COUNT); /* untouched */
             continue;
         }
         assert_int_equal(picture.type, rows[i].type);
-        if (picture.width != rows[i].width || picture.height != rows[i].height)
+        if (picture.width != rows[i].width || picture.height != rows[i].height) {
             fail_msg("row %zu: %u x %u", i, picture.width, picture.height);
+        }
         assert_true(text_equal(picture.bytes, rows[i].bytes));
         assert_int_equal(picture.hash.length, 64);
     }
@@ -153,29 +142,33 @@ static void test_dimensions(void **state)
 /* Every beginning of every row, in memory of exactly its size. */
 static void test_cut_short(void **state)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         for (size_t length = 0; length < rows[i].bytes.length; length++) {
             struct picture picture;
             char *cut = malloc(length + 1);
 
             memcpy(cut, rows[i].bytes.data, length);
             picture_sniff((struct text){cut, length});
-            picture_of_data_uri(*state, uri_of(*state, (struct text){cut, length}), &picture);
+            picture_of_data_uri(arena, uri_of((struct text){cut, length}), &picture);
             free(cut);
         }
+    }
 }
 
 static void test_hash(void **state)
 {
+    (void)state;
     struct picture picture;
 
-    assert_true(picture_of_data_uri(*state, TEXT("data:image/gif;base64,R0lGODlhAQABAAAAADs="), &picture));
+    assert_true(picture_of_data_uri(arena, TEXT("data:image/gif;base64,R0lGODlhAQABAAAAADs="), &picture));
     assert_true(text_equal(picture.bytes, TEXT("GIF89a\1\0\1\0\0\0\0;")));
     assert_true(text_is(picture.hash, "1f19970f056cd116a5fe3c02422c1ee1ac827136df470b5c89af492620512aa4"));
 }
 
 static void test_uris(void **state)
 {
+    (void)state;
     static const char *const good[] = {
         "data:image/gif;base64,R0lGODlhAQABAAAAADs=",
         "DATA:Image/GIF;BASE64,R0lGODlhAQABAAAAADs=",
@@ -211,14 +204,18 @@ static void test_uris(void **state)
     };
     struct picture picture;
 
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (!picture_of_data_uri(*state, text_of(good[i]), &picture))
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        if (!picture_of_data_uri(arena, text_of(good[i]), &picture)) {
             fail_msg("%s should be a picture", good[i]);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (picture_of_data_uri(*state, text_of(bad[i]), &picture))
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        if (picture_of_data_uri(arena, text_of(bad[i]), &picture)) {
             fail_msg("%s should be no picture", bad[i]);
-    assert_false(picture_of_data_uri(*state, text_of(NULL), &picture));
-    assert_false(picture_of_data_uri(*state, TEXT("data:image/gif;base64,R0lG\0ODlhAQABAAAAADs="), &picture));
+        }
+    }
+    assert_false(picture_of_data_uri(arena, text_of(NULL), &picture));
+    assert_false(picture_of_data_uri(arena, TEXT("data:image/gif;base64,R0lG\0ODlhAQABAAAAADs="), &picture));
 
     assert_true(picture_is_data_uri(TEXT("data:x")));
     assert_true(picture_is_data_uri(TEXT("DaTa:")));
@@ -229,14 +226,16 @@ static void test_uris(void **state)
 
 static void test_base64_of_every_byte(void **state)
 {
+    (void)state;
     char bytes[13 + 256 * 2];
     struct picture picture;
 
     memcpy(bytes, "GIF89a\1\0\1\0\0\0\0", 13);
-    for (size_t i = 0; i < 512; i++)
+    for (size_t i = 0; i < 512; i++) {
         bytes[13 + i] = (char)(i * 7 + i / 256);
+    }
     for (size_t length = 13; length <= sizeof bytes; length++) {
-        assert_true(picture_of_data_uri(*state, uri_of(*state, (struct text){bytes, length}), &picture));
+        assert_true(picture_of_data_uri(arena, uri_of((struct text){bytes, length}), &picture));
         assert_true(text_equal(picture.bytes, (struct text){bytes, length}));
     }
 }
@@ -262,7 +261,14 @@ static void test_names(void **state)
 static void test_addresses(void **state)
 {
     static const char *const good[] = {
-        "", "/", "/user.png", "/a//b", "user.png", "images/a.png?b=c:d", "http://example.org/a.png", "HTTPS://example.org/\xC3\xA4",
+        "",
+        "/",
+        "/user.png",
+        "/a//b",
+        "user.png",
+        "images/a.png?b=c:d",
+        "http://example.org/a.png",
+        "HTTPS://example.org/\xC3\xA4",
     };
     static const char *const bad[] = {
         "//example.org/a.png",
@@ -288,12 +294,16 @@ static void test_addresses(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (!picture_is_address(text_of(good[i])))
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        if (!picture_is_address(text_of(good[i]))) {
             fail_msg("%s should be an address", good[i]);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (picture_is_address(text_of(bad[i])))
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        if (picture_is_address(text_of(bad[i]))) {
             fail_msg("%s should be no address", bad[i]);
+        }
+    }
     assert_true(picture_is_address(text_of(NULL)));
     assert_false(picture_is_address(TEXT("/a\0b")));
 }
@@ -308,5 +318,5 @@ int main(void)
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

@@ -1,16 +1,11 @@
 /* test_problem.c: base/problem.h. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/context.h"
 #include "base/problem.h"
+#include "unit.h"
 
 static int set_up(void **state)
 {
@@ -41,8 +36,9 @@ static void test_table(void **state)
         assert_true(strlen(detail) > 10);
         assert_true(detail[strlen(detail) - 1] == '.' ||
                     strcmp(error_name((enum error_code)code), "VALIDATION_ERROR") == 0);
-        for (other = ERROR_NONE; other < code; other++)
+        for (other = ERROR_NONE; other < code; other++) {
             assert_string_not_equal(error_name((enum error_code)code), error_name((enum error_code)other));
+        }
     }
 }
 
@@ -93,20 +89,37 @@ static void test_faults_keep_their_order(void **state)
     struct context *context = *state;
     const struct fault *fault;
 
-    problem_add_fault(context, "missing", TEXT("[\"body\",\"name\"]"), "Field required");
+    problem_add_fault(context, FAULT_missing, TEXT("[\"body\",\"name\"]"), "Field required");
     assert_int_equal(context->problem.code, ERROR_VALIDATION_ERROR);
-    problem_add_fault(context, "string_type", TEXT("[\"body\",\"email\"]"), "Must be text");
-    problem_add_fault(context, "int_type", TEXT("[\"body\",\"age\"]"), "Must be a whole number");
+    problem_add_fault(context, FAULT_string_type, TEXT("[\"body\",\"email\"]"), "Must be text");
+    problem_add_fault(context, FAULT_int_type, TEXT("[\"body\",\"age\"]"), "Must be a whole number");
     assert_int_equal(problem_set(context, ERROR_VALIDATION_ERROR), PROBLEM);
 
     fault = context->problem.faults;
-    assert_string_equal(fault->type, "missing");
+    assert_int_equal(fault->type, FAULT_missing);
     assert_true(text_is(fault->loc, "[\"body\",\"name\"]"));
     assert_string_equal(fault->msg, "Field required");
     fault = fault->next;
-    assert_string_equal(fault->type, "string_type");
+    assert_int_equal(fault->type, FAULT_string_type);
     fault = fault->next;
-    assert_string_equal(fault->type, "int_type");
+    assert_int_equal(fault->type, FAULT_int_type);
+    assert_null(fault->next);
+}
+
+static void test_faults_of_the_body(void **state)
+{
+    struct context *context = *state;
+
+    problem_add_body_fault(context, FAULT_too_long, "routes", -1, NULL);
+    problem_add_body_fault(context, FAULT_string_type, "a\"b", 0, "no text");
+    const struct fault *fault = context->problem.faults;
+    assert_int_equal(fault->type, FAULT_too_long);
+    assert_true(text_is(fault->loc, "[\"body\",\"routes\"]"));
+    assert_string_equal(fault_name(fault->type), "too_long");
+    assert_string_equal(fault->msg, fault_message(FAULT_too_long)); /* the table's, where none is given */
+    fault = fault->next;
+    assert_string_equal(fault->msg, "no text");
+    assert_true(text_is(fault->loc, "[\"body\",\"a\\\"b\",0]"));
     assert_null(fault->next);
 }
 
@@ -114,11 +127,11 @@ static void test_faults_go_with_another_problem(void **state)
 {
     struct context *context = *state;
 
-    problem_add_fault(context, "missing", TEXT("[\"body\"]"), "Field required");
+    problem_add_fault(context, FAULT_missing, TEXT("[\"body\"]"), "Field required");
     problem_set(context, ERROR_NOT_FOUND);
     assert_null(context->problem.faults);
-    problem_add_fault(context, "int_type", TEXT("[\"query\"]"), "Must be a whole number");
-    assert_string_equal(context->problem.faults->type, "int_type");
+    problem_add_fault(context, FAULT_int_type, TEXT("[\"query\"]"), "Must be a whole number");
+    assert_int_equal(context->problem.faults->type, FAULT_int_type);
     assert_null(context->problem.faults->next);
 }
 
@@ -129,8 +142,8 @@ static void test_faults_of_a_copy(void **state)
 
     problem_set(context, ERROR_VALIDATION_ERROR);
     copy = *context;
-    problem_add_fault(&copy, "missing", TEXT("[1]"), "one");
-    problem_add_fault(&copy, "missing", TEXT("[2]"), "two");
+    problem_add_fault(&copy, FAULT_missing, TEXT("[1]"), "one");
+    problem_add_fault(&copy, FAULT_missing, TEXT("[2]"), "two");
     assert_null(context->problem.faults);
     assert_string_equal(copy.problem.faults->next->msg, "two");
 }
@@ -144,6 +157,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_set_fault, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_set_replaces_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults_keep_their_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_faults_of_the_body, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults_go_with_another_problem, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults_of_a_copy, set_up, tear_down),
     };

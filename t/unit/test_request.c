@@ -1,9 +1,5 @@
 /* test_request.c: FastCGI's parameters, cookies, query parameters and bodies; at the end the same through libfcgi
  * and a socket. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,28 +7,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "arena_fixture.h"
+#include "base/array.h"
+#include "base/problem.h"
 #include "fastcgi_streams.h"
+#include "unit.h"
 #include "worker/response.h"
 
 static struct streams streams;
 static struct request *const request = &streams.request;
-static struct arena *arena;
 
 static int set_up(void **state)
 {
-    (void)state;
-    arena = arena_new(0);
+    arena_set_up(state);
     streams.config = streams_config();
     streams_begin(&streams, arena);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_free(arena);
     return 0;
 }
 
@@ -47,16 +36,8 @@ static void parameter(const char *name_and_value)
     while (streams.parameters[i] != NULL) {
         i++;
     }
-    assert_in_range(i, 0, sizeof streams.parameters / sizeof *streams.parameters - 2);
+    assert_in_range(i, 0, ARRAY_COUNT(streams.parameters) - 2);
     streams.parameters[i] = (char *)(uintptr_t)name_and_value;
-}
-
-static void assert_text(struct text text, const char *expected)
-{
-    if (expected == NULL ? text.data != NULL : !text_is(text, expected)) {
-        fail_msg("'%.*s' instead of '%s'", (int)text.length, text.data != NULL ? text.data : "",
-                 expected != NULL ? expected : "(null)");
-    }
 }
 
 static void nothing(void **state)
@@ -102,7 +83,7 @@ static void parameters(void **state)
                                       "NO_EQUALS",
                                       "=",
                                       "HTTP_=x"};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
         parameter(all[i]);
     }
     assert_int_equal(request_parse(request), OK);
@@ -139,7 +120,7 @@ static void methods(void **state)
         {"REQUEST_METHOD=get", METHOD_OTHER, false},       {"REQUEST_METHOD=", METHOD_OTHER, false},
         {"REQUEST_METHOD=GETS", METHOD_OTHER, false},      {"REQUEST_METHODS=GET", METHOD_OTHER, false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         begin();
         parameter(cases[i].parameter);
         assert_int_equal(request_parse(request), OK);
@@ -155,7 +136,7 @@ static void targets(void **state)
         {"REQUEST_URI=/a", "/a", ""},        {"REQUEST_URI=/a?", "/a", ""},        {"REQUEST_URI=?a", "", "a"},
         {"REQUEST_URI=/a?b?c", "/a", "b?c"}, {"REQUEST_URI=/a%3fb", "/a%3fb", ""}, {"REQUEST_URI=", "", ""},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         begin();
         parameter(cases[i][0]);
         parameter("REQUEST_URI=/the/second/does/not/count");
@@ -179,7 +160,7 @@ static void lengths(void **state)
         {"CONTENT_LENGTH=7,7", -1}, {"CONTENT_LENGTH=9223372036854775808", -1},
         {"CONTENT_LENGT=7", -1},    {"CONTENT_LENGTHS=7", -1},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         begin();
         parameter(cases[i].parameter);
         assert_int_equal(request_parse(request), OK);
@@ -188,7 +169,7 @@ static void lengths(void **state)
         }
     }
     static const char *const https[] = {"HTTPS=on", "HTTPS=ON", "HTTPS=", "HTTPS=off", "HTTPS=1"};
-    for (size_t i = 0; i < sizeof https / sizeof *https; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(https); i++) {
         begin();
         parameter(https[i]);
         assert_int_equal(request_parse(request), OK);
@@ -266,7 +247,7 @@ static void cookies(void **state)
         {"", NULL},
         {";", NULL},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         begin();
         parameter(text_format(arena, "HTTP_COOKIE=%s", cases[i][0]).data);
         assert_int_equal(request_parse(request), OK);
@@ -308,7 +289,7 @@ static void query_parameters(void **state)
         {"a=%4&b=1", "[a|%4][b|1]"},
         {"a;b=1", "[a;b|1]"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct buffer all;
         buffer_init(&all, arena);
         request->query_string = text_of(cases[i][0]);
@@ -335,7 +316,7 @@ static void trusted_headers(void **state)
         {"REMOTE_ADDR=::1", false},      {"REMOTE_ADDR=unix:", false},           {"REMOTE_ADDR=", false},
         {"X=no address", false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         begin();
         parameter("HTTP_X_FORWARDED_EMAIL=ann@example.org");
         parameter("HTTP_X_GROUPS=a,b");
@@ -410,8 +391,8 @@ static void bodies(void **state)
     }
     streams.config.request_body_limit = 1024;
     static const size_t chunks[] = {1, 7, 100000};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        for (size_t c = 0; c < sizeof chunks / sizeof *chunks; c++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        for (size_t c = 0; c < ARRAY_COUNT(chunks); c++) {
             begin();
             streams_send(&streams, (struct text){sent, cases[i].sent});
             streams.chunk = chunks[c];
@@ -560,7 +541,7 @@ static void through_libfcgi(void **state)
     FCGX_Request fcgi;
     assert_int_equal(FCGX_Init(), 0);
     assert_int_equal(FCGX_InitRequest(&fcgi, listener, FCGI_FAIL_ACCEPT_ON_INTR), 0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         const char *const pairs[] = {"REQUEST_METHOD", "POST",          "REQUEST_URI", "/users?page=1",
                                      "CONTENT_LENGTH", cases[i].length, "HTTP_COOKIE", "token=t",
                                      "REMOTE_ADDR",    "::1",           NULL};
@@ -582,7 +563,7 @@ static void through_libfcgi(void **state)
         if (outcome == OK) {
             assert_true(text_equal(request->body, cases[i].body));
             request->response.status = 200;
-            buffer_add_text(&request->response.body, request->body);
+            json_add_raw(&request->response.json, request->body);
         } else {
             response_render_problem(request);
         }
@@ -604,7 +585,7 @@ static void through_libfcgi(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, arena_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(nothing),  TEST(parameters),   TEST(methods),         TEST(targets),          TEST(lengths),
         TEST(repeated), TEST(header_limit), TEST(cookies),         TEST(query_parameters), TEST(trusted_headers),

@@ -1,35 +1,26 @@
 /* test_response.c: what goes out: status, header fields, cookies, problems, CORS, and when there is no body. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <json.h>
 
+#include "aborts.h"
+#include "arena_fixture.h"
+#include "base/array.h"
+#include "base/problem.h"
 #include "fastcgi_streams.h"
+#include "unit.h"
 #include "worker/response.h"
 
 static struct streams streams;
 static struct request *const request = &streams.request;
-static struct arena *arena;
 
 static int set_up(void **state)
 {
-    (void)state;
-    arena = arena_new(0);
+    arena_set_up(state);
     streams.config = streams_config();
     streams_begin(&streams, arena);
     request->response.status = 200;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_free(arena);
     return 0;
 }
 
@@ -88,7 +79,7 @@ static void header_fields(void **state)
     assert_string_equal(headers(), "X-A:  a \x80\xff\r\n");
     response_add_header(request, "X-A", TEXT(""));
     assert_string_equal(headers(), "X-A: \r\n");
-    response_add_header(request, "X-A", (struct text){NULL, 0});
+    response_add_header(request, "X-A", TEXT_NULL);
     assert_string_equal(headers(), "X-A: \r\n");
     response_add_header(request, "X-A", TEXT("1"));
     response_add_header(request, "X-A", TEXT("2"));
@@ -111,7 +102,7 @@ static void cookies(void **state)
         {COOKIE_SECURE_NO, true, SAME_SITE_LAX, "; Path=/; HttpOnly; SameSite=lax"},
         {COOKIE_SECURE_NO, false, SAME_SITE_NONE, "; Path=/; HttpOnly; SameSite=none"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         streams.config.cookie_secure = cases[i].secure;
         streams.config.cookie_same_site = cases[i].same_site;
         request->https = cases[i].https;
@@ -133,7 +124,7 @@ static void cookies(void **state)
                         "Set-Cookie: oauth_id_token=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0%s\r\n",
                         cases[i].attributes, cases[i].attributes)
                 .data);
-        request->request_cookies = (struct text){NULL, 0};
+        request->request_cookies = TEXT_NULL;
     }
 
     response_drop_cookies(request, true);
@@ -143,8 +134,8 @@ static void cookies(void **state)
     for (const char *at = all; (at = strstr(at, "\r\n")) != NULL; at += 2) {
         count++;
     }
-    assert_int_equal(count, sizeof names / sizeof *names);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    assert_int_equal(count, ARRAY_COUNT(names));
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         assert_non_null(strstr(all, text_format(arena, "Set-Cookie: %s=; Expires=", names[i]).data));
     }
 
@@ -160,7 +151,7 @@ static void cookies(void **state)
 static void whole_answers(void **state)
 {
     (void)state;
-    buffer_add_literal(&request->response.body, "{\"a\":1}");
+    json_add_raw(&request->response.json, TEXT("{\"a\":1}"));
     response_add_header(request, "X-A", TEXT("b"));
     request->context.request_id = "r-1\r\nX-Evil: 1";
     assert_string_equal(answer(), "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"
@@ -175,7 +166,7 @@ static void whole_answers(void **state)
     /* HEAD: all but the body. */
     begin();
     request->head = true;
-    buffer_add_literal(&request->response.body, "12345");
+    json_add_integer(&request->response.json, 12345);
     assert_string_equal(answer(), "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n"
                                   "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n");
 
@@ -184,7 +175,7 @@ static void whole_answers(void **state)
         int status;
         const char *line;
     } bare[] = {{204, "204 No Content"}, {304, "304 Not Modified"}};
-    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(bare); i++) {
         begin();
         request->response.status = bare[i].status;
         buffer_add_literal(&request->response.body, "left over");
@@ -204,6 +195,7 @@ static void whole_answers(void **state)
 
     /* Many buffers full. */
     begin();
+    request->response.content_type = "text/plain";
     for (int i = 0; i < 2000; i++) {
         buffer_add_format(&request->response.body, "%09d ", i);
     }
@@ -213,10 +205,29 @@ static void whole_answers(void **state)
 
     /* The client is gone. */
     begin();
-    buffer_add_literal(&request->response.body, "x");
+    json_add_null(&request->response.json);
     streams.out.isClosed = true;
     streams.out.wrNext = streams.out.stop;
     assert_false(response_send(request));
+}
+
+static void send_answer(void)
+{
+    response_send(request);
+}
+
+/* What is no whole JSON does not leave; what is no JSON has no such form. */
+static void half_answers(void **state)
+{
+    (void)state;
+    assert_true(aborts(send_answer));
+    json_begin_array(&request->response.json);
+    assert_true(aborts(send_answer));
+    request->response.content_type = "text/plain";
+    assert_false(aborts(send_answer));
+    request->response.content_type = NULL;
+    json_end_array(&request->response.json);
+    assert_false(aborts(send_answer));
 }
 
 /* The body of a problem, checked to be JSON with `code`. */
@@ -242,12 +253,13 @@ static void problems(void **state)
         response_render_problem(request);
         assert_int_equal(request->response.status, error_status(code));
         const char *body = problem_body(error_name(code));
-        struct buffer expected;
-        buffer_init(&expected, arena);
-        buffer_add_literal(&expected, "{\"detail\":");
-        buffer_add_json(&expected, text_of(error_detail(code)));
-        buffer_add_format(&expected, ",\"code\":\"%s\"}", error_name(code));
-        assert_string_equal(body, buffer_text(&expected).data);
+        struct json_writer expected;
+        json_start(&expected, arena);
+        json_begin_object(&expected);
+        json_member_string(&expected, "detail", error_detail(code));
+        json_member_string(&expected, "code", error_name(code));
+        json_end_object(&expected);
+        assert_string_equal(body, json_finish(&expected).data);
         assert_string_equal(headers(), error_status(code) == 401 ? "WWW-Authenticate: Bearer\r\n" : "");
     }
 
@@ -298,14 +310,14 @@ static void problems(void **state)
 static void faults(void **state)
 {
     (void)state;
-    problem_add_fault(&request->context, "missing", TEXT("[\"body\",\"name\"]"), "This is required.");
+    problem_add_fault(&request->context, FAULT_missing, TEXT("[\"body\",\"name\"]"), "This is required.");
     response_render_problem(request);
     assert_int_equal(request->response.status, 422);
     assert_string_equal(
         problem_body("VALIDATION_ERROR"),
         "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",\"name\"],\"msg\":\"This is required.\"}],"
         "\"code\":\"VALIDATION_ERROR\"}");
-    problem_add_fault(&request->context, "string_type", TEXT("[\"body\",\"a\",3]"), "Say \"a\".");
+    problem_add_fault(&request->context, FAULT_string_type, TEXT("[\"body\",\"a\",3]"), "Say \"a\".");
     response_render_problem(request);
     assert_string_equal(problem_body("VALIDATION_ERROR"),
                         "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",\"name\"],\"msg\":\"This is required.\"},"
@@ -343,7 +355,7 @@ static void cors(void **state)
                                        "Access-Control-Allow-Headers: Authorization, Content-Type, X-API-Key\r\n"
                                        "Access-Control-Max-Age: 600\r\n"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         begin();
         streams.config.cors_origins = (struct words){allowed, cases[i].origins};
         request->origin = text_of(cases[i].origin);
@@ -370,17 +382,19 @@ static void rates(void **state)
     request->rate_limit = 15;
     request->rate_remaining = 3;
     request->rate_reset_seconds = 61;
-    assert_non_null(
-        strstr(answer(), "\r\nRateLimit-Policy: \"sign_in\";q=15;w=180\r\nRateLimit: \"sign_in\";r=3;t=61\r\n\r\n"));
+    json_add_null(&request->response.json);
+    assert_non_null(strstr(
+        answer(), "\r\nRateLimit-Policy: \"sign_in\";q=15;w=180\r\nRateLimit: \"sign_in\";r=3;t=61\r\n\r\nnull"));
     begin();
+    json_add_null(&request->response.json);
     assert_null(strstr(answer(), "RateLimit"));
 }
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, arena_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(reasons),  TEST(header_fields), TEST(cookies), TEST(whole_answers),
+        TEST(reasons),  TEST(header_fields), TEST(cookies), TEST(whole_answers), TEST(half_answers),
         TEST(problems), TEST(faults),        TEST(cors),    TEST(rates),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

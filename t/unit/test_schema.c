@@ -1,13 +1,10 @@
 /* test_schema.c: whether the tables of schemas, permissions and routes agree with each other. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "base/array.h"
+#include "base/permission_table.h"
 #include "base/text.h"
+#include "unit.h"
 #include "worker/router.h"
 #include "worker/schema.h"
 
@@ -18,7 +15,7 @@ static void names(void **state)
     assert_string_equal(schema_row(SCHEMA_##name_)->name, #name_);           \
     assert_int_equal(schema_row(SCHEMA_##name_)->kind, SCHEMA_KIND_##kind_); \
     assert_int_equal(schema_row(SCHEMA_##name_)->field_count, INPUT_##name_##_COUNT);
-#define FIELD(schema_, name_, type_, needed_, least_, most_, text_)                                        \
+#define FIELD(schema_, name_, type_, needed_, min_, max_, text_)                                           \
     assert_string_equal(schema_row(SCHEMA_##schema_)->fields[INPUT_##schema_##_##name_].name, #name_);     \
     assert_int_equal(schema_row(SCHEMA_##schema_)->fields[INPUT_##schema_##_##name_].type, FIELD_##type_); \
     assert_int_equal(schema_row(SCHEMA_##schema_)->fields[INPUT_##schema_##_##name_].needed, FIELD_##needed_);
@@ -50,11 +47,11 @@ static void fields(void **state)
             for (size_t other = 0; other < f; other++) {
                 assert_string_not_equal(schema->fields[other].name, field->name);
             }
-            if (field->type != FIELD_TEXT && (field->least != 0 || field->most != 0)) {
+            if (field->type != FIELD_TEXT && field->type != FIELD_NAME && (field->min != 0 || field->max != 0)) {
                 fail_msg("%s.%s is no text, but has a length", schema->name, field->name);
             }
-            if (field->most != 0 ? field->least > field->most || field->most > 65535 : field->least != 0) {
-                fail_msg("%s.%s: %zu to %zu characters", schema->name, field->name, field->least, field->most);
+            if (field->max != 0 ? field->min > field->max || field->max > 65535 : field->min != 0) {
+                fail_msg("%s.%s: %zu to %zu characters", schema->name, field->name, field->min, field->max);
             }
             /* what validate.c does not do for a query */
             bool scalar = field->type == FIELD_TEXT || field->type == FIELD_INTEGER || field->type == FIELD_BOOLEAN;
@@ -70,13 +67,13 @@ static void the_same_name_has_the_same_limits(void **state)
     (void)state;
     /* A user's name, wherever it is taken, goes into the same column. */
     static const enum schema schemas[] = {SCHEMA_user_update, SCHEMA_sign_up, SCHEMA_profile, SCHEMA_user_add};
-    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(schemas); i++) {
         const struct schema_row *schema = schema_row(schemas[i]);
         size_t found = 0;
         for (size_t f = 0; f < schema->field_count; f++) {
             if (strcmp(schema->fields[f].name, "name") == 0) {
                 found++;
-                assert_int_equal(schema->fields[f].most, 255);
+                assert_int_equal(schema->fields[f].max, 255);
             }
         }
         assert_int_equal(found, 1);
@@ -125,21 +122,17 @@ static void permissions(void **state)
         assert_int_equal(strspn(row->key, "abcdefghijklmnopqrstuvwxyz_"), strlen(row->key));
         /* a fresh install is never wider than what a body that leaves the key out gives */
         assert_true(row->absent || !row->fresh);
-        for (size_t other = 0; other < count; other++) {
-            if (strcmp(permission_row(other)->section, row->section) == 0) {
-                assert_string_not_equal(permission_row(other)->key, row->key);
-            }
-        }
     }
     assert_int_equal(section, sections->field_count - 1);
-    enum {
-        ROWS = 0
-#define PERMISSION(section, key, absent, fresh) +1
-#include "tables/permissions.def"
-    };
-    assert_int_equal(count, ROWS);
+    assert_int_equal(count, PERMISSION_COUNT);
     assert_null(permission_row(count + 1));
     assert_null(permission_row(SIZE_MAX));
+
+    assert_ptr_equal(permission_find("features", "api_keys"), permission_row(PERMISSION_features_api_keys));
+    assert_null(permission_find("features", "models"));
+    assert_null(permission_find("api_keys", "features"));
+    assert_true(permission_is_section("features"));
+    assert_false(permission_is_section("api_keys"));
 
     for (size_t i = 0; i < sections->field_count; i++) {
         assert_int_equal(sections->fields[i].type, FIELD_SECTION);
@@ -147,23 +140,18 @@ static void permissions(void **state)
     }
 }
 
-/* A route's permission is a row of the table. */
-static void permissions_of_routes(void **state)
+/* Who needs no token needs no session either. */
+static void what_routes_take(void **state)
 {
     (void)state;
+    unsigned sessions = 0;
     for (int i = 0; i < ROUTE_COUNT; i++) {
-        const char *name = routes[i].permission;
-        bool found = name == NULL;
-        const struct permission_row *row;
-        for (size_t p = 0; !found && (row = permission_row(p)) != NULL; p++) {
-            size_t length = strlen(row->section);
-            found = strncmp(name, row->section, length) == 0 && name[length] == '.' &&
-                    strcmp(name + length + 1, row->key) == 0;
-        }
-        if (!found) {
-            fail_msg("%s needs %s, which there is not", routes[i].name, name);
+        sessions += routes[i].takes == TAKES_SESSION;
+        if (routes[i].takes == TAKES_SESSION && (routes[i].who == WHO_ANYONE || routes[i].method == METHOD_GET)) {
+            fail_msg("%s takes a session alone, which nobody has to have, or reads only", routes[i].name);
         }
     }
+    assert_in_range(sessions, 10, ROUTE_COUNT);
 }
 
 int main(void)
@@ -174,7 +162,7 @@ int main(void)
         cmocka_unit_test(the_same_name_has_the_same_limits),
         cmocka_unit_test(used_by_routes),
         cmocka_unit_test(permissions),
-        cmocka_unit_test(permissions_of_routes),
+        cmocka_unit_test(what_routes_take),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("schema", tests, NULL, NULL);

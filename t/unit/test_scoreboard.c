@@ -1,17 +1,11 @@
 /* test_scoreboard.c: slots are taken, shared with a child, and given back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "master/scoreboard.h"
+#include "base/scoreboard.h"
+#include "unit.h"
 
 static int create(void **state)
 {
@@ -32,8 +26,9 @@ static void test_create_twice_is_one(void **state)
 static void test_buckets_ascend(void **state)
 {
     (void)state;
-    for (int i = 1; i < SCOREBOARD_BUCKETS - 1; i++)
+    for (int i = 1; i < SCOREBOARD_BUCKETS - 1; i++) {
         assert_true(scoreboard_bucket_microseconds[i - 1] < scoreboard_bucket_microseconds[i]);
+    }
 }
 
 static void test_taken_slot_is_starting(void **state)
@@ -145,8 +140,9 @@ static void test_status_place(void **state)
     assert_int_equal(scoreboard_statuses[scoreboard_status_place(503)], 503);
     assert_int_equal(scoreboard_status_place(418), SCOREBOARD_STATUSES - 1);
     assert_int_equal(scoreboard_status_place(0), SCOREBOARD_STATUSES - 1);
-    for (int i = 1; i < SCOREBOARD_STATUSES - 1; i++)
+    for (int i = 1; i < SCOREBOARD_STATUSES - 1; i++) {
         assert_true(scoreboard_statuses[i - 1] < scoreboard_statuses[i]);
+    }
 }
 
 static void test_no_more_than_there_are(void **state)
@@ -162,8 +158,9 @@ static void test_no_more_than_there_are(void **state)
     assert_null(scoreboard_take(POOL_API, 1));
     scoreboard_release(last);
     assert_ptr_equal(scoreboard_take(POOL_PASSWORD, 1), last);
-    for (int i = 0; i < SCOREBOARD_SLOTS; i++)
+    for (int i = 0; i < SCOREBOARD_SLOTS; i++) {
         scoreboard_release(&scoreboard_get()->slots[i]);
+    }
 }
 
 static void test_counters_are_shared_with_a_child(void **state)
@@ -176,12 +173,14 @@ static void test_counters_are_shared_with_a_child(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         atomic_store(&slot->state, WORKER_IDLE);
-        for (int i = 0; i < 1000; i++)
+        for (int i = 0; i < 1000; i++) {
             atomic_fetch_add_explicit(&scoreboard->statements, 1, memory_order_relaxed);
+        }
         _exit(0);
     }
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         atomic_fetch_add_explicit(&scoreboard->statements, 1, memory_order_relaxed);
+    }
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
@@ -194,11 +193,15 @@ static void test_counters_are_shared_with_a_child(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create_twice_is_one),    cmocka_unit_test(test_buckets_ascend),
-        cmocka_unit_test(test_taken_slot_is_starting), cmocka_unit_test(test_slot_is_taken_clean),
-        cmocka_unit_test(test_slots_used),             cmocka_unit_test(test_read),
+        cmocka_unit_test(test_create_twice_is_one),
+        cmocka_unit_test(test_buckets_ascend),
+        cmocka_unit_test(test_taken_slot_is_starting),
+        cmocka_unit_test(test_slot_is_taken_clean),
+        cmocka_unit_test(test_slots_used),
+        cmocka_unit_test(test_read),
         cmocka_unit_test(test_status_place),
-        cmocka_unit_test(test_no_more_than_there_are), cmocka_unit_test(test_counters_are_shared_with_a_child),
+        cmocka_unit_test(test_no_more_than_there_are),
+        cmocka_unit_test(test_counters_are_shared_with_a_child),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("scoreboard", tests, create, NULL);

@@ -1,54 +1,41 @@
 /* test_serialise.c: rows as JSON: all keys in their order, nulls, escapes, and what others may not see. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <json.h>
 
-#include "base/arena.h"
+#include "arena_fixture.h"
+#include "base/array.h"
+#include "unit.h"
 #include "worker/serialise.h"
 
-static struct arena *arena;
-static struct buffer buffer;
+static struct json_writer json;
 
 static int set_up(void **state)
 {
-    (void)state;
-    arena = arena_new(0);
-    buffer_init(&buffer, arena);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_free(arena);
+    arena_set_up(state);
+    json_start(&json, arena);
     return 0;
 }
 
 /* What was written since the last time. */
 static const char *written(void)
 {
-    const char *text = buffer_text(&buffer).data;
-    buffer_init(&buffer, arena);
+    const char *text = json_finish(&json).data;
+    json_start(&json, arena);
     return text;
 }
 
-#define TEXT_VALUE(literal)     \
-    {                           \
-        TEXT(literal), 0, false \
-    }
-#define INTEGER_VALUE(number)    \
-    {                            \
-        {NULL, 0}, number, false \
-    }
-#define NULL_VALUE         \
-    {                      \
-        {NULL, 0}, 0, true \
-    }
+static const char *written_user(const struct value *user, bool show_private)
+{
+    json_begin_object(&json);
+    serialise_user_members(&json, user, show_private);
+    json_end_object(&json);
+    return written();
+}
+
+#define TEXT_VALUE(literal) {TEXT(literal), 0, false}
+#define INTEGER_VALUE(number) {TEXT_NULL, number, false}
+#define NULL_VALUE {TEXT_NULL, 0, true}
 
 static const struct value user[USER_COLUMNS] = {
     [USER_id] = TEXT_VALUE("u-1"),
@@ -87,20 +74,22 @@ static const struct value user[USER_COLUMNS] = {
 static void users(void **state)
 {
     (void)state;
-    serialise_user(&buffer, user, true);
-    assert_string_equal(written(), "{" USER_TO_EXPIRY PRIVATE_SHOWN USER_FROM_ACTIVE "}");
-    serialise_user(&buffer, user, false);
-    assert_string_equal(written(), "{" USER_TO_EXPIRY PRIVATE_HIDDEN USER_FROM_ACTIVE "}");
-    serialise_user_members(&buffer, user, false);
-    assert_string_equal(written(), USER_TO_EXPIRY PRIVATE_HIDDEN USER_FROM_ACTIVE);
+    assert_string_equal(written_user(user, true), "{" USER_TO_EXPIRY PRIVATE_SHOWN USER_FROM_ACTIVE "}");
+    assert_string_equal(written_user(user, false), "{" USER_TO_EXPIRY PRIVATE_HIDDEN USER_FROM_ACTIVE "}");
+
+    json_begin_object(&json);
+    json_member_null(&json, "before");
+    serialise_user_column(&json, user, USER_status_expires_at);
+    serialise_user_column(&json, user, USER_settings);
+    json_end_object(&json);
+    assert_string_equal(written(), "{\"before\":null,\"status_expires_at\":9223372036854775807,\"settings\":null}");
 
     /* All null: every key is still there. */
     struct value nothing[USER_COLUMNS];
     for (size_t i = 0; i < USER_COLUMNS; i++) {
         nothing[i] = (struct value)NULL_VALUE;
     }
-    serialise_user(&buffer, nothing, true);
-    json_object *object = json_tokener_parse(written());
+    json_object *object = json_tokener_parse(written_user(nothing, true));
     assert_int_equal(json_object_object_length(object), 21);
     for (size_t i = 0; i < USER_COLUMNS; i++) {
         json_object *member;
@@ -141,9 +130,9 @@ static void user_infos(void **state)
         [USER_INFO_status_message] = NULL_VALUE,
         [USER_INFO_status_expires_at] = NULL_VALUE,
     };
-    serialise_user_info(&buffer, info);
+    serialise_user_info(&json, info);
     assert_string_equal(written(), "{\"id\":\"u-2\",\"email\":\"bob@example.org\",\"role\":\"user\","
-                                   "\"name\":\"Bob\\t</script>\x7f\",\"status_emoji\":\"\xf0\x9f\x98\x80\","
+                                   "\"name\":\"Bob\\t</script>\\u007f\",\"status_emoji\":\"\xf0\x9f\x98\x80\","
                                    "\"status_message\":null,\"status_expires_at\":null}");
 }
 
@@ -166,18 +155,15 @@ static void groups(void **state)
 #define BEHIND_ID                                                                              \
     "\"user_id\":\"u-1\",\"name\":\"Editors\",\"description\":\"\",\"data\":null,\"meta\":{}," \
     "\"permissions\":{\"chat\":{\"edit\":true}},\"created_at\":1,\"updated_at\":-9223372036854775808"
-    serialise_group_members(&buffer, rows);
-    assert_string_equal(written(), "\"id\":\"g-1\"," BEHIND_ID);
+    json_begin_object(&json);
+    serialise_group_members(&json, rows);
+    json_end_object(&json);
+    assert_string_equal(written(), "{\"id\":\"g-1\"," BEHIND_ID "}");
 
-    struct result result = {.values = rows, .row_count = 0, .column_count = GROUP_COLUMNS};
-    serialise_groups(&buffer, &result);
-    assert_string_equal(written(), "[]");
-    result.row_count = 1;
-    serialise_groups(&buffer, &result);
-    assert_string_equal(written(), "[{\"id\":\"g-1\"," BEHIND_ID "}]");
-    result.row_count = 2;
-    serialise_groups(&buffer, &result);
-    assert_string_equal(written(), "[{\"id\":\"g-1\"," BEHIND_ID "},{\"id\":\"g-2\"," BEHIND_ID "}]");
+    serialise_group(&json, rows);
+    assert_string_equal(written(), "{\"id\":\"g-1\"," BEHIND_ID "}");
+    serialise_group(&json, rows + GROUP_COLUMNS);
+    assert_string_equal(written(), "{\"id\":\"g-2\"," BEHIND_ID "}");
 }
 
 static void sessions(void **state)
@@ -186,7 +172,7 @@ static void sessions(void **state)
     static const struct value oauth[OAUTH_SESSION_COLUMNS] = {
         TEXT_VALUE("o-1"), TEXT_VALUE("u-1"), TEXT_VALUE("idp"), INTEGER_VALUE(3), INTEGER_VALUE(1), INTEGER_VALUE(2),
     };
-    serialise_oauth_session(&buffer, oauth);
+    serialise_oauth_session(&json, oauth);
     assert_string_equal(written(), "{\"id\":\"o-1\",\"user_id\":\"u-1\",\"provider\":\"idp\",\"expires_at\":3,"
                                    "\"created_at\":1,\"updated_at\":2}");
 
@@ -198,35 +184,62 @@ static void sessions(void **state)
 #define SESSION_MEMBERS                                                                             \
     "{\"jti\":\"j-1\",\"created_at\":1,\"last_seen_at\":2,\"expires_at\":null,\"address\":\"::1\"," \
     "\"user_agent\":\"a \\\"b\\\"\",\"current\":"
-    serialise_session(&buffer, session, TEXT("j-1"));
+    serialise_session(&json, session, TEXT("j-1"));
     assert_string_equal(written(), SESSION_MEMBERS "true}");
-    serialise_session(&buffer, session, TEXT("j-2"));
+    serialise_session(&json, session, TEXT("j-2"));
     assert_string_equal(written(), SESSION_MEMBERS "false}");
-    serialise_session(&buffer, session, (struct text){NULL, 0});
+    serialise_session(&json, session, TEXT_NULL);
     assert_string_equal(written(), SESSION_MEMBERS "false}");
 }
 
-static void members(void **state)
+static void group_names(void **state)
 {
     (void)state;
-    serialise_key(&buffer, "a", true);
-    serialise_key(&buffer, "b", false);
-    assert_string_equal(written(), "\"a\":,\"b\":");
-    serialise_text_member(&buffer, "a", TEXT("\b\f\r\"/"), true);
-    serialise_text_member(&buffer, "b", (struct text){NULL, 0}, false);
-    serialise_text_member(&buffer, "c", TEXT("x\0y"), false);
-    serialise_integer_member(&buffer, "d", INT64_MIN, false);
-    assert_string_equal(written(),
-                        "\"a\":\"\\b\\f\\r\\\"/\",\"b\":null,\"c\":\"x\\u0000y\",\"d\":-9223372036854775808");
-    serialise_integer_member(&buffer, "e", 0, true);
-    assert_string_equal(written(), "\"e\":0");
+    struct value values[] = {TEXT_VALUE("g-1"), TEXT_VALUE("Editors"), TEXT_VALUE("g-2"), TEXT_VALUE("\"")};
+    struct result names = {.values = values, .column_count = 2};
+    serialise_group_names(&json, &names);
+    assert_string_equal(written(), "[]");
+    names.row_count = 2;
+    serialise_group_names(&json, &names);
+    assert_string_equal(written(), "[{\"id\":\"g-1\",\"name\":\"Editors\"},{\"id\":\"g-2\",\"name\":\"\\\"\"}]");
+}
+
+static void integers(void **state)
+{
+    (void)state;
+    serialise_integer(&json, &(struct value)INTEGER_VALUE(INT64_MIN));
+    assert_string_equal(written(), "-9223372036854775808");
+    serialise_integer(&json, &(struct value)NULL_VALUE);
+    assert_string_equal(written(), "null");
+}
+
+/* A document as it is stored; what is none, as null. */
+static void documents(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text stored;
+        const char *shown;
+    } rows[] = {
+        {TEXT(" {\"a\": 1e400} "), "{\"a\": 1e400}"},
+        {TEXT("\"[1]\""), "[1]"},
+        {TEXT("null"), "null"},
+        {TEXT(""), "null"},
+        {TEXT("{"), "null"},
+        {TEXT_NULL, "null"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        serialise_document(&json, "user", "info", TEXT("u-1"), rows[i].stored);
+        assert_string_equal(written(), rows[i].shown);
+    }
 }
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, arena_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(users), TEST(columns), TEST(user_infos), TEST(groups), TEST(sessions), TEST(members),
+        TEST(users),    TEST(columns),     TEST(user_infos), TEST(groups),
+        TEST(sessions), TEST(group_names), TEST(integers),   TEST(documents),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("serialise", tests, NULL, NULL);

@@ -1,34 +1,23 @@
 /* test_validate.c: bodies and queries against schemas: the values that come out, and each fault with its type and
  * place, in order. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "base/json.h"
+#include "arena_fixture.h"
+#include "base/array.h"
+#include "base/permission_table.h"
+#include "base/problem.h"
 #include "fastcgi_streams.h"
+#include "unit.h"
 #include "worker/validate.h"
 
 static struct streams streams;
 static struct request *const request = &streams.request;
 static struct route route;
-static struct arena *arena;
 
 static int set_up(void **state)
 {
-    (void)state;
-    arena = arena_new(0);
+    arena_set_up(state);
     streams.config = streams_config();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_free(arena);
     return 0;
 }
 
@@ -43,10 +32,9 @@ static const char *result_of(enum outcome outcome)
         return error_name(problem->code);
     }
     for (const struct fault *fault = problem->faults; fault != NULL; fault = fault->next) {
-        buffer_add_format(&faults, "%s %.*s%s", fault->type, (int)fault->loc.length, fault->loc.data,
+        buffer_add_format(&faults, "%s %.*s%s", fault_name(fault->type), (int)fault->loc.length, fault->loc.data,
                           fault->next != NULL ? ", " : "");
         assert_true(strlen(fault->msg) > 10);
-        assert_string_not_equal(fault->msg, "This has the wrong form."); /* a type that validate.c has no words for */
     }
     return buffer_text(&faults).data;
 }
@@ -79,7 +67,7 @@ static void assert_checks(enum schema schema, const char *const (*cases)[2], siz
     }
 }
 
-#define ASSERT_CHECKS(schema, cases) assert_checks(schema, cases, sizeof(cases) / sizeof *(cases))
+#define ASSERT_CHECKS(schema, cases) assert_checks(schema, cases, ARRAY_COUNT(cases))
 
 static void whole_bodies(void **state)
 {
@@ -121,6 +109,7 @@ static void whole_bodies(void **state)
         {"{\"a\":\"\\ud800\"}", "string_unicode [\"body\",\"a\"]"},
         {"{\"a\":\"\\ud83d\\ude00\"}", ""},
         {"{\"a\":[\"x\",\"\\udc00\"]}", "string_unicode [\"body\",\"a\",1]"},
+        {"{\"a\":[\"\\udc00\",\"x\"]}", "string_unicode [\"body\",\"a\",0]"},
     };
     ASSERT_CHECKS(SCHEMA_info, free_form);
 
@@ -173,7 +162,7 @@ static void content_types(void **state)
         {"application/x-www-form-urlencoded", false},
         {"multipart/form-data; boundary=application/json", false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         const char *result = check_as(SCHEMA_ldap, cases[i].type, TEXT("{}"));
         if (strcmp(result, cases[i].json ? "" : "model_attributes_type [\"body\"]") != 0) {
             fail_msg("%s: %s", cases[i].type, result);
@@ -220,6 +209,11 @@ static void order_of_faults(void **state)
          "enum [\"body\",\"role\"], string_unicode [\"body\",\"name\"], string_type [\"body\",\"email\"], "
          "string_type [\"body\",\"profile_image_url\"]"},
         {"{\"role\":\"user\",\"name\":\"\",\"email\":\"\",\"profile_image_url\":\"\"}", ""},
+        {"{\"role\":\"user\",\"name\":\"a\\u009bb\",\"email\":\"\",\"profile_image_url\":\"\"}",
+         "string_pattern_mismatch [\"body\",\"name\"]"},
+        {"{\"role\":\"user\",\"name\":\"\\u202eb\",\"email\":\"\",\"profile_image_url\":\"\"}",
+         "string_pattern_mismatch [\"body\",\"name\"]"},
+        {"{\"role\":\"user\",\"name\":\"a\\u200d\\u00a0b\",\"email\":\"\",\"profile_image_url\":\"\"}", ""},
         {"{\"role\":\"admin\",\"name\":\"\",\"email\":\"\",\"profile_image_url\":\"\",\"password\":null}", ""},
         {"{\"role\":\"Admin\",\"name\":\"\",\"email\":\"\",\"profile_image_url\":\"\"}", "enum [\"body\",\"role\"]"},
         {"{\"role\":null,\"name\":\"\",\"email\":\"\",\"profile_image_url\":\"\"}", "string_type [\"body\",\"role\"]"},
@@ -263,7 +257,7 @@ static void lengths(void **state)
         {101, "a", "string_too_long [\"body\",\"name\"]"},
         {101, "\xc3\xa9", "string_too_long [\"body\",\"name\"]"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct buffer body;
         buffer_init(&body, arena);
         buffer_add_literal(&body, "{\"name\":\"");
@@ -315,7 +309,7 @@ static void integers(void **state)
         {"{}", "int_type", 0},
         {"[\"\\u0000\"]", "int_type", 0},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         const char *result = check(SCHEMA_status, text_format(arena, "{\"status_expires_at\":%s}", cases[i].json).data);
         const char *expected =
             cases[i].type == NULL ? "" : text_format(arena, "%s [\"body\",\"status_expires_at\"]", cases[i].type).data;
@@ -364,7 +358,7 @@ static void booleans(void **state)
         {"{}", "bool_type", false},
         {"\"true\\u0000\"", "bool_parsing", false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         const char *result = check(SCHEMA_ldap, text_format(arena, "{\"enable_ldap\":%s}", cases[i].json).data);
         const char *expected =
             cases[i].type == NULL ? "" : text_format(arena, "%s [\"body\",\"enable_ldap\"]", cases[i].type).data;
@@ -400,7 +394,7 @@ static void dates(void **state)
         {"[]", "date_type", NULL},
         {"{}", "date_type", NULL},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         const char *result = check(
             SCHEMA_profile,
             text_format(arena, "{\"profile_image_url\":\"\",\"name\":\"\",\"date_of_birth\":%s}", cases[i].json).data);
@@ -541,7 +535,7 @@ static void queries(void **state)
         {"query=%c3%a9", ""},
         {"unknown=%00&Page=x", ""},
     };
-    for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(users); i++) {
         const char *result = check_query(SCHEMA_users_query, users[i][0]);
         if (strcmp(result, users[i][1]) != 0) {
             fail_msg("%s: '%s' instead of '%s'", users[i][0], result, users[i][1]);
@@ -594,7 +588,7 @@ static void query_and_body(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, arena_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(whole_bodies), TEST(content_types), TEST(body_problems), TEST(order_of_faults), TEST(lengths),
         TEST(integers),     TEST(booleans),      TEST(dates),         TEST(lists),           TEST(sections),

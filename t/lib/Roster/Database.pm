@@ -1,11 +1,13 @@
-# Roster::Database: MariaDB for tests: a data directory with the schema, made once per build directory and copied for each test; and SQL through a
-# client that stays connected.
+# Roster::Database: MariaDB for tests: a data directory with the schema, made once per build directory and copied for
+# each test; and SQL through a client that stays connected.
 package Roster::Database;
 use v5.36;
 
+use Cwd ();
 use Digest::SHA ();
 use Encode ();
 use Fcntl qw(:flock);
+use File::Basename ();
 use File::Path ();
 use File::Temp ();
 use IO::Socket::UNIX;
@@ -13,27 +15,22 @@ use IPC::Open2 ();
 
 use Roster::Process;
 
-my @SETTINGS = qw(
-    --skip-networking --skip-log-bin --skip-name-resolve --innodb-buffer-pool-size=16M --innodb-log-file-size=8M
-    --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --performance-schema=0 --key-buffer-size=1M --aria-pagecache-buffer-size=4M
-    --character-set-server=utf8mb4 --max-connections=200
-);
+# The program that starts a server, over a data directory that it makes.
+my $mariadb = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../mariadb');
 
 sub find_program (@names) {
     for my $name (@names) {
-        my ($path) = grep { -x } map {"$_/$name"} split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin';
+        my ($path) = grep { -x } map { "$_/$name" } split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/local/sbin';
         return $path if $path;
     }
-    die "$names[0] was not found: install mariadb-server-core, mariadb-client-core, redis-server and nginx (./quickstart check does)\n";
+    die "$names[0] was not found: install mariadb-server-core, mariadb-client-core, redis-server and nginx "
+        . "(./quickstart check does)\n";
 }
 
-# The command of a server over $data. Root must say that it means it.
+# The command of a server over $data.
 sub server_command ($data, $socket, @more) {
-    # A starting server removes every #sql* file of its temporary directory, also those that another server is using: no two may share one.
-    mkdir "$data.temporary";
-    return [
-        find_program('mariadbd', 'mysqld'), '--no-defaults', "--datadir=$data", "--socket=$socket", "--pid-file=$data.pid", "--tmpdir=$data.temporary", @SETTINGS, @more,
-        $> == 0 ? '--user=root' : ()];
+    find_program('mariadbd', 'mysqld');
+    return [$mariadb, $data, $socket, @more];
 }
 
 sub slurp ($file) {
@@ -42,11 +39,12 @@ sub slurp ($file) {
     return scalar <$in>;
 }
 
-# template(source => DIR, build => DIR, migrate => sub ($socket, $password_file) {...}) makes the data directory where it is not there yet, and
-# gives its path and the password of the account `roster`. What it is made from is in its name, so a changed schema makes another one.
+# template(source => DIR, build => DIR, migrate => sub ($socket, $password_file) {...}) makes the data directory where
+# it is not there yet, and gives its path and the password of the account `roster`. What it is made from is in its name,
+# so a changed schema makes another one.
 sub template (%options) {
     my $digest = Digest::SHA->new(256);
-    $digest->add(slurp($_)) for __FILE__, sort glob "$options{source}/sql/*.sql";
+    $digest->add(slurp($_)) for __FILE__, $mariadb, sort glob "$options{source}/sql/*.sql";
     my $server = find_program('mariadbd', 'mysqld');
     $digest->add(scalar qx{$server --no-defaults --version});
     my $path = "$options{build}/t-database-" . substr $digest->hexdigest, 0, 16;
@@ -63,18 +61,20 @@ sub template (%options) {
         write_file("$work/init.sql", <<~"SQL");
             CREATE DATABASE roster CHARACTER SET utf8mb4;
             CREATE USER 'roster'\@'localhost' IDENTIFIED BY '$password';
-            GRANT ALL ON roster.* TO 'roster'\@'localhost';
+            GRANT SELECT, INSERT, UPDATE, DELETE ON roster.* TO 'roster'\@'localhost';
+            CREATE USER 'roster-migrate'\@'localhost' IDENTIFIED BY '$password';
+            GRANT ALL PRIVILEGES ON roster.* TO 'roster-migrate'\@'localhost';
             SQL
-        my $install = find_program('mariadb-install-db', 'mysql_install_db');
-        my $user = $> == 0 ? '--user=root' : '';
-        system("$install --no-defaults --datadir='$work/data' --auth-root-authentication-method=normal --skip-test-db --force --tmpdir='$work' $user @SETTINGS >>'$log' 2>&1") == 0
-            or $fail->('mariadb-install-db failed');
         # A build directory may be deep; a socket's path may not be long.
         my $sockets = File::Temp->newdir('/tmp/roster-XXXXXXXX');
         my $socket = "$sockets/mariadb.sock";
-        my $process = Roster::Process->start('mariadb', server_command("$work/data", $socket, "--init-file=$work/init.sql"), log => $log);
+        my $process = Roster::Process->start(
+            'mariadb',
+            server_command("$work/data", $socket, "--init-file=$work/init.sql"),
+            log => $log);
         eval {
-            Roster::Process::wait_until(60, sub { !$process->running || IO::Socket::UNIX->new(Peer => $socket) }) && $process->running
+            Roster::Process::wait_until(60, sub { !$process->running || IO::Socket::UNIX->new(Peer => $socket) })
+                && $process->running
                 or die "mariadbd did not start\n";
             $options{migrate}->($socket, "$work/password");
         };
@@ -99,7 +99,10 @@ sub write_file ($file, $text) {
 # A client that stays connected as root.
 sub connect ($class, $socket) {
     my @command = (
-        find_program('mariadb', 'mysql'), '--no-defaults', "--socket=$socket", '--user=root', '--database=roster', '--batch', '--unbuffered', '--force',
+        find_program('mariadb', 'mysql'), '--no-defaults',
+        "--socket=$socket", '--user=root',
+        '--database=roster', '--batch',
+        '--unbuffered', '--force',
         '--default-character-set=utf8mb4', '--max-allowed-packet=64M');
     my $pid = IPC::Open2::open2(my $out, my $in, 'sh', '-c', 'exec "$@" 2>&1', 'sh', @command);
     return bless {pid => $pid, out => $out, in => $in, socket => $socket, count => 0}, $class;
@@ -119,8 +122,9 @@ sub quote ($value) {
     return "'" . ($value =~ s/([\\'\0\n\r\x1a])/$escape{$1} \/\/ "\\$1"/ger) . "'";
 }
 
-# Runs statements, with the values in place of question marks (outside of them, `?` must not occur). Gives the names of the columns and the
-# rows of what comes back. NULL is undef, and so is the text 'NULL'. Dies with what the server says is wrong.
+# Runs statements, with the values in place of question marks (outside of them, `?` must not occur). Gives the names of
+# the columns and the rows of what comes back. NULL is undef, and so is the text 'NULL'. Dies with what the server says
+# is wrong.
 sub run ($self, $statement, @values) {
     $statement =~ s/\?/@values ? quote(shift @values) : die "too few values for: $statement\n"/ge if @values;
     die "too many values for: $statement\n" if @values;
@@ -146,9 +150,11 @@ sub run ($self, $statement, @values) {
     alarm $before;
     die join("\n", @errors) . "\nin: $statement\n" if @errors;
     my %unescape = (t => "\t", n => "\n", 0 => "\0", '\\' => '\\');
-    my @rows = map {
-        [map { $_ eq 'NULL' ? undef : Encode::decode('UTF-8', s/\\(.)/$unescape{$1} \/\/ $1/ger) } length ? split(/\t/, $_, -1) : '']
-    } @lines;
+    my @rows =
+        map { [
+        map { $_ eq 'NULL' ? undef : Encode::decode('UTF-8', s/\\(.)/$unescape{$1} \/\/ $1/ger) }
+            length ? split(/\t/, $_, -1) : ''
+        ] } @lines;
     my $names = shift @rows // [];
     return ($names, \@rows);
 }

@@ -1,4 +1,5 @@
-# Roster::Fastcgi: asks a worker directly, without nginx in between (FastCGI 1.0), with parameters that nginx would never send.
+# Roster::Fastcgi: asks a worker directly, without nginx in between (FastCGI 1.0), with parameters that nginx would
+# never send.
 package Roster::Fastcgi;
 use v5.36;
 
@@ -10,7 +11,9 @@ my ($BEGIN, $END, $PARAMS, $STDIN, $STDOUT, $STDERR) = (1, 3, 4, 5, 6, 7);
 
 sub record ($type, $content) { return pack 'CCnnCC a*', 1, $type, 1, length $content, 0, 0, $content }
 
-sub stream ($type, $bytes) { return join '', map({ record($type, $_) } unpack '(a65528)*', $bytes), record($type, '') }
+sub stream ($type, $bytes) {
+    return join '', map({ record($type, $_) } unpack '(a65528)*', $bytes), record($type, '');
+}
 
 sub length_of ($text) { return length $text < 128 ? chr length $text : pack 'N', length($text) | 0x80000000 }
 
@@ -24,14 +27,22 @@ sub compose ($pairs, $body) {
     return record($BEGIN, pack 'nCx5', 1, 0) . stream($PARAMS, $encoded) . stream($STDIN, $body);
 }
 
-# Sends a request to the socket at $path. $params: hash, or array of names and values; what it lacks of the usual parameters is added, what it has with
-# value undef is left out. The answer is of the same form as Roster::Http::parse gives, and has `stderr`; undef where the worker closed without one. Dies on a timeout.
+# Sends a request to the socket at $path. $params: hash, or array of names and values; what it lacks of the usual
+# parameters is added, what it has with value undef is left out. The answer is of the same form as Roster::Http::parse
+# gives, and has `stderr`; undef where the worker closed without one. Dies on a timeout.
 sub request ($path, $params, $body = '', %options) {
     my @given = ref $params eq 'HASH' ? %$params : @$params;
     my %given = @given;
     my %usual = (
-        REQUEST_METHOD => 'GET', REQUEST_URI => '/', QUERY_STRING => '', CONTENT_TYPE => '', CONTENT_LENGTH => length $body || '',
-        REMOTE_ADDR => '127.0.0.1', SERVER_PROTOCOL => 'HTTP/1.1', REQUEST_SCHEME => 'http', HTTP_HOST => 'roster.example.org');
+        REQUEST_METHOD => 'GET',
+        REQUEST_URI => '/',
+        QUERY_STRING => '',
+        CONTENT_TYPE => '',
+        CONTENT_LENGTH => length $body || '',
+        REMOTE_ADDR => '127.0.0.1',
+        SERVER_PROTOCOL => 'HTTP/1.1',
+        REQUEST_SCHEME => 'http',
+        HTTP_HOST => 'roster.example.org');
     my @pairs = map { exists $given{$_} ? () : ($_, $usual{$_}) } sort keys %usual;
     while (my ($name, $value) = splice @given, 0, 2) {
         push @pairs, $name, $value if defined $value;

@@ -1,5 +1,5 @@
-# Roster::Http: an HTTP/1.1 client for tests: it sends exactly the bytes that it is told to send, over a unix socket, TCP or TLS, and reads
-# the answer while it still sends, so that an early answer to a large body is seen.
+# Roster::Http: an HTTP/1.1 client for tests: it sends exactly the bytes that it is told to send, over a unix socket,
+# TCP or TLS, and reads the answer while it still sends, so that an early answer to a large body is seen.
 package Roster::Http;
 use v5.36;
 
@@ -15,6 +15,9 @@ use Time::HiRes ();
 use Roster::Process;
 
 my $json = JSON::PP->new->utf8->allow_nonref;
+
+# Whether bodies are parsed: local $Roster::Http::decodes = 0 where they are so large that JSON::PP would take minutes.
+our $decodes = 1;
 
 # A socket: {unix => PATH}, {tcp => PORT}, or {unix_tls => PATH} (openssl speaks TLS, the certificate is not verified).
 sub open_socket (%where) {
@@ -49,12 +52,16 @@ sub close_socket ($socket) {
     return;
 }
 
-# The bytes of a request. Options: headers (array of names and values, or hash with values or arrays of them), token, cookie, json (data) or body (bytes),
-# chunked (the body in chunks of that size), host, http (version). A field that is given in `headers` is not added again; with value undef it is left out.
+# The bytes of a request. Options: headers (array of names and values, or hash with values or arrays of them), token,
+# cookie, json (data) or body (bytes), chunked (the body in chunks of that size), host, http (version). A field that is
+# given in `headers` is not added again; with value undef it is left out.
 sub compose ($method, $target, %options) {
     my @given = ref $options{headers} eq 'HASH'
-        ? map { my $name = $_; map { ($name, $_) } ref $options{headers}{$name} ? @{$options{headers}{$name}} : $options{headers}{$name} }
-            sort keys %{$options{headers}}
+        ? map {
+        my $name = $_;
+        map { ($name, $_) } ref $options{headers}{$name} ? @{$options{headers}{$name}} : $options{headers}{$name}
+        }
+        sort keys %{$options{headers}}
         : @{$options{headers} // []};
     my (%seen, @lines);
     for (my $i = 0; $i < @given; $i += 2) {
@@ -82,12 +89,13 @@ sub compose ($method, $target, %options) {
     return $bytes;
 }
 
-# Sends $bytes over $socket and reads one answer. Options: timeout (seconds), method (HEAD has no body), finish (shut our side down after sending).
-# Dies on a timeout or a broken answer; undef where the other side closed without one.
+# Sends $bytes over $socket and reads one answer. Options: timeout (seconds), method (HEAD has no body), finish (shut
+# our side down after sending). Dies on a timeout or a broken answer; undef where the other side closed without one.
 sub exchange ($socket, $bytes, %options) {
     local $SIG{PIPE} = 'IGNORE';
     $socket->blocking(0);
-    my ($end, $sent, $received, $eof) = (Time::HiRes::time() + ($options{timeout} // 60) * $Roster::Process::patience, 0, '', 0);
+    my ($end, $sent, $received, $eof) =
+        (Time::HiRes::time() + ($options{timeout} // 60) * $Roster::Process::patience, 0, '', 0);
     my $select = IO::Select->new($socket);
     while (1) {
         my $answer = parse(\$received, $eof, $options{method} // 'GET');
@@ -104,7 +112,7 @@ sub exchange ($socket, $bytes, %options) {
                 shutdown $socket, 1 if $sent >= length $bytes && $options{finish};
             }
             elsif (!$!{EAGAIN} && !$!{EINTR}) {
-                $sent = length $bytes; # it wants no more; what it has answered is still there to be read
+                $sent = length $bytes;    # it wants no more; what it has answered is still there to be read
             }
         }
         if ($readable && @$readable) {
@@ -116,8 +124,9 @@ sub exchange ($socket, $bytes, %options) {
     die "the answer was cut off: " . substr($received, 0, 200) . "\n";
 }
 
-# Takes one whole answer off the front of $$received; undef while it is not whole. Interim answers (100) are passed over.
-# The answer: {status, reason, headers (lower case; repeated ones joined by a comma), set_cookie (array), body, json (undef where it is none), text, interim}.
+# Takes one whole answer off the front of $$received; undef while it is not whole. Interim answers (100) are passed
+# over. The answer: {status, reason, headers (lower case; repeated ones joined by a comma), set_cookie (array), body,
+# json (undef where it is none), text, interim}.
 sub parse ($received, $eof, $method) {
     my @interim;
     my $rest = $$received;
@@ -126,11 +135,13 @@ sub parse ($received, $eof, $method) {
         return undef if $length < 0;
         my ($first, @lines) = split /\r\n/, substr $rest, 0, $length;
         my ($status, $reason) = $first =~ m{^HTTP/1\.[01] (\d{3})(?: (.*))?$} or die "no status line: $first\n";
-        my %answer = (status => $status, reason => $reason // '', headers => {}, set_cookie => [], interim => \@interim);
+        my %answer =
+            (status => $status, reason => $reason // '', headers => {}, set_cookie => [], interim => \@interim);
         for my $line (@lines) {
             my ($name, $value) = $line =~ /^([^:\s]+):\s*(.*?)\s*$/ or die "no header field: $line\n";
             push @{$answer{set_cookie}}, $value if lc $name eq 'set-cookie';
-            $answer{headers}{lc $name} = defined $answer{headers}{lc $name} ? "$answer{headers}{lc $name}, $value" : $value;
+            $answer{headers}{lc $name} =
+                defined $answer{headers}{lc $name} ? "$answer{headers}{lc $name}, $value" : $value;
         }
         substr $rest, 0, $length + 4, '';
         if ($status < 200) {
@@ -162,11 +173,14 @@ sub parse ($received, $eof, $method) {
             ($answer{body}, $rest) = ($rest, '');
         }
         $$received = $rest;
-        if (($headers->{'content-type'} // '') =~ m{^application/(?:\S+\+)?json\b} && $answer{body} ne '') {
+        if (($headers->{'content-type'} // '') =~ m{^application/(?:\S+\+)?json\b} && $answer{body} ne '' && $decodes) {
             $answer{json} = eval { $json->decode($answer{body}) };
             $answer{json_error} = $@ if $@;
         }
-        $answer{text} = eval { Encode::decode('UTF-8', $answer{body}, Encode::FB_CROAK() | Encode::LEAVE_SRC()) };
+        $answer{text} =
+            !$decodes
+            ? undef
+            : eval { Encode::decode('UTF-8', $answer{body}, Encode::FB_CROAK() | Encode::LEAVE_SRC()) };
         return \%answer;
     }
 }

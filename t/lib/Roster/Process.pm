@@ -1,10 +1,14 @@
-# Roster::Process: a program that a test has started: in a session of its own, its output in a file, gone when the test is gone.
+# Roster::Process: a program that a test has started: in a session of its own, its output in a file, gone when the test
+# is gone.
 package Roster::Process;
 use v5.36;
 
 use Fcntl ();
+use JSON::PP ();
 use POSIX ();
 use Time::HiRes ();
+
+my $json = JSON::PP->new->utf8->allow_nonref;
 
 # Everything takes longer where a checker watches the workers; every waiting time in the tests is multiplied by this.
 our $patience = $ENV{ROSTER_TEST_VALGRIND} ? 20 : $ENV{ROSTER_TEST_PATIENCE} || 3;
@@ -22,10 +26,41 @@ sub wait_until ($seconds, $condition) {
     }
 }
 
-# start($name, \@command, log => FILE, environment => {NAME => value or undef}). The kernel ends the program should this process be killed (setpriv is Debian's
-# util-linux; without it, the program is ended by END alone).
+# Runs $code in a process of its own: a sub that waits for its end and gives the text that $code gave.
+sub in_background ($code) {
+    pipe my $reader, my $writer or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        close $reader;
+        print {$writer} eval { $code->() } // "died: $@";
+        close $writer;
+        POSIX::_exit(0);
+    }
+    close $writer;
+    return sub { local $/ = undef; my $text = <$reader>; waitpid $pid, 0; return $text };
+}
+
+# Runs each sub in a process of its own, all at once: what each gave, as a list of lists in their order, or a list of why
+# it died.
+sub at_once (@subs) {
+    pipe my $wait, my $go or die "pipe: $!\n";
+    my @results = map {
+        my $sub = $_;
+        in_background(sub {
+            close $go;
+            sysread $wait, my ($byte), 1;    # until all are there
+            return $json->encode(eval { [$sub->()] } // ["died: $@"]);
+        });
+    } @subs;
+    close $wait;
+    close $go;
+    return map { $json->decode($_->()) } @results;
+}
+
+# start($name, \@command, log => FILE, environment => {NAME => value or undef}). The kernel ends the program should this
+# process be killed (setpriv is Debian's util-linux; without it, the program is ended by END alone).
 sub start ($class, $name, $command, %options) {
-    state $setpriv = (grep { -x } map {"$_/setpriv"} split /:/, $ENV{PATH})[0];
+    state $setpriv = (grep { -x } map { "$_/setpriv" } split /:/, $ENV{PATH})[0];
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         eval {
@@ -35,7 +70,8 @@ sub start ($class, $name, $command, %options) {
             open STDERR, '>&', \*STDOUT or die "dup: $!\n";
             for my $variable (sort keys %{$options{environment} // {}}) {
                 my $value = $options{environment}{$variable};
-                if (defined $value) { $ENV{$variable} = $value } else { delete $ENV{$variable} }
+                if (defined $value) { $ENV{$variable} = $value }
+                else { delete $ENV{$variable} }
             }
             $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);
             my @command = $setpriv ? ($setpriv, '--pdeathsig', 'TERM', '--', @$command) : @$command;
@@ -82,16 +118,17 @@ sub kill_all ($self) {
     return;
 }
 
-# The process ids of its children, from /proc.
+# The state of a process and its parent, from /proc: "S 123"; empty where it is gone.
+sub state_of ($pid) {
+    open my $in, '<', "/proc/$pid/stat" or return '';
+    my ($state, $parent) = (<$in> // '') =~ /^\d+ \(.*\) (\S) (\d+) /s or return '';
+    return "$state $parent";
+}
+
+# The process ids of its children.
 sub children ($self) {
-    my @children;
-    for my $file (glob '/proc/[0-9]*/stat') {
-        open my $in, '<', $file or next;
-        my $line = <$in> // next;
-        my ($pid, $state, $parent) = $line =~ /^(\d+) \(.*\) (\S) (\d+) / or next;
-        push @children, $pid if $parent == $self->{pid} && $state ne 'Z';
-    }
-    return sort { $a <=> $b } @children;
+    my @pids = map { m{(\d+)$} } glob '/proc/[0-9]*';
+    return sort { $a <=> $b } grep { state_of($_) =~ /^[^Z] $self->{pid}$/ } @pids;
 }
 
 1;

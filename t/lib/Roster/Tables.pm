@@ -1,4 +1,5 @@
-# Roster::Tables: the rows of src/tables/*.def, and of src/ctl/commands.def, as the compiler sees them, for tests that nothing is undocumented.
+# Roster::Tables: the rows of src/tables/*.def, and of src/ctl/commands.def, as the compiler sees them, for tests that
+# nothing is undocumented.
 package Roster::Tables;
 use v5.36;
 
@@ -16,16 +17,29 @@ sub slurp ($path) {
     return scalar readline $in;
 }
 
-# The rows of a macro in a table: lists of arguments; texts in quotes without them, pieces of a text joined. rows('tables/routes.def', 'ROUTE').
+# A table as the preprocessor leaves it, where rows of `$macro` begin with @: tables include each other, and some rows come
+# from a macro of the table's own.
+sub preprocessed ($table, $macro) {
+    state %seen;
+    return $seen{"$table $macro"} //= do {
+        my @command = split ' ', $ENV{CC} // 'cc';
+        push @command, qw(-E -P -undef -x c), "-I$source/src", "-D$macro(...)=\@(__VA_ARGS__)", "$source/src/$table";
+        open my $out, '-|:encoding(UTF-8)', @command or die "$command[0]: $!\n";
+        local $/ = undef;
+        my $text = readline $out;
+        close $out or die "@command: $?\n";
+        $text;
+    };
+}
+
+# The rows of a macro in a table: lists of arguments; texts in quotes without them, pieces of a text joined.
+# rows('tables/routes.def', 'ROUTE').
 sub rows ($table, $macro) {
-    my $text = slurp("$source/src/$table");
-    $text =~ s{/\*.*?\*/}{}sg;
-    $text =~ s/^#.*?(?<!\\)$//msg;
     my $string = qr/"(?:[^"\\]|\\.)*"/s;
     my @rows;
-    while ($text =~ /^$macro\(((?:$string|'[^']*'|[^()"'])*)\)/mg) {
+    for my $row (preprocessed($table, $macro) =~ /\@\(((?:$string|'[^']*'|[^()"'])*)\)/g) {
         my @arguments = ('');
-        for my $piece ($1 =~ /($string|'[^']*'|[^,"']+|,)/g) {
+        for my $piece ($row =~ /($string|'[^']*'|[^,"']+|,)/g) {
             if ($piece eq ',') { push @arguments, '' }
             elsif ($piece =~ /^"(.*)"$/s) { $arguments[-1] .= $1 =~ s/\\(.)/$1/gr }
             else { $arguments[-1] .= $piece =~ s/\s+//gr }
@@ -34,6 +48,20 @@ sub rows ($table, $macro) {
     }
     die "$table has no rows $macro\n" if !@rows;
     return @rows;
+}
+
+# The same as hashes, by the names that the head of the table gives to the arguments.
+sub records ($table, $macro) {
+    my $text = slurp("$source/src/$table");
+    my ($names) = $text =~ /^(?:#define| \*) $macro\(([\w, ]+)\)/m
+        or die "$table does not name the arguments of $macro\n";
+    my @names = split /, /, $names;
+    return map {
+        my %record;
+        @record{@names} = @$_;
+        die "$table: $macro takes @names, not @$_\n" if @$_ != @names;
+        \%record
+    } rows($table, $macro);
 }
 
 # What rosterctl prints, and how it ends.
@@ -74,6 +102,8 @@ sub rendered ($name) {
     return $text;
 }
 
-sub has_mandoc () { return !!grep { -x "$_/mandoc" } split /:/, $ENV{PATH} }
+sub has_mandoc () {
+    return !!grep { -x "$_/mandoc" } split /:/, $ENV{PATH};
+}
 
 1;

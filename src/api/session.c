@@ -1,0 +1,118 @@
+/* session.c: see session.h. */
+#include "api/session.h"
+
+#include "api/handlers.h"
+#include "auth/permission.h"
+#include "auth/token.h"
+#include "base/array.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/problem.h"
+#include "store/config_store.h"
+#include "store/session_store.h"
+#include "store/user_store.h"
+#include "worker/admission.h"
+
+enum outcome session_issue(struct request *request, struct text user_id, struct text password_hash,
+                           struct text *token_r, int64_t *expires_at_r)
+{
+    struct context *context = &request->context;
+    json_object *document;
+    enum outcome outcome = config_store_read(context, &document);
+    if (outcome != OK) {
+        return outcome;
+    }
+    int64_t lifetime = config_store_lifetime(context, document);
+    *expires_at_r = lifetime < 0 ? -1 : context->now_seconds + lifetime;
+    struct text jti;
+    *token_r = token_issue(context, context->config->secret_key, user_id, context->now_seconds, *expires_at_r, &jti);
+    return session_store_add(context, jti, user_id, password_hash, *expires_at_r, text_of(context->client_address),
+                             request->user_agent);
+}
+
+void session_add_members(struct request *request, struct text token, const struct value *user)
+{
+    struct json_writer *json = &request->response.json;
+    json_member_text(json, "token", token);
+    json_member_string(json, "token_type", "Bearer");
+    static const enum user_column columns[] = {USER_id, USER_email, USER_name, USER_role, USER_profile_image_url};
+    for (size_t i = 0; i < ARRAY_COUNT(columns); i++) {
+        serialise_user_column(json, user, columns[i]);
+    }
+}
+
+/* -1: the session does not expire, or the caller has an API key. */
+static void serialise_expiry(struct json_writer *json, int64_t expires_at)
+{
+    json_name(json, "expires_at");
+    if (expires_at < 0) {
+        json_add_null(json);
+    } else {
+        json_add_integer(json, expires_at);
+    }
+}
+
+static enum outcome serialise_permissions(struct request *request, struct text user_id)
+{
+    struct text permissions;
+    enum outcome outcome = permission_document(&request->context, user_id, &permissions);
+    if (outcome == OK) {
+        json_member_raw(&request->response.json, "permissions", permissions);
+    }
+    return outcome;
+}
+
+enum outcome session_answer(struct request *request, struct text user_id, struct text password_hash)
+{
+    const struct value *user;
+    struct text token;
+    int64_t expires_at;
+    enum outcome outcome = user_store_get(&request->context, user_id, &user);
+    if (outcome == OK) {
+        outcome = session_issue(request, user_id, password_hash, &token, &expires_at);
+    }
+    if (outcome != OK) {
+        return outcome;
+    }
+    session_store_note_sign_in(&request->context, user_id, text_of(request->context.client_address));
+    response_set_token_cookie(request, token, expires_at);
+    admission_remember(request, user_id);
+    struct json_writer *json = &request->response.json;
+    json_begin_object(json);
+    session_add_members(request, token, user);
+    serialise_expiry(json, expires_at);
+    outcome = serialise_permissions(request, user_id);
+    json_end_object(json);
+    return outcome;
+}
+
+enum outcome handle_session_get(struct request *request)
+{
+    const struct identity *identity = &request->identity;
+    const struct value *user;
+    enum outcome outcome = user_store_get(&request->context, identity->user_id, &user);
+    if (outcome != OK) {
+        return outcome;
+    }
+    struct json_writer *json = &request->response.json;
+    json_begin_object(json);
+    session_add_members(request, identity->is_api_key ? TEXT_NULL : identity->token, user);
+    serialise_expiry(json, identity->is_api_key ? -1 : identity->expires_at);
+    static const enum user_column columns[] = {USER_bio,          USER_gender,         USER_date_of_birth,
+                                               USER_status_emoji, USER_status_message, USER_status_expires_at};
+    for (size_t i = 0; i < ARRAY_COUNT(columns); i++) {
+        serialise_user_column(json, user, columns[i]);
+    }
+    outcome = serialise_permissions(request, identity->user_id);
+    json_end_object(json);
+    if (outcome == OK && !identity->is_api_key) {
+        response_set_token_cookie(request, identity->token, identity->expires_at);
+    }
+    return outcome;
+}
+
+enum outcome session_refuse(struct request *request, const char *reason)
+{
+    log_warning(&request->context, "sign-in failed: %s", reason);
+    return problem_set(&request->context, ERROR_INVALID_CRED);
+}

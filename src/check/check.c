@@ -1,0 +1,185 @@
+/* check.c: the checks of files and services. Each finding says how to fix it. */
+#include "check/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/password.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/process_user.h"
+#include "base/safe_path.h"
+#include "check/check_database.h"
+#include "store/database.h"
+#include "store/redis.h"
+
+/* Writes the directory of `path` to directory_r. */
+static void directory_of(const char *path, char *directory_r, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash != NULL && slash != path ? (size_t)(slash - path) : 1;
+    snprintf(directory_r, size, "%.*s", (int)length, path);
+}
+
+/* This machine. */
+
+static void check_users(struct findings *findings, const struct config *config)
+{
+    uid_t uid;
+    gid_t gid;
+    /* Only root changes the user. Otherwise (a unit with User=) the names are not used. */
+    enum finding_severity severity = geteuid() == 0 ? FINDING_ERROR : FINDING_WARNING;
+    if (*config->user != '\0' && !process_user_find(config->user, &uid, &gid)) {
+        findings_add(findings, severity, "user: there is no user '%s': create it, or set another", config->user);
+    }
+    if (*config->group != '\0' && !process_user_find_group(config->group, &gid)) {
+        findings_add(findings, severity, "group: there is no group '%s': create it, or set another", config->group);
+    }
+    if (geteuid() == 0 && *config->user == '\0') {
+        findings_add(findings, FINDING_WARNING, "user is empty: workers of a master that root starts run as root");
+    }
+    for (int i = 0; i < POOL_COUNT; i++) {
+        const struct pool_config *pool = &config->pools[i];
+        if (*pool->listen_owner != '\0' && !process_user_find(pool->listen_owner, &uid, &gid)) {
+            findings_add(findings, FINDING_ERROR, "[%s] listen_owner: there is no user '%s'", pool_names[i],
+                         pool->listen_owner);
+        }
+        if (*pool->listen_group != '\0' && !process_user_find_group(pool->listen_group, &gid)) {
+            findings_add(findings, FINDING_ERROR, "[%s] listen_group: there is no group '%s'", pool_names[i],
+                         pool->listen_group);
+        }
+    }
+}
+
+/* As access(2), with the effective user. */
+static bool may(const char *path, int what)
+{
+    return faccessat(AT_FDCWD, path, what, AT_EACCESS) == 0;
+}
+
+static bool may_write(const char *path)
+{
+    char directory[PATH_MAX];
+    directory_of(path, directory, sizeof directory);
+    return may(path, F_OK) ? may(path, W_OK) : errno == ENOENT && may(directory, W_OK | X_OK);
+}
+
+/* The workers open the logs themselves. Where they may not, root opens them if only root can change the directory. */
+static void check_log(struct findings *findings, const struct config *config, const struct process_user *user,
+                      const char *directive, const char *path)
+{
+    if (*path != '/' || !process_user_act_as(user)) {
+        return;
+    }
+    bool good = may_write(path);
+    int failure = errno;
+    process_user_act_as_root(user);
+    if (good || (user->changes && failure == EACCES && safe_path_directory(path, SAFE_PATH_WHOLE, NULL))) {
+        return;
+    }
+    if (user->changes) {
+        findings_add(findings, FINDING_ERROR, "%s: the workers' user %s can't write %s: %s", directive, config->user,
+                     path, strerror(failure));
+    } else {
+        findings_add(findings, FINDING_ERROR, "%s: %s can't be written: %s", directive, path, strerror(failure));
+    }
+}
+
+/* Under systemd the directory exists only while the service runs; a master of root's creates it. */
+static void check_runtime_path(struct findings *findings, const struct process_user *user, const char *directive,
+                               const char *path)
+{
+    char directory[PATH_MAX];
+    struct error why;
+    struct stat status;
+    if (*path == '\0') {
+        return;
+    }
+    directory_of(path, directory, sizeof directory);
+    if (stat(directory, &status) == -1) {
+        findings_add(findings, FINDING_WARNING, "%s: the directory %s does not exist (yet): %s", directive, directory,
+                     strerror(errno));
+    } else if (!S_ISDIR(status.st_mode)) {
+        findings_add(findings, FINDING_ERROR, "%s: %s is not a directory", directive, directory);
+    } else if (!safe_path_directory(path, user->changes ? SAFE_PATH_WHOLE : SAFE_PATH_DIRECTORY, &why)) {
+        findings_add(findings, FINDING_ERROR, "%s: %s", directive, why.text);
+    }
+}
+
+/* The workers read it at each connection. */
+static void check_certificate(struct findings *findings, const struct process_user *user, const char *path)
+{
+    if (*path == '\0' || !process_user_act_as(user)) {
+        return;
+    }
+    bool good = may(path, R_OK);
+    int failure = errno;
+    process_user_act_as_root(user);
+    if (!good) {
+        findings_add(findings, FINDING_ERROR, "database_tls_ca: %s can't be read: %s", path, strerror(failure));
+    }
+}
+
+void check_files(const struct config *config, struct findings *findings)
+{
+    struct error why;
+    struct process_user user;
+
+    check_users(findings, config);
+    /* check_users has reported an unknown user; the other checks then use the current user. */
+    process_user_resolve(config->user, config->group, &user, NULL);
+    if (!safe_path_file(config->path, *config->user != '\0' ? SAFE_PATH_WHOLE : SAFE_PATH_DIRECTORY, &why)) {
+        findings_add(findings, FINDING_ERROR, "%s", why.text);
+    }
+    check_log(findings, config, &user, "error_log", config->error_log);
+    check_log(findings, config, &user, "access_log", config->access_log);
+    check_runtime_path(findings, &user, "pid_file", config->pid_file);
+    for (int i = 0; i < POOL_COUNT; i++) {
+        check_runtime_path(findings, &user, "listen", config->pools[i].listen);
+        check_runtime_path(findings, &user, "listen_second", config->pools[i].listen_second);
+    }
+    check_certificate(findings, &user, config->database_tls_ca);
+    if (*config->password_pattern != '\0' && !password_check_pattern(config->password_pattern, &why)) {
+        findings_add(findings, FINDING_ERROR, "password_pattern is not a valid PCRE2 pattern: %s", why.text);
+    }
+    process_user_free(&user);
+}
+
+/* Redis. */
+
+static void check_redis(struct findings *findings, struct context *context)
+{
+    struct error error;
+    if (redis_ping(context, &error)) {
+        findings_add(findings, FINDING_GOOD, "Redis answers");
+    } else if (context->config->redis_required) {
+        findings_add(findings, FINDING_ERROR, "Redis can't be reached, and redis_required is yes: %s", error.text);
+    } else {
+        findings_add(findings, FINDING_WARNING,
+                     "Redis can't be reached: %s; without it no session can be revoked before it expires", error.text);
+    }
+}
+
+void check_services(const struct config *config, struct findings *findings)
+{
+    struct arena *arena = arena_new(0);
+    struct context context = {
+        .arena = arena,
+        .config = config,
+        .now_seconds = clock_wall_seconds(),
+        .stage = "check",
+    };
+
+    /* check_files reports an unknown user. */
+    process_user_become(config->user, config->group, NULL);
+    check_database(findings, &context);
+    check_redis(findings, &context);
+    database_close();
+    redis_close();
+    arena_free(arena);
+}

@@ -1,0 +1,19 @@
+/* check.h: checks of `roster -t` and `rosterctl doctor` beyond the configuration file itself. */
+#ifndef ROSTER_CHECK_CHECK_H
+#define ROSTER_CHECK_CHECK_H
+
+#include "check/findings.h"
+#include "config/config.h"
+
+/* Checks what the configuration refers to on this machine: users and groups, directories, certificates; and the
+ * pattern of passwords. */
+void check_files(const struct config *config, struct findings *findings);
+
+/* Checks the services: MariaDB (connection, version of the tables, max_connections and max_prepared_stmt_count for the
+ * number of workers, privileges, password hashes), and Redis.
+ * Needs the secrets in `config`. Closes its connections.
+ * Called by root, it changes to the workers' user for the rest of the process, as unix_socket authentication of MariaDB
+ * may require it. */
+void check_services(const struct config *config, struct findings *findings);
+
+#endif

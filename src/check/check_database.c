@@ -1,0 +1,220 @@
+/* check_database.c: see check_database.h. */
+#include "check/check_database.h"
+
+#include <inttypes.h>
+
+#include "auth/password.h"
+#include "config/config.h"
+#include "config/config_pools.h"
+#include "store/database.h"
+#include "store/migration.h"
+#include "store/password_store.h"
+
+enum {
+    STATEMENTS_PER_WORKER = 128, /* maximum of prepared statements: STATEMENTS_MAX of store/database */
+    PACKET_ROOM = 64 * 1024      /* for the statement, in addition to the body */
+};
+
+/* ---- The hosts ---- */
+
+/* The server refuses statements over max_allowed_packet, so larger pictures and documents can't be stored. */
+static void check_packet(struct findings *findings, const struct config *config, const struct database_host *host)
+{
+    const int64_t body = config->request_body_limit;
+    const int64_t picture = config->picture_size_limit;
+    const int64_t needed = (body > picture ? body : picture) + PACKET_ROOM;
+    if (host->packet_bytes < needed) {
+        findings_add(findings, FINDING_WARNING,
+                     "MariaDB at %s: max_allowed_packet is %" PRId64 ", but %s is %" PRId64
+                     ": larger data is refused (413, INVALID_IMAGE); raise max_allowed_packet to %" PRId64
+                     " or more (SET GLOBAL, and in its configuration), and restart roster",
+                     host->where, host->packet_bytes, body > picture ? "request_body_limit" : "picture_size_limit",
+                     body > picture ? body : picture, (needed + 1048575) / 1048576 * 1048576);
+    }
+}
+
+static void report_host(struct findings *findings, const struct database_host *host, bool another_works)
+{
+    enum finding_severity severity = another_works ? FINDING_WARNING : FINDING_ERROR;
+    if (host->condition == DATABASE_AWAY) {
+        findings_add(findings, severity, "MariaDB can't be reached: %s: %s", host->where, host->error);
+    } else {
+        findings_add(findings, severity, "MariaDB at %s: %s: %s", host->where, host->error, host->cure);
+    }
+}
+
+/* Returns true where at least one host can be used. */
+static bool check_hosts(struct findings *findings, struct context *context)
+{
+    const size_t count = database_host_count(context->config);
+    struct database_host *hosts = arena_zero(context->arena, count, sizeof *hosts);
+    const struct database_host *writable = NULL, *second = NULL;
+    for (size_t i = 0; i < count; i++) {
+        database_look_at_host(context, i, &hosts[i]);
+        if (hosts[i].error == NULL && writable == NULL) {
+            writable = &hosts[i];
+        } else if (hosts[i].error == NULL && second == NULL) {
+            second = &hosts[i];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (hosts[i].error != NULL) {
+            report_host(findings, &hosts[i], writable != NULL);
+        } else {
+            findings_add(findings, FINDING_GOOD, "MariaDB %s at %s answers", hosts[i].version, hosts[i].where);
+            check_packet(findings, context->config, &hosts[i]);
+        }
+    }
+    if (writable == NULL && count > 1) {
+        findings_add(findings, FINDING_ERROR,
+                     "no server of database_host accepts writes: all requests get 503 until one does");
+    }
+    if (second != NULL && !(writable->is_cluster && second->is_cluster)) {
+        findings_add(
+            findings, FINDING_WARNING,
+            "MariaDB at %s and %s both accept writes, and are not a Galera cluster: data that is written to one is "
+            "missing on the other; set read_only = 1 on the replica",
+            writable->where, second->where);
+    }
+    return writable != NULL;
+}
+
+/* ---- Limits of the server ---- */
+
+static void check_number(struct findings *findings, struct context *context, const char *variable, int64_t per_worker)
+{
+    int64_t workers = config_worker_count(context->config);
+    int64_t needed = workers * per_worker;
+    int64_t max = database_server_variable(context, variable);
+    if (max < 0) {
+        findings_add(findings, FINDING_WARNING, "MariaDB does not report its %s", variable);
+    } else if (max < needed) {
+        findings_add(findings, FINDING_ERROR,
+                     "MariaDB's %s is %" PRId64 ", but %" PRId64 " workers may take %" PRId64 ": raise it to %" PRId64
+                     " or more, or lower workers",
+                     variable, max, workers, needed, 2 * needed);
+    } else if (max < 2 * needed) { /* during a reload, old and new workers run together */
+        findings_add(findings, FINDING_WARNING,
+                     "MariaDB's %s is %" PRId64 ", but %" PRId64 " workers may take %" PRId64
+                     " while a reload replaces them: raise it, or lower workers",
+                     variable, max, workers, 2 * needed);
+    }
+}
+
+/* Reduces the workers as the master does at its start. The following checks use the reduced numbers. */
+static void check_fit(struct findings *findings, struct context *context)
+{
+    struct config *fitted = arena_alloc(context->arena, sizeof *fitted);
+    int64_t max = database_server_variable(context, "max_connections");
+    int64_t wanted = config_worker_count(context->config);
+    *fitted = *context->config;
+    if (max >= 0 && config_fit_workers(fitted, max)) {
+        findings_add(findings, FINDING_WARNING,
+                     "MariaDB's max_connections is %" PRId64 ": %" PRId64 " workers are started instead of %" PRId64
+                     ": raise it to %" PRId64 " to start all, or set workers",
+                     max, config_worker_count(fitted), wanted, config_connections_wanted(wanted));
+    }
+    context->config = fitted;
+}
+
+/* Compares the tables with the migrations that this program was built with. */
+static void check_schema(struct findings *findings, struct context *context)
+{
+    struct error error;
+    int present = migration_schema_version(context);
+    if (present < 0) {
+        findings_add(findings, FINDING_ERROR, "MariaDB does not report the version of the tables: see the line above");
+    } else if (!migration_is_expected(context, present, &error)) {
+        findings_add(findings, FINDING_ERROR, "%s", error.text);
+    } else {
+        findings_add(findings, FINDING_GOOD, "the tables are at version %d", present);
+    }
+}
+
+/* Hosts that share the tables must not keep rows of them. */
+static void check_identity_cache(struct findings *findings, struct context *context)
+{
+    struct text who;
+    if (config_uses_identity_cache(context->config) && database_find_neighbour(context, &who) == OK &&
+        who.data != NULL) {
+        findings_add(findings, FINDING_WARNING,
+                     "identity_cache has no effect, since %.*s may write to the same database: set it to 0 on each "
+                     "host that runs Roster",
+                     (int)who.length, who.data);
+    }
+}
+
+/* ---- Stored passwords ---- */
+
+static void check_hashes(struct findings *findings, struct context *context)
+{
+    const struct config *config = context->config;
+    const struct scrypt_cost configured = {(uint64_t)config->password_scrypt_n, (uint32_t)config->password_scrypt_r,
+                                           (uint32_t)config->password_scrypt_p};
+    const uint64_t configured_work = configured.n * configured.r * configured.p;
+    struct result costs;
+    if (password_store_scrypt_costs(context, &costs) != OK) {
+        findings_add(findings, FINDING_WARNING, "the stored passwords can't be read: see the line above");
+        return;
+    }
+    for (size_t i = 0; i < costs.row_count; i++) {
+        const struct value *row = result_row(&costs, i);
+        struct scrypt_cost cost;
+        if (!password_read_cost(row[0].text, &cost)) {
+            continue;
+        }
+        const int64_t mebibytes = (password_cost_memory(cost) + 1048575) >> 20;
+        if (!password_cost_is_allowed(config, cost)) {
+            findings_add(findings, FINDING_ERROR,
+                         "%" PRId64 " passwords were hashed with N %" PRIu64 ", r %u, p %u, which takes %" PRId64
+                         " MiB each: they match nothing; raise password_hash_memory_limit, or set new passwords",
+                         row[1].integer, cost.n, (unsigned)cost.r, (unsigned)cost.p, mebibytes);
+        } else if (cost.n * cost.r * cost.p > 4 * configured_work ||
+                   password_cost_memory(cost) > 4 * password_cost_memory(configured)) {
+            findings_add(
+                findings, FINDING_WARNING,
+                "%" PRId64 " passwords were hashed with N %" PRIu64 ", r %u, p %u: verifying one takes %" PRId64
+                " MiB and %.1f times the configured time, until the user signs in; make sure that MemoryMax= of the "
+                "unit allows it in each password worker",
+                row[1].integer, cost.n, (unsigned)cost.r, (unsigned)cost.p, mebibytes,
+                (double)(cost.n * cost.r * cost.p) / (double)configured_work);
+        }
+    }
+}
+
+/* ---- The account ---- */
+
+static void check_privileges(struct findings *findings, struct context *context)
+{
+    const char *account = NULL, *excess = NULL;
+    struct error missing;
+    if (!database_has_privileges(context, &missing)) {
+        findings_add(findings, FINDING_ERROR,
+                     "MariaDB's account %s may not do what Roster needs: %s; `rosterctl grants` prints what it needs",
+                     context->config->database_user, missing.text);
+    } else if (database_excess_privileges(context, &account, &excess)) {
+        findings_add(
+            findings, FINDING_WARNING,
+            "MariaDB's account %s may do more than Roster needs (%s): `rosterctl grants` prints what to change",
+            account, excess);
+    }
+}
+
+void check_database(struct findings *findings, struct context *context)
+{
+    struct error error;
+    if (!check_hosts(findings, context)) {
+        return;
+    }
+    if (!database_connect(context, &error)) {
+        findings_add(findings, FINDING_ERROR, "MariaDB can't be reached: %s", error.text);
+        return;
+    }
+    check_schema(findings, context);
+    check_fit(findings, context);
+    check_number(findings, context, "max_connections", 1);
+    check_number(findings, context, "max_prepared_stmt_count", STATEMENTS_PER_WORKER);
+    check_identity_cache(findings, context);
+    check_privileges(findings, context);
+    check_hashes(findings, context);
+}

@@ -1,0 +1,242 @@
+/* roster.c: roster(8): its options, and the ordered list of modules. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api/handlers.h"
+#include "auth/password.h"
+#include "auth/ratelimit.h"
+#include "auth/token.h"
+#include "base/array.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/scoreboard.h"
+#include "check/check.h"
+#include "check/check_nginx.h"
+#include "check/findings.h"
+#include "check/probe.h"
+#include "config/config.h"
+#include "config/config_print.h"
+#include "config/config_read.h"
+#include "master/master.h"
+#include "master/module.h"
+#include "master/title.h"
+#include "store/database.h"
+#include "store/directory.h"
+#include "store/identity_table.h"
+#include "store/redis.h"
+#include "store/version_words.h"
+#include "worker/router.h"
+#include "worker/watcher.h"
+#include "worker/worker.h"
+
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+_Static_assert((int)ROUTE_COUNT <= (int)SCOREBOARD_ROUTES, "the scoreboard has a place for each route");
+
+static bool scoreboard_init_master(const struct config *config, struct error *error)
+{
+    (void)config;
+    return scoreboard_create() || error_set(error, "no shared memory is available");
+}
+
+static bool ratelimit_init_master(const struct config *config, struct error *error)
+{
+    (void)config;
+    return ratelimit_share() || error_set(error, "no shared memory is available");
+}
+
+static bool password_init_master(const struct config *config, struct error *error)
+{
+    return password_check_pattern(config->password_pattern, error) ||
+           error_prefix(error, "password_pattern is not a valid PCRE2 pattern: ");
+}
+
+static bool log_init_master(const struct config *config, struct error *error)
+{
+    return log_open(config->error_log, config->access_log, config->log_level, config->log_format, error);
+}
+
+static bool identity_table_init_master(const struct config *config, struct error *error)
+{
+    return identity_table_exists() || identity_table_create((size_t)config->identity_cache_size) ||
+           error_set(error, "there is no memory for identity_cache_size");
+}
+
+/* Without this memory the service goes on, only slower. */
+static bool directory_init_master(const struct config *config, struct error *error)
+{
+    (void)error;
+    if (!directory_exists() && !directory_create((size_t)config->directory_size)) {
+        log_warning(NULL, "there is no memory for directory_size: lists and searches will ask MariaDB alone");
+    }
+    return true;
+}
+
+/* Each worker would do this at its start and in its first request: it takes ten times as long as both. */
+static bool libraries_init_master(const struct config *config, struct error *error)
+{
+    (void)config;
+    token_load_library();
+    return database_load_library(error);
+}
+
+/* The master has the keys in memory, too; its workers inherit the setting. */
+static bool memory_init_master(const struct config *config, struct error *error)
+{
+    (void)error;
+    if (!config->core_dumps) {
+        memory_hide();
+    }
+    return true;
+}
+
+/* In this order: modules that only check the configuration come before those that change something. */
+static const struct module modules[] = {
+    {.init_master = scoreboard_init_master},
+    {.init_master = ratelimit_init_master},
+    {.init_master = identity_table_init_master},
+    {.init_master = directory_init_master},
+    {.init_master = memory_init_master},
+    {.init_master = libraries_init_master},
+    {.init_master = password_init_master},
+    {.init_master = log_init_master},
+    {.exit_worker = database_close},
+    {.exit_worker = redis_close},
+};
+
+static const char usage[] =
+    "Usage: roster [-c FILE] [-d]      run the service, in the foreground or (-d) detached\n"
+    "       roster [-c FILE] -t        check the configuration, and files and services that it names\n"
+    "       roster [-c FILE] -T        print the effective configuration\n"
+    "       roster -v | -h             print the version | this text\n"
+    "\n"
+    "FILE is " SYSCONFDIR "/roster/roster.conf unless -c is given. With -d the command returns 0 when the\n"
+    "workers are ready, or prints why they are not and returns 1.\n"
+    "Signals: HUP reloads the configuration, USR1 reopens the logs, QUIT stops gracefully, TERM fast.\n"
+    "See roster(8) and roster.conf(5).\n";
+
+static void print_finding(enum finding_severity severity, const char *subject, const char *text, void *argument)
+{
+    const struct config *config = argument;
+    (void)subject; /* the text names the directive or the service */
+    if (severity == FINDING_GOOD) {
+        fprintf(stderr, "roster: %s\n", text);
+    } else {
+        fprintf(stderr, "roster: %s: %s: %s\n", config->path, severity == FINDING_ERROR ? "error" : "warning", text);
+    }
+}
+
+static int check(const char *path)
+{
+    struct error error;
+    struct config *config = master_read_config(path, &error);
+    if (config == NULL) {
+        fprintf(stderr, "roster: %s\n", error.text);
+        return EXIT_FAILURE;
+    }
+    struct findings findings;
+    findings_init(&findings, print_finding, config);
+    check_files(config, &findings);
+    check_services(config, &findings);
+    check_nginx_upstream(config, &findings);
+    config_free(config);
+    bool good = findings.counts[FINDING_ERROR] == 0;
+    fprintf(stderr, "roster: %s %s\n", path,
+            good ? "and what it names are good" : "can't be used as it is: see the errors above");
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int dump(const char *path)
+{
+    struct error error;
+    struct config *config = config_read(path, &error);
+    if (config == NULL) {
+        fprintf(stderr, "roster: %s\n", error.text);
+        return EXIT_FAILURE;
+    }
+    config_dump(config, stdout);
+    config_free(config);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run(const char *path, bool detach)
+{
+    worker_use_handlers(handlers);
+    const struct master_options options = {
+        .config_path = path,
+        .detach = detach,
+        .modules = modules,
+        .module_count = ARRAY_COUNT(modules),
+        .run_worker = worker_run,
+        .route_name = router_route_name,
+        .watch = watcher_run,
+        .worker_ended = version_words_reap,
+        .probe = probe_services,
+    };
+    return master_run(&options);
+}
+
+/* Opens descriptors 0, 1 and 2 if they are closed: a socket there could get printed text. */
+static void open_standard_descriptors(void)
+{
+    int descriptor;
+    do {
+        descriptor = open("/dev/null", O_RDWR);
+    } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor > STDERR_FILENO) {
+        close(descriptor);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = SYSCONFDIR "/roster/roster.conf";
+    bool detach = false;
+    char action = 'r';
+    int option;
+
+    open_standard_descriptors();
+    while ((option = getopt(argc, argv, "c:dtTvh")) != -1) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'd':
+            detach = true;
+            break;
+        case '?':
+            fputs(usage, stderr);
+            return EXIT_FAILURE;
+        default:
+            action = (char)option;
+            break;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "roster: unexpected argument '%s'\n%s", argv[optind], usage);
+        return EXIT_FAILURE;
+    }
+    switch (action) {
+    case 't':
+        return check(path);
+    case 'T':
+        return dump(path);
+    case 'v':
+        puts("roster " PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    case 'h':
+        fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    default:
+        break;
+    }
+    title_init(argc, argv);
+    return run(path, detach);
+}

@@ -1,0 +1,365 @@
+/* account_store.c: see account_store.h. All transactions that end the sessions of an account lock the user's row first,
+ * so that a concurrent sign-in is completely before or after them. */
+#include "store/account_store.h"
+
+#include "base/email.h"
+#include "base/problem.h"
+#include "base/random.h"
+#include "store/config_store.h"
+#include "store/password_store.h"
+#include "store/picture_store.h"
+#include "store/revocation_store.h"
+#include "store/user_store.h"
+
+enum outcome account_store_take_email(struct context *context, struct text sent, struct text user_id,
+                                      struct text present, struct text *email_r)
+{
+    *email_r = email_fold(context->arena, sent);
+    if (present.data != NULL && email_equal(context->arena, *email_r, present)) {
+        return OK;
+    }
+    if (!email_is_valid(*email_r)) {
+        return problem_set(context, ERROR_INVALID_EMAIL_FORMAT);
+    }
+    bool taken;
+    enum outcome outcome = user_store_email_taken(context, *email_r, user_id, &taken);
+    return outcome == OK && taken ? problem_set(context, ERROR_EMAIL_TAKEN) : outcome;
+}
+
+/* ---- new accounts ---- */
+
+static void close_sign_up(struct context *context, json_object *document, void *argument)
+{
+    (void)context;
+    (void)argument;
+    config_store_put(document, setting_rows[SETTING_ENABLE_SIGNUP].path, json_object_new_boolean(false));
+}
+
+/* The row of the first migration, which is always there. */
+enum outcome account_store_lock_first(struct context *context)
+{
+    int64_t number;
+    return database_get_integer(context, "SELECT number FROM schema_migration ORDER BY number LIMIT 1 FOR UPDATE",
+                                NO_PARAMETERS, 0, &number);
+}
+
+/* All additions take a lock. Under it, it is decided whether the account is the first one, and which role it gets. */
+static enum outcome decide_first(struct context *context, struct account_new *account)
+{
+    int64_t oldest;
+    enum outcome outcome = account_store_lock_first(context);
+    if (outcome == OK) {
+        outcome = database_get_integer(context, "SELECT MIN(created_at) FROM user", NO_PARAMETERS, INT64_MIN, &oldest);
+    }
+    if (outcome != OK) {
+        return outcome;
+    }
+    /* The primary administrator is the account with the lowest created_at, in seconds. So an account that is created in
+     * the same second gets a created_at one second later. */
+    account->became_first = oldest == INT64_MIN;
+    account->created_at = context->now_seconds > oldest ? context->now_seconds : oldest + 1;
+    if (account->is_sign_up) {
+        json_object *document;
+        outcome = config_store_read(context, &document);
+        if (outcome == OK && !account->became_first && !config_store_is_on(context, document, SETTING_ENABLE_SIGNUP)) {
+            return problem_set_detail(context, ERROR_ACCESS_PROHIBITED, 403,
+                                      "Sign-up is switched off; ask an administrator for an account.");
+        }
+        if (outcome == OK) {
+            account->role = config_store_text(context, document, SETTING_DEFAULT_USER_ROLE);
+            account->group_id = config_store_text(context, document, SETTING_DEFAULT_GROUP_ID);
+        }
+    }
+    if (outcome == OK && account->became_first) {
+        account->role = TEXT("admin");
+        outcome = config_store_change_within(context, close_sign_up, NULL);
+    }
+    return outcome;
+}
+
+static enum outcome join_group(struct context *context, struct text user_id, struct text group_id)
+{
+    /* FOR UPDATE waits for a concurrent deletion of the group, and then finds no row */
+    enum outcome outcome = database_execute(context,
+                                            "INSERT INTO group_member (id, group_id, user_id, created_at, updated_at) "
+                                            "SELECT ?, g.id, ?, ?, ? FROM `group` g WHERE g.id = ? FOR UPDATE "
+                                            "ON DUPLICATE KEY UPDATE group_member.id = group_member.id",
+                                            PARAMETERS(BIND_TEXT(random_uuid(context->arena)), BIND_TEXT(user_id),
+                                                       BIND_INTEGER(context->now_seconds),
+                                                       BIND_INTEGER(context->now_seconds), BIND_TEXT(group_id)),
+                                            NULL, ERROR_NONE);
+    if (outcome == OK) {
+        outcome =
+            database_execute(context, "UPDATE `group` SET updated_at = ? WHERE id = ?",
+                             PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(group_id)), NULL, ERROR_NONE);
+    }
+    return outcome;
+}
+
+static enum outcome join_groups(struct context *context, const struct account_new *account)
+{
+    enum outcome outcome = OK;
+    if (account->group_id.length > 0) {
+        outcome = join_group(context, account->id, account->group_id);
+    }
+    for (size_t i = 0; outcome == OK && i < account->group_count; i++) {
+        outcome = join_group(context, account->id, account->group_ids[i]);
+    }
+    return outcome;
+}
+
+/* *found_r: there is a row of `auth`. */
+static enum outcome set_active(struct context *context, struct text user_id, bool active, bool *found_r)
+{
+    struct result result;
+    enum outcome outcome = database_execute(context, "UPDATE auth SET active = ? WHERE id = ?",
+                                            PARAMETERS(BIND_INTEGER(active), BIND_TEXT(user_id)), &result, ERROR_NONE);
+    *found_r = outcome == OK && result.affected_rows > 0;
+    return outcome;
+}
+
+static enum outcome disable_row(struct context *context, struct text user_id, struct text email)
+{
+    bool found;
+    enum outcome outcome = set_active(context, user_id, false, &found);
+    if (outcome == OK && !found) { /* without a password */
+        outcome = database_execute(context, "INSERT INTO auth (id, email, password, active) VALUES (?, ?, '', 0)",
+                                   PARAMETERS(BIND_TEXT(user_id), BIND_TEXT(email)), NULL, ERROR_EMAIL_TAKEN);
+    }
+    return outcome;
+}
+
+static enum outcome add_within(struct context *context, void *argument)
+{
+    struct account_new *account = argument;
+    enum outcome outcome = decide_first(context, account);
+    if (outcome == OK) {
+        outcome = picture_store_hold(context, TEXT_NULL, account->picture, account->new_picture);
+    }
+    if (outcome == OK) {
+        outcome = database_execute(
+            context,
+            "INSERT INTO user (id, email, role, name, profile_image_url, timezone, last_active_at, updated_at, "
+            "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            PARAMETERS(BIND_TEXT(account->id), BIND_TEXT(account->email), BIND_TEXT(account->role),
+                       BIND_TEXT(account->name), BIND_TEXT(account->picture), BIND_TEXT(account->timezone),
+                       BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
+                       BIND_INTEGER(account->created_at)),
+            NULL, ERROR_EMAIL_TAKEN);
+    }
+    if (outcome == OK && account->password_hash.data != NULL) {
+        outcome =
+            password_store_put(context, account->id, account->email, account->password_hash, account->must_change);
+    }
+    if (outcome == OK && account->is_disabled) {
+        outcome = disable_row(context, account->id, account->email);
+    }
+    return outcome == OK ? join_groups(context, account) : outcome;
+}
+
+static void prepare(struct context *context, struct account_new *account)
+{
+    account->id = random_uuid(context->arena);
+    if (account->picture.data == NULL) {
+        account->picture = TEXT("/user.png");
+    }
+}
+
+enum outcome account_store_add(struct context *context, struct account_new *account)
+{
+    prepare(context, account);
+    database_concerns(account->id);
+    return database_transaction(context, add_within, account);
+}
+
+struct additions {
+    struct account_new *accounts;
+    size_t count, failed;
+};
+
+static enum outcome add_all_within(struct context *context, void *argument)
+{
+    struct additions *additions = argument;
+    enum outcome outcome = OK;
+    for (size_t i = 0; outcome == OK && i < additions->count; i++) {
+        additions->failed = i;
+        outcome = add_within(context, &additions->accounts[i]);
+    }
+    return outcome;
+}
+
+enum outcome account_store_add_all(struct context *context, struct account_new *accounts, size_t count,
+                                   size_t *failed_r)
+{
+    struct additions additions = {accounts, count, 0};
+    for (size_t i = 0; i < count; i++) {
+        prepare(context, &accounts[i]);
+    }
+    enum outcome outcome = database_transaction(context, add_all_within, &additions);
+    *failed_r = additions.failed;
+    return outcome;
+}
+
+/* ---- changes ---- */
+
+static enum outcome change_within(struct context *context, void *argument)
+{
+    struct account_change *change = argument;
+    struct locked_user user;
+    enum outcome outcome = user_store_lock(context, change->user_id, &user);
+    if (outcome == OK) {
+        outcome = picture_store_hold(context, user.picture, change->picture, change->new_picture);
+    }
+    if (outcome == OK) {
+        outcome = database_execute(context,
+                                   "UPDATE user SET role = ?, name = ?, email = ?, profile_image_url = COALESCE(?, "
+                                   "profile_image_url), updated_at = ? WHERE id = ?",
+                                   PARAMETERS(BIND_TEXT(change->role), BIND_TEXT(change->name),
+                                              BIND_TEXT(change->email), BIND_TEXT(change->picture),
+                                              BIND_INTEGER(context->now_seconds), BIND_TEXT(change->user_id)),
+                                   NULL, ERROR_EMAIL_TAKEN);
+    }
+    if (outcome == OK && !text_equal(user.email, change->email)) {
+        outcome =
+            database_execute(context, "UPDATE auth SET email = ? WHERE id = ?",
+                             PARAMETERS(BIND_TEXT(change->email), BIND_TEXT(change->user_id)), NULL, ERROR_EMAIL_TAKEN);
+    }
+    if (outcome == OK && change->password_hash.data != NULL) {
+        outcome = password_store_put(context, change->user_id, change->email, change->password_hash, false);
+    }
+    change->replaced_picture = outcome == OK && change->picture.data != NULL ? user.picture : TEXT_NULL;
+    change->ends_sessions =
+        outcome == OK && (!text_equal(user.role, change->role) || change->password_hash.data != NULL);
+    if (change->ends_sessions) {
+        /* a user who changes the own password stays signed in; a change of role ends all sessions */
+        bool is_other_role = !text_equal(user.role, change->role);
+        outcome = session_store_end_all(context, change->user_id, is_other_role ? KEPT_NONE : change->kept);
+    }
+    return outcome;
+}
+
+enum outcome account_store_change(struct context *context, struct account_change *change)
+{
+    database_concerns(change->user_id);
+    enum outcome outcome = database_transaction(context, change_within, change);
+    if (outcome == OK && change->ends_sessions) {
+        revocation_store_tell(context, change->user_id);
+    }
+    if (outcome == OK) {
+        picture_store_drop_replaced(context, change->replaced_picture);
+    }
+    return outcome;
+}
+
+/* ---- the end of an account ---- */
+
+/* Locks a user's row, but that of the primary administrator: ACTION_PROHIBITED, in the words of `detail`. */
+static enum outcome lock_but_primary(struct context *context, struct text user_id, const char *detail,
+                                     struct locked_user *user_r)
+{
+    struct text primary;
+    enum outcome outcome = user_store_lock(context, user_id, user_r);
+    if (outcome == OK) {
+        outcome = user_store_primary(context, &primary);
+    }
+    return outcome == OK && text_equal(primary, user_id)
+               ? problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, detail)
+               : outcome;
+}
+
+struct deletion {
+    struct text user_id;
+    struct text pictures[2]; /* addresses, or other contents of these columns */
+};
+
+static enum outcome delete_within(struct context *context, void *argument)
+{
+    struct deletion *deletion = argument;
+    const struct text *user_id = &deletion->user_id;
+    struct locked_user user;
+    enum outcome outcome = lock_but_primary(context, *user_id, "The primary administrator can't be deleted.", &user);
+    if (outcome == OK) { /* copies of shared chats, which have no owner */
+        outcome = database_execute(
+            context,
+            "DELETE copy FROM chat original JOIN chat copy ON copy.user_id = CONCAT('shared-', original.id) "
+            "WHERE original.owner_id = ?",
+            PARAMETERS(BIND_TEXT(*user_id)), NULL, ERROR_NONE);
+    }
+    if (outcome == OK) { /* a group that loses a member has changed */
+        outcome = database_execute(
+            context,
+            "UPDATE group_member m JOIN `group` g ON g.id = m.group_id SET g.updated_at = ? WHERE m.user_id = ?",
+            PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(*user_id)), NULL, ERROR_NONE);
+    }
+    if (outcome == OK) {
+        outcome = revocation_store_note_sessions(context, *user_id, TEXT_NULL);
+    }
+    if (outcome == OK) {
+        outcome = revocation_store_note_epoch(context, *user_id, context->now_seconds);
+    }
+    if (outcome == OK) { /* foreign keys also delete credentials, memberships, chats, keys and sessions */
+        outcome = database_execute(context, "DELETE FROM user WHERE id = ?", PARAMETERS(BIND_TEXT(*user_id)), NULL,
+                                   ERROR_NONE);
+    }
+    if (outcome == OK) { /* see directory_feed.h */
+        outcome = database_execute(context,
+                                   "INSERT INTO deleted_user (id) VALUES (?) ON DUPLICATE KEY UPDATE deleted_at = "
+                                   "CURRENT_TIMESTAMP(6)",
+                                   PARAMETERS(BIND_TEXT(*user_id)), NULL, ERROR_NONE);
+    }
+    deletion->pictures[0] = user.picture;
+    deletion->pictures[1] = user.banner;
+    return outcome;
+}
+
+enum outcome account_store_delete(struct context *context, struct text user_id)
+{
+    struct deletion deletion = {.user_id = user_id};
+    enum outcome outcome = revocation_store_transaction(context, user_id, delete_within, &deletion);
+    if (outcome == OK) {
+        picture_store_drop_replaced(context, deletion.pictures[0]);
+        picture_store_drop_replaced(context, deletion.pictures[1]);
+    }
+    return outcome;
+}
+
+enum outcome account_store_clean(struct context *context)
+{
+    database_concerns_nobody();
+    return database_execute(
+        context, "DELETE FROM deleted_user WHERE deleted_at < CURRENT_TIMESTAMP(6) - INTERVAL 1 DAY LIMIT 1000",
+        NO_PARAMETERS, NULL, ERROR_NONE);
+}
+
+/* ---- disabled accounts ---- */
+
+static enum outcome disable_within(struct context *context, void *argument)
+{
+    const struct text *user_id = argument;
+    struct locked_user user;
+    enum outcome outcome = lock_but_primary(context, *user_id, "The primary administrator can't be disabled.", &user);
+    if (outcome == OK) {
+        outcome = disable_row(context, *user_id, user.email);
+    }
+    return outcome == OK ? session_store_end_all(context, *user_id, KEPT_NONE) : outcome;
+}
+
+enum outcome account_store_disable(struct context *context, struct text user_id)
+{
+    return revocation_store_transaction(context, user_id, disable_within, &user_id);
+}
+
+static enum outcome enable_within(struct context *context, void *argument)
+{
+    const struct text *user_id = argument;
+    struct locked_user user;
+    bool found;
+    enum outcome outcome = user_store_lock(context, *user_id, &user);
+    return outcome == OK ? set_active(context, *user_id, true, &found) : outcome;
+}
+
+enum outcome account_store_enable(struct context *context, struct text user_id)
+{
+    database_concerns(user_id);
+    return database_transaction(context, enable_within, &user_id);
+}

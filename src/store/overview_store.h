@@ -1,0 +1,71 @@
+/* overview_store.h: what administrators want to know of many users at once: accounts, sessions, API keys. */
+#ifndef ROSTER_STORE_OVERVIEW_STORE_H
+#define ROSTER_STORE_OVERVIEW_STORE_H
+
+#include "store/rows.h"
+
+/* When a user was active last, as an expression for `user u`; NULL: never. The column begins with the time at which the
+ * account was created, and a sign-in alone does not change it. */
+#define OVERVIEW_LAST_ACTIVE                                                     \
+    "NULLIF(GREATEST(IF(u.last_active_at > u.created_at, u.last_active_at, 0), " \
+    "COALESCE(u.last_sign_in_at, 0)), 0)"
+
+/* What an account is, beside its row of `user`. */
+struct account_overview {
+    bool is_disabled, has_password;
+    bool must_change;         /* the password, before anything else */
+    int64_t last_sign_in_at;  /* -1: not known */
+    int64_t last_active_at;   /* -1: never since the account was created */
+    struct text last_address; /* of the last sign-in; null: not known */
+    int64_t session_count;    /* valid sessions */
+    int64_t key_count;
+};
+
+/* The overviews of up to DATABASE_LIST_MAX users, in one statement. overviews_r[i] is that of user_ids[i]; of an
+ * unknown user it is as of an account without anything. */
+enum outcome overview_store_accounts(struct context *context, const struct text *user_ids, size_t count,
+                                     struct account_overview *overviews_r);
+
+/* Which sessions. */
+struct session_filter {
+    struct text user_id;   /* null: of all users */
+    int64_t created_until; /* INT64_MAX: any */
+    int64_t seen_until;    /* INT64_MAX: any */
+    int64_t seen_since;    /* 0: any */
+};
+
+/* The columns after those of session_columns. */
+enum { OVERVIEW_SESSION_user_id = SESSION_COLUMNS, OVERVIEW_SESSION_email, OVERVIEW_SESSION_name };
+
+/* Valid sessions, last seen first. */
+enum outcome overview_store_sessions(struct context *context, const struct session_filter *filter,
+                                     struct result *sessions_r);
+
+/* The valid session of a jti, with the same columns. *session_r is NULL if there is none. */
+enum outcome overview_store_session(struct context *context, struct text jti, const struct value **session_r);
+
+/* Which API keys. */
+struct key_filter {
+    struct text user_id;   /* null: of all users */
+    int64_t unused_since;  /* neither made nor used since then; INT64_MAX: any */
+    int64_t expired_until; /* expired by then; -1: any */
+};
+
+enum overview_key_column {
+    OVERVIEW_KEY_id,
+    OVERVIEW_KEY_is_primary,
+    OVERVIEW_KEY_name,
+    OVERVIEW_KEY_suffix,
+    OVERVIEW_KEY_expires_at,
+    OVERVIEW_KEY_last_used_at,
+    OVERVIEW_KEY_routes,
+    OVERVIEW_KEY_created_at,
+    OVERVIEW_KEY_user_id,
+    OVERVIEW_KEY_email
+};
+
+/* API keys, by the address of their owners; of each the primary key first, then in the order in which they were made.
+ */
+enum outcome overview_store_keys(struct context *context, const struct key_filter *filter, struct result *keys_r);
+
+#endif

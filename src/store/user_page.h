@@ -1,0 +1,68 @@
+/* user_page.h: what a list of users is asked for, and who is on a page of it. */
+#ifndef ROSTER_STORE_USER_PAGE_H
+#define ROSTER_STORE_USER_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/database.h"
+
+enum { USER_PAGE_ROWS = 30 };
+
+/* Parameters of a list. */
+struct user_listing {
+    struct text query;    /* substring of name or email; null or empty: all */
+    struct text order_by; /* as sent; unknown: newest first */
+    bool ascending;
+    int64_t page; /* from 1 */
+    bool whole;   /* rows are User, else UserInfo */
+};
+
+/* Who is on a page. */
+struct user_page {
+    struct text ids[USER_PAGE_ROWS]; /* in the order of the list; in the request's arena */
+    size_t count;                    /* 0: the page is behind the last one */
+    int64_t total;                   /* how many users match, on all pages */
+    /* Where not NULL: a SELECT of `count` ids instead, from `user u`, in the order of `order_by` or the opposite one.
+     */
+    const char *select;
+    const char *order_by;
+    bool is_reversed;
+    struct parameter parameters[4];
+    size_t parameter_count;
+};
+
+/* What makes the order of a list. */
+struct user_order {
+    struct text group_id; /* members of it first or last, each part by name; null: no group */
+    const char *column;   /* else */
+    bool ascending;
+};
+
+/* The order that a list is asked for. */
+struct user_order user_page_order(const struct user_listing *listing);
+
+/* How many users come before the page. */
+int64_t user_page_first(const struct user_listing *listing);
+
+/* Which rows of a list are on a page, as LIMIT and OFFSET. */
+struct user_range {
+    bool is_reversed; /* counted from the end of the list, in the opposite order */
+    int64_t count, offset;
+};
+
+enum { USER_TOTAL_UNKNOWN = -1 };
+
+/* The rows behind `first` others, of `total`, from the nearer end of the list. USER_TOTAL_UNKNOWN: from its start. */
+struct user_range user_page_range(int64_t first, int64_t total);
+
+/* Whether a user is in a group. It has one parameter, the group's id. */
+#define USER_IS_MEMBER "EXISTS (SELECT 1 FROM group_member m WHERE m.user_id = u.id AND m.group_id = ?)"
+
+/* What ORDER BY says of an order, or of its opposite. `member`, for an order by group: USER_IS_MEMBER, or the name of a
+ * column that has it. */
+const char *user_page_order_by(struct arena *arena, const struct user_order *order, bool is_reversed,
+                               const char *member);
+
+#endif

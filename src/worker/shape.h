@@ -1,0 +1,62 @@
+/* shape.h: shapes.def as C: one enumerator per shape, and their rows. */
+#ifndef ROSTER_WORKER_SHAPE_H
+#define ROSTER_WORKER_SHAPE_H
+
+#include <stdbool.h>
+
+enum shape {
+    SHAPE_NONE,
+#define SHAPE(name, kind, of, text) SHAPE_##name,
+#include "tables/shapes.def"
+    SHAPE_COUNT
+};
+
+enum shape_kind {
+    SHAPE_KIND_OBJECT,
+    SHAPE_KIND_LIST,
+    SHAPE_KIND_OR_NULL,
+    SHAPE_KIND_BOOLEAN,
+    SHAPE_KIND_FREE,
+    SHAPE_KIND_PLAIN,
+    SHAPE_KIND_PICTURE,
+    SHAPE_KIND_PORTRAIT
+};
+
+struct shape_row {
+    const char *name;
+    enum shape_kind kind;
+    enum shape of; /* for LIST and OR_NULL; else SHAPE_NONE */
+    const char *text;
+};
+
+/* The row of a shape, static. Not for SHAPE_NONE. */
+const struct shape_row *shape_row(enum shape shape);
+
+/* True where an object of this shape may have further members. */
+bool shape_has_extra(enum shape shape);
+
+enum member_type {
+    MEMBER_TEXT,
+    MEMBER_ROLE,
+    MEMBER_INTEGER,
+    MEMBER_BOOLEAN,
+    MEMBER_TEXTS,
+    MEMBER_FREE,
+    MEMBER_SHAPE,
+    MEMBER_LIST,
+    MEMBER_DATE,   /* only of a column */
+    MEMBER_SECTION /* of permissions: an object of booleans, or of the shape `of`; see permission_row */
+};
+
+struct member {
+    const char *name;
+    enum member_type type;
+    enum shape of; /* for SHAPE and LIST, and for some SECTIONs; else SHAPE_NONE */
+    bool may_be_null;
+    const char *text; /* NULL: the tables have none */
+};
+
+/* Calls `each` for each member of an object, in order. Not for SHAPE_NONE. */
+void shape_each_member(enum shape shape, void (*each)(void *argument, const struct member *member), void *argument);
+
+#endif

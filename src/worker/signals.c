@@ -1,0 +1,37 @@
+/* signals.c: see signals.h. */
+#include "worker/signals.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+bool signals_read(int signals, const struct config *config)
+{
+    struct signalfd_siginfo info;
+    bool stay = true;
+    while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGUSR1) {
+            struct error error;
+            if (!log_open(config->error_log, config->access_log, config->log_level, config->log_format, &error)) {
+                log_error(NULL, "%s", error.text);
+            }
+        } else {
+            stay = false;
+        }
+    }
+    return stay;
+}
+
+int signals_open(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}

@@ -1,0 +1,45 @@
+# The calls of the system of a request that the identity table answers, as HACKING lists them: none of them is there
+# without a reason.
+use v5.36;
+
+use Test::More;
+
+use Roster;
+
+require "$Roster::source/t/bench/lib/Bench/Cost.pm";
+
+my %expected = (epoll_wait => 1, accept => 1, poll => 1, read => 1, write => 2, close => 1);
+
+my $roster = Roster->new(
+    config => {identity_cache => '1h', last_active_interval => '1h', rate_limits => 'no'},
+    api => {workers => 1});
+my $admin = $roster->add_user(role => 'admin');
+my ($worker) = $roster->workers('api');
+my $requests = 50;
+
+sub calls_of ($code) { return Bench::Cost::system_calls($roster->{directory}, [$worker], $code) }
+
+plan skip_all => 'valgrind has calls of its own' if $ENV{ROSTER_TEST_VALGRIND};
+plan skip_all => 'strace is not there, or may not trace' if !calls_of(sub { });
+
+# A service that has just started answers without it, until the watcher has given its first sign of life.
+ok wait_until(20, sub { $roster->status->{identity_table}{state} eq 'used' }), 'the identity table is used';
+
+for my $path ("/users/$admin->{id}", '/users/permissions', "/users/$admin->{id}/active") {
+    my $ask = sub {
+        grep { $roster->get($path, $admin)->{status} == 200 } 1 .. $requests;
+    };
+    is $ask->(), $requests, "$path is answered, and kept";
+    my $answered;
+    my $calls = calls_of(sub { $answered = $ask->() });
+    is $answered, $requests, 'it is answered from the table';
+    # Now and then a worker looks after revocations, or waits for a request that comes a little later.
+    my %count = map { ($_ => $calls->{$_} // 0) } keys %expected;
+    my $sum = 0;
+    $sum += $calls->{$_} - ($expected{$_} // 0) * $requests for keys %$calls;
+    cmp_ok $count{$_}, '>=', $expected{$_} * $requests - 1, "$_: $expected{$_}" for sort keys %expected;
+    cmp_ok $sum, '<=', $requests / 5, 'and no other' or diag explain $calls;
+}
+
+$roster->finish;
+done_testing;

@@ -1,0 +1,25 @@
+-- The tables of people, groups and settings in a database of Open WebUI 0.6.42, as its own migrations leave them: members, keys and OAuth sessions have tables.
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
+CREATE TABLE "migratehistory" ("id" INTEGER NOT NULL PRIMARY KEY, "name" VARCHAR(255) NOT NULL, "migrated_at" DATETIME NOT NULL);
+CREATE TABLE "user" (id VARCHAR(255) NOT NULL, name VARCHAR(255) NOT NULL, email VARCHAR(255) NOT NULL, role VARCHAR(255) NOT NULL, profile_image_url TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, last_active_at INTEGER NOT NULL, username VARCHAR(50), bio TEXT, gender TEXT, date_of_birth DATE, profile_banner_image_url TEXT, timezone VARCHAR, presence_state VARCHAR, status_emoji VARCHAR, status_message TEXT, status_expires_at BIGINT, oauth JSON, info JSON, settings JSON, CONSTRAINT pk_user_id PRIMARY KEY (id), CONSTRAINT uq_user_id UNIQUE (id));
+CREATE UNIQUE INDEX user_id ON user (id);
+CREATE TABLE "auth" ("id" VARCHAR(255) NOT NULL, "email" VARCHAR(255) NOT NULL, "password" TEXT NOT NULL, "active" INTEGER NOT NULL);
+CREATE UNIQUE INDEX "auth_id" ON "auth" ("id");
+CREATE TABLE "group" (id TEXT NOT NULL, user_id TEXT, name TEXT, description TEXT, data JSON, meta JSON, permissions JSON, created_at BIGINT, updated_at BIGINT, PRIMARY KEY (id), UNIQUE (id));
+CREATE TABLE group_member (id TEXT NOT NULL, group_id TEXT NOT NULL, user_id TEXT NOT NULL, created_at BIGINT, updated_at BIGINT, PRIMARY KEY (id), CONSTRAINT uq_group_member_group_user UNIQUE (group_id, user_id), UNIQUE (id), FOREIGN KEY(group_id) REFERENCES "group" (id) ON DELETE CASCADE, FOREIGN KEY(user_id) REFERENCES user (id) ON DELETE CASCADE);
+CREATE TABLE api_key (id TEXT NOT NULL, user_id TEXT, "key" TEXT NOT NULL, data JSON, expires_at BIGINT, last_used_at BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (id), UNIQUE (id), FOREIGN KEY(user_id) REFERENCES user (id) ON DELETE CASCADE, UNIQUE ("key"));
+CREATE TABLE oauth_session (id TEXT NOT NULL, user_id TEXT NOT NULL, provider TEXT NOT NULL, token TEXT NOT NULL, expires_at BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (id), UNIQUE (id), FOREIGN KEY(user_id) REFERENCES user (id) ON DELETE CASCADE);
+CREATE INDEX idx_oauth_session_user_id ON oauth_session (user_id);
+CREATE INDEX idx_oauth_session_expires_at ON oauth_session (expires_at);
+CREATE INDEX idx_oauth_session_user_provider ON oauth_session (user_id, provider);
+CREATE TABLE "chat" ("id" VARCHAR(255) NOT NULL, "user_id" VARCHAR(255) NOT NULL, "title" TEXT NOT NULL, "share_id" VARCHAR(255), "archived" INTEGER NOT NULL, "created_at" DATETIME NOT NULL, "updated_at" DATETIME NOT NULL, chat JSON, pinned BOOLEAN, meta JSON DEFAULT '{}' NOT NULL, folder_id TEXT);
+CREATE UNIQUE INDEX "chat_id" ON "chat" ("id");
+CREATE UNIQUE INDEX "chat_share_id" ON "chat" ("share_id");
+CREATE INDEX folder_id_idx ON chat (folder_id);
+CREATE INDEX user_id_pinned_idx ON chat (user_id, pinned);
+CREATE INDEX user_id_archived_idx ON chat (user_id, archived);
+CREATE INDEX updated_at_user_id_idx ON chat (updated_at, user_id);
+CREATE INDEX folder_id_user_id_idx ON chat (folder_id, user_id);
+CREATE TABLE config (id INTEGER NOT NULL, data JSON NOT NULL, version INTEGER NOT NULL, created_at DATETIME DEFAULT CURRENT_TIMESTAMP NOT NULL, updated_at DATETIME DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (id));
+CREATE TABLE "tag" (id VARCHAR(255) NOT NULL, name VARCHAR(255) NOT NULL, user_id VARCHAR(255) NOT NULL, meta JSON, CONSTRAINT pk_id_user_id PRIMARY KEY (id, user_id));
+CREATE INDEX user_id_idx ON tag (user_id);
