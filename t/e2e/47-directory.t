@@ -39,15 +39,20 @@ sub is_ready ($service) {
     return wait_until(30, sub { status_of($service)->{directory} eq 'ready' });
 }
 
-# A list, as status and what is in it.
+# A list, as status and what is in it. A machine that stands still for longer than a statement may take gives 503, which
+# says nothing about what is found: that is asked again.
 sub list ($service, $query, %more) {
     my %parameters = (query => $query, %more);
     my $path = '/users/search?' . join '&', map { "$_=" . escape($parameters{$_}) } sort keys %parameters;
-    my $answer =
-          $service == $roster
-        ? $roster->get($path, $admin)
-        : $service->fastcgi('directory',
-        {REQUEST_URI => "/api/v1$path", HTTP_AUTHORIZATION => "Bearer $admin->{token}"});
+    my $answer;
+    for (1 .. 3) {
+        $answer =
+              $service == $roster
+            ? $roster->get($path, $admin)
+            : $service->fastcgi('directory',
+            {REQUEST_URI => "/api/v1$path", HTTP_AUTHORIZATION => "Bearer $admin->{token}"});
+        last if $answer->{status} != 503;
+    }
     return {status => 0 + $answer->{status}, %{$answer->{json}}};
 }
 
@@ -251,7 +256,7 @@ subtest 'the same as SQL' => sub {
         my ($own, $other) = map { list($_, $query, %more) } $roster, $plain;
         $hits += @{$own->{users} // []} > 0;
         next if same($own, $other);
-        $differ++ < 3 and is_deeply $own, $other, join ' ', escape($query), %more;
+        $differ++ < 3 and is_deeply $own, $other, join ' ', 'round', $round, escape($query), %more;
     }
     is $differ, 0, 'random searches find the same people in the same order';
     cmp_ok $hits, '>', 100, 'and most of them somebody';
