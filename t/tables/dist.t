@@ -11,8 +11,9 @@ plan skip_all => 'there is no git' if $? != 0;
 
 # What make would take: files, and directories with everything in them.
 delete $ENV{MAKEFLAGS};
-my @taken = split ' ', qx{make -s -C '$build' --eval='print-dist: ; \@echo \$(DISTFILES)' print-dist};
-my %taken = map { (s{^\Q$source\E/}{}r => 1) } @taken;
+my ($top, @taken) = split ' ',
+    qx{make -s -C '$build' --eval='print-dist: ; \@echo \$(top_srcdir) \$(DISTFILES)' print-dist};
+my %taken = map { (s{^\Q$top\E/}{}r => 1) } @taken;
 my $is_made = sub ($file) {
     return $taken{$file} || grep { $file =~ m{^\Q$_\E/} && -d "$source/$_" } keys %taken;
 };
