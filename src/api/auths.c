@@ -9,6 +9,7 @@
 #include "auth/token.h"
 #include "base/log.h"
 #include "base/problem.h"
+#include "base/return_url.h"
 #include "store/account_store.h"
 #include "store/config_store.h"
 #include "store/password_store.h"
@@ -246,4 +247,24 @@ enum outcome handle_sign_out_post(struct request *request)
             ? origin_check(request)
             : OK;
     return outcome == OK ? handle_sign_out(request) : outcome;
+}
+
+/* Where a browser goes that may not go back. */
+#define ACCOUNT_PAGE "/account/"
+
+enum outcome handle_sign_in_return(struct request *request)
+{
+    const struct config *config = request->context.config;
+    struct arena *arena = request->context.arena;
+    const struct return_rules rules = {.own = origin_of_site(request),
+                                       .domain = config->cookie_domain,
+                                       .hosts = (const char *const *)config->return_hosts.items,
+                                       .host_count = config->return_hosts.count};
+    struct text address = return_url_find(arena, request->query_string);
+    struct text url = address.data != NULL ? return_url_check(arena, &rules, address) : TEXT_NULL;
+    struct json_writer *json = &request->response.json;
+    json_begin_object(json);
+    json_member_text(json, "url", url.data != NULL ? url : TEXT(ACCOUNT_PAGE));
+    json_end_object(json);
+    return OK;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/host_port.h"
+#include "base/return_url.h"
 #include "config/config_pools.h"
 
 struct check {
@@ -130,6 +131,30 @@ static bool check_cors_origins(const struct check *check, const struct words *or
     return true;
 }
 
+/* A name of two labels or more, in lower or upper case; an IPv4 address is none. */
+static bool is_domain(const char *domain)
+{
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+    const char *dot = strchr(domain, '.');
+    size_t length = strlen(domain);
+
+    /* a domain covers itself, but for those that are none */
+    return dot != NULL && dot != domain && domain[length - 1] != '.' && strstr(domain, "..") == NULL &&
+           domain[strspn(domain, bytes)] == '\0' && return_url_domain_covers(text_of(domain), text_of(domain));
+}
+
+static bool check_cookie_domain(const struct check *check, const char *domain)
+{
+    if (domain[0] == '\0' || is_domain(domain)) {
+        return true;
+    }
+    blame(check, "cookie_domain", NULL);
+    return error_set(check->error,
+                     "cookie_domain is \"%.253s\": write a domain with a dot within it, and none at its ends, for "
+                     "example example.org; letters beyond ASCII as xn--",
+                     domain);
+}
+
 static bool check_header_name(const struct check *check, const char *name, const char *header)
 {
     static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
@@ -179,6 +204,11 @@ static bool check_forms(const struct check *check)
             return false;
         }
     }
+    for (size_t i = 0; i < config->return_hosts.count; i++) {
+        if (!check_host(check, "return_hosts", config->return_hosts.items[i])) {
+            return false;
+        }
+    }
     for (unsigned pool = 0; pool < POOL_COUNT; pool++) {
         if (!check_listen_mode(check, pool)) {
             return false;
@@ -188,6 +218,7 @@ static bool check_forms(const struct check *check)
            check_log_target(check, "access_log", config->access_log, true) &&
            (config->redis_host[0] == '\0' || check_host(check, "redis_host", config->redis_host)) &&
            check_public_url(check, config->public_url) && check_cors_origins(check, &config->cors_origins) &&
+           check_cookie_domain(check, config->cookie_domain) &&
            check_header_name(check, "trusted_email_header", config->trusted_email_header) &&
            check_header_name(check, "trusted_name_header", config->trusted_name_header) &&
            check_header_name(check, "trusted_groups_header", config->trusted_groups_header) &&
@@ -229,6 +260,26 @@ static bool check_directory_size(const struct check *check)
     }
     blame(check, "directory_size", NULL);
     return error_set(check->error, "directory_size is %" PRId64 ": write 1M or more, or 0 for no directory", size);
+}
+
+/* Browsers refuse a cookie for a domain that the host that sets it does not belong to. */
+static bool check_public_host(const struct check *check)
+{
+    const struct config *config = &check->loaded->config;
+    struct host_port parts;
+
+    if (config->public_url[0] == '\0' || config->cookie_domain[0] == '\0') {
+        return true;
+    }
+    const char *host = strstr(config->public_url, "://") + 3;
+    if (host_port_split((struct text){host, strcspn(host, "/")}, &parts) &&
+        return_url_domain_covers(text_of(config->cookie_domain), parts.host)) {
+        return true;
+    }
+    blame(check, "cookie_domain", "public_url");
+    return error_set(check->error,
+                     "cookie_domain %s does not cover the host of public_url %.200s: browsers would refuse the cookie",
+                     config->cookie_domain, config->public_url);
 }
 
 static bool check_cookies_and_windows(const struct check *check)
@@ -316,6 +367,6 @@ bool config_check(struct config_loaded *loaded, unsigned *line_r, struct error *
     *line_r = 0;
     config_pools_resolve(loaded);
     return check_forms(&check) && check_passwords(&check) && check_directory_size(&check) &&
-           check_cookies_and_windows(&check) && check_trusted_headers(&check) &&
+           check_public_host(&check) && check_cookies_and_windows(&check) && check_trusted_headers(&check) &&
            config_pools_check(loaded, line_r, error) && check_hashing_memory(&check);
 }

@@ -109,20 +109,26 @@ static bool is_configured(const struct request *request)
     return false;
 }
 
-static bool is_at_host(const struct request *request, bool https)
+static struct text site_at_host(const struct request *request, bool https)
 {
-    struct arena *arena = request->context.arena;
-    struct text site = text_format(arena, "%s://%.*s", https ? "https" : "http", (int)request->host.length,
-                                   request->host.data != NULL ? request->host.data : "");
-    return origin_is_same(arena, request->origin, site);
+    return text_format(request->context.arena, "%s://%.*s", https ? "https" : "http", (int)request->host.length,
+                       request->host.data != NULL ? request->host.data : "");
 }
 
-/* The site as browsers see it: public_url, or else what the request says. */
-static bool is_own(const struct request *request)
+static bool is_at_host(const struct request *request, bool https)
+{
+    return origin_is_same(request->context.arena, request->origin, site_at_host(request, https));
+}
+
+struct text origin_of_site(const struct request *request)
 {
     const char *public_url = request->context.config->public_url;
-    return public_url[0] != '\0' ? origin_is_same(request->context.arena, request->origin, text_of(public_url))
-                                 : is_at_host(request, request->https);
+    return public_url[0] != '\0' ? text_of(public_url) : site_at_host(request, request->https);
+}
+
+static bool is_own(const struct request *request)
+{
+    return origin_is_same(request->context.arena, request->origin, origin_of_site(request));
 }
 
 static bool is_from_elsewhere(const struct request *request)

@@ -13,6 +13,9 @@
  * False where one of them is invalid or `null`. */
 bool origin_is_same(struct arena *arena, struct text left, struct text right);
 
+/* The site as browsers see it, in the arena: public_url, or else scheme and host as the request has them. */
+struct text origin_of_site(const struct request *request);
+
 /* Checks a request that the cookie authenticates.
  * OK, or PROBLEM with CROSS_SITE.
  * Logs a refusal, at most once a minute: a proxy in front that public_url does not name causes the same error. */

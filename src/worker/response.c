@@ -7,12 +7,16 @@
 #include "base/array.h"
 #include "base/ascii.h"
 #include "base/clock.h"
+#include "base/host_port.h"
 #include "base/log.h"
 #include "base/problem.h"
+#include "base/return_url.h"
 #include "base/scoreboard.h"
 
 /* The most that is buffered of a body; beyond it is sent at once. */
 enum { FLOW_BYTES = 64 * 1024 };
+
+enum { LOG_SECONDS = 60 };
 
 /* Enough for most headers. */
 enum { HEAD_BYTES = 512 };
@@ -85,6 +89,29 @@ static const char *cookie_attributes(const struct request *request)
         .data;
 }
 
+/* The attribute Domain of the session's cookies: "" where cookie_domain does not cover the host of the request, since
+ * browsers would refuse the cookie. public_url is at a host that it covers: config_check.c. */
+static const char *domain_attribute(struct request *request)
+{
+    const struct config *config = request->context.config;
+    struct host_port parts;
+    if (config->cookie_domain[0] == '\0') {
+        return "";
+    }
+    if (config->public_url[0] == '\0' && (!host_port_split(request->host, &parts) ||
+                                          !return_url_domain_covers(text_of(config->cookie_domain), parts.host))) {
+        if (log_topic_due(LOG_TOPIC_COOKIE_DOMAIN, LOG_SECONDS)) {
+            log_warning(&request->context,
+                        "the cookie is not for cookie_domain %s: the request is for the host \"%.*s\"; does nginx pass "
+                        "on the header field Host?",
+                        config->cookie_domain, (int)request->host.length,
+                        request->host.data != NULL ? request->host.data : "");
+        }
+        return "";
+    }
+    return text_format(request->context.arena, "; Domain=%s", config->cookie_domain).data;
+}
+
 void response_set_token_cookie(struct request *request, struct text token, int64_t expires_at)
 {
     char expires[64] = "";
@@ -96,8 +123,8 @@ void response_set_token_cookie(struct request *request, struct text token, int64
         }
     }
     response_add_header(request, "Set-Cookie",
-                        text_format(request->context.arena, "token=%.*s%s%s", (int)token.length, token.data, expires,
-                                    cookie_attributes(request)));
+                        text_format(request->context.arena, "token=%.*s%s%s%s", (int)token.length, token.data, expires,
+                                    domain_attribute(request), cookie_attributes(request)));
 }
 
 void response_set_device_cookie(struct request *request, struct text device)
@@ -107,14 +134,22 @@ void response_set_device_cookie(struct request *request, struct text device)
                                     device.data, DEVICE_LIFETIME_SECONDS, cookie_attributes(request)));
 }
 
+static void drop_cookie(struct request *request, const char *name, const char *domain)
+{
+    response_add_header(request, "Set-Cookie",
+                        text_format(request->context.arena, "%s=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0%s%s",
+                                    name, domain, cookie_attributes(request)));
+}
+
 void response_drop_cookies(struct request *request, bool all)
 {
+    const char *domain = domain_attribute(request);
     for (size_t i = 0; i < ARRAY_COUNT(session_cookies); i++) {
         if (all || request_cookie(request, session_cookies[i]).data != NULL) {
-            response_add_header(request, "Set-Cookie",
-                                text_format(request->context.arena,
-                                            "%s=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0%s",
-                                            session_cookies[i], cookie_attributes(request)));
+            drop_cookie(request, session_cookies[i], "");
+            if (domain[0] != '\0') { /* two cookies to a browser: it may have both, where cookie_domain is new */
+                drop_cookie(request, session_cookies[i], domain);
+            }
         }
     }
 }

@@ -69,6 +69,7 @@ my %statements = (
     session_get => 1,
     sessions_list => 2,
     settings_get => 1,
+    sign_in_return => 0,
     sign_out => 0,
     status => 0,
     status_get => 1,

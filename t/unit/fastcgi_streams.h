@@ -105,6 +105,8 @@ static inline struct config streams_config(void)
     return (struct config){.request_body_limit = 4 << 20,
                            .request_header_limit = 100,
                            .rate_limit_window = 180,
+                           .public_url = "",
+                           .cookie_domain = "",
                            .trusted_email_header = "",
                            .trusted_name_header = "",
                            .trusted_groups_header = ""};

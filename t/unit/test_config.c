@@ -439,6 +439,20 @@ static void test_forms(void **state)
     assert_refused("cors_origins = https://a.example https://b.example/app\n",
                    "1: cors_origins contains \"https://b.example/app\": write each origin as scheme and host, without "
                    "a path, for example https://app.example.org");
+    static const char *const domains[] = {
+        ".example.org", "example.org.",  "localhost", "a..example", "10.0.0.5",
+        "a.5",          "*.example.org", "a.b:443",   "[::1]",      "b\xC3\xBC.example"};
+    for (size_t i = 0; i < ARRAY_COUNT(domains); i++) {
+        char line[64], expected[256];
+        snprintf(line, sizeof line, "cookie_domain = %s\n", domains[i]);
+        snprintf(expected, sizeof expected,
+                 "1: cookie_domain is \"%s\": write a domain with a dot within it, and none at its ends, for example "
+                 "example.org; letters beyond ASCII as xn--",
+                 domains[i]);
+        assert_refused(line, expected);
+    }
+    assert_refused("return_hosts = a.example https://b.example\n",
+                   "1: return_hosts is \"https://b.example\": write HOST, HOST:PORT, or [ADDRESS]:PORT for IPv6");
     assert_refused("trusted_email_header = X_Email\n",
                    "1: trusted_email_header is \"X_Email\": write the name of a header field, of letters, digits and "
                    "-, for example X-Forwarded-Email");
@@ -465,6 +479,10 @@ static void test_cross_checks(void **state)
     assert_refused("cookie_secure = no\ncookie_same_site = none\n",
                    "2: cookie_same_site = none needs cookie_secure = yes or auto: browsers reject such cookies without "
                    "the attribute Secure");
+    assert_refused("cookie_domain = example.org\npublic_url = https://users.example.net:8443/x\n",
+                   "2: cookie_domain example.org does not cover the host of public_url "
+                   "https://users.example.net:8443/x: browsers would refuse the cookie");
+    config_free(read_content("cookie_domain = Example.org\npublic_url = https://users.example.org:8443/x\n"));
     assert_refused("rate_limit_window = 90s\n", "1: rate_limit_window is 90s: write whole minutes, for example 2m");
     assert_refused("user = a\ntrusted_email_header = X-Email\n",
                    "2: trusted_email_header needs trusted_proxies: without it any client could sign in as any user, so "
@@ -584,6 +602,8 @@ static const struct {
     {"cookie_secure", "yes"},
     {"cookie_same_site", "strict"},
     {"cors_origins", "https://a.example http://b.example:8080"},
+    {"cookie_domain", "example.org"},
+    {"return_hosts", "a.example b.example:8443 [::1]"},
     {"trusted_email_header", "X-Forwarded-Email"},
     {"trusted_name_header", "X-Forwarded-User"},
     {"trusted_groups_header", "X-Forwarded-Groups"},

@@ -148,6 +148,46 @@ static void cookies(void **state)
     assert_non_null(strstr(headers(), "token=t; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/"));
 }
 
+static void cookie_domains(void **state)
+{
+    (void)state;
+    streams.config.cookie_domain = "example.org";
+    static const struct {
+        const char *host, *public_url, *domain;
+    } cases[] = {
+        {"users.example.org", "", "; Domain=example.org"},
+        {"USERS.example.org:8443", "", "; Domain=example.org"},
+        {"example.org", "", "; Domain=example.org"},
+        {"users.example.net", "", ""},
+        {"evilexample.org", "", ""},
+        {"users.example.org.evil.example", "", ""},
+        {"[::1]:80", "", ""},
+        {"[::1", "", ""},
+        {NULL, "", ""},
+        {"127.0.0.1", "https://users.example.org", "; Domain=example.org"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        request->host = text_of(cases[i].host);
+        streams.config.public_url = cases[i].public_url;
+        response_set_token_cookie(request, TEXT("t"), -1);
+        assert_string_equal(
+            headers(),
+            text_format(arena, "Set-Cookie: token=t%s; Path=/; HttpOnly; SameSite=lax\r\n", cases[i].domain).data);
+        response_set_device_cookie(request, TEXT("d"));
+        assert_null(strstr(headers(), "Domain"));
+    }
+
+    /* a browser may have one of each kind */
+    request->request_cookies = TEXT("token=y");
+    response_drop_cookies(request, false);
+    assert_string_equal(headers(),
+                        "Set-Cookie: token=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; HttpOnly; "
+                        "SameSite=lax\r\n"
+                        "Set-Cookie: token=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Domain=example.org; "
+                        "Path=/; HttpOnly; SameSite=lax\r\n");
+    streams.config.cookie_domain = streams.config.public_url = "";
+}
+
 static void whole_answers(void **state)
 {
     (void)state;
@@ -394,8 +434,8 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, arena_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(reasons),  TEST(header_fields), TEST(cookies), TEST(whole_answers), TEST(half_answers),
-        TEST(problems), TEST(faults),        TEST(cors),    TEST(rates),
+        TEST(reasons),      TEST(header_fields), TEST(cookies), TEST(cookie_domains), TEST(whole_answers),
+        TEST(half_answers), TEST(problems),      TEST(faults),  TEST(cors),           TEST(rates),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("response", tests, NULL, NULL);
