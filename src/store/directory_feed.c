@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "store/directory.h"
+#include "store/user_page.h"
 
 enum {
     OVERLAP_SECONDS = 10,
@@ -289,8 +290,8 @@ static enum outcome step_missing(struct context *context, bool *done_r)
     for (size_t i = 0; i < count; i++) {
         ids[i] = text_copy(context->arena, ids[i]);
     }
-    enum outcome outcome =
-        database_execute_texts(context, "SELECT id FROM user WHERE id IN " DATABASE_LIST, ids, count, &present);
+    enum outcome outcome = database_execute_texts(
+        context, "SELECT u.id FROM " USER_BY_ID " WHERE u.id IN " DATABASE_LIST, ids, count, &present);
     for (size_t i = 0; outcome == OK && i < count; i++) {
         if (!has_id(&present, ids[i])) {
             directory_remove(ids[i]);

@@ -1,5 +1,7 @@
 #include "store/overview_store.h"
 
+#include "store/user_page.h"
+
 #define VALID_SESSION_AT(moment) "s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > " moment ")"
 
 /* ---- accounts ---- */
@@ -44,7 +46,7 @@ enum outcome overview_store_accounts(struct context *context, const struct text 
         "(SELECT COUNT(*) FROM session s WHERE s.user_id = u.id AND " VALID_SESSION_AT(
             "UNIX_TIMESTAMP()") "), "
                                 "(SELECT COUNT(*) FROM api_key k WHERE k.user_id = u.id) "
-                                "FROM user u LEFT JOIN auth a ON a.id = u.id WHERE u.id IN " DATABASE_LIST,
+                                "FROM " USER_BY_ID " LEFT JOIN auth a ON a.id = u.id WHERE u.id IN " DATABASE_LIST,
         user_ids, count, &result);
     for (size_t i = 0; outcome == OK && i < result.row_count; i++) {
         const struct value *row = result_row(&result, i);

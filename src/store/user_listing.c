@@ -43,9 +43,9 @@ static const char *find_statement(struct arena *arena, const struct user_order *
                                   bool is_reversed)
 {
     const char *filter = is_filtered ? FILTER : "";
-    return text_format(arena, "SELECT u.id%s%s%s FROM user u%s ORDER BY %s LIMIT ? OFFSET ?",
-                       counts ? ", (" COUNT_ALL : "", counts ? filter : "", counts ? ")" : "", filter,
-                       user_page_order_by(arena, order, is_reversed, USER_IS_MEMBER))
+    return text_format(arena, "SELECT u.id%s%s%s FROM %s%s ORDER BY %s LIMIT ? OFFSET ?", counts ? ", (" COUNT_ALL : "",
+                       counts ? filter : "", counts ? ")" : "", is_filtered ? "user u" : user_page_from(arena, order),
+                       filter, user_page_order_by(arena, order, is_reversed, USER_IS_MEMBER))
         .data;
 }
 
@@ -161,9 +161,10 @@ static enum outcome read_ids(struct context *context, const struct user_page *pa
 {
     static const char *sql_whole, *sql_info;
     const char *sql =
-        whole ? rows_statement(&sql_whole, "SELECT %s, " GROUP_IDS " FROM user u WHERE u.id IN " DATABASE_LIST,
+        whole ? rows_statement(&sql_whole, "SELECT %s, " GROUP_IDS " FROM " USER_BY_ID " WHERE u.id IN " DATABASE_LIST,
                                rows_of_user)
-              : rows_statement(&sql_info, "SELECT %s FROM user u WHERE u.id IN " DATABASE_LIST, rows_of_user_info);
+              : rows_statement(&sql_info, "SELECT %s FROM " USER_BY_ID " WHERE u.id IN " DATABASE_LIST,
+                               rows_of_user_info);
     enum outcome outcome = database_execute_texts(context, sql, page->ids, page->count, users_r);
     if (outcome == OK) {
         sort_rows(context, page, users_r);
@@ -185,13 +186,12 @@ static void reverse_rows(struct context *context, struct result *users)
 static enum outcome read_selected(struct context *context, const struct user_page *page, bool whole,
                                   struct result *users_r)
 {
-    const char *sql =
-        text_format(context->arena,
-                    "SELECT %s%s FROM (%s ORDER BY %s LIMIT ? OFFSET ?) page JOIN user u ON u.id = page.id "
-                    "ORDER BY %s",
-                    whole ? rows_of_user : rows_of_user_info, whole ? ", " GROUP_IDS : "", page->select, page->order_by,
-                    page->order_by)
-            .data;
+    const char *sql = text_format(context->arena,
+                                  "SELECT %s%s FROM (%s ORDER BY %s LIMIT ? OFFSET ?) page STRAIGHT_JOIN " USER_BY_ID
+                                  " ON u.id = page.id ORDER BY %s",
+                                  whole ? rows_of_user : rows_of_user_info, whole ? ", " GROUP_IDS : "", page->select,
+                                  page->order_by, page->order_by)
+                          .data;
     enum outcome outcome = database_execute(context, sql, page->parameters, page->parameter_count, users_r, ERROR_NONE);
     if (outcome == OK && page->is_reversed) {
         reverse_rows(context, users_r);

@@ -3,36 +3,41 @@
 
 #include "base/array.h"
 
-/* Orders of lists: the name in the query, and the column, which has an index. */
+/* Orders of lists: the name in the query, the column, and the index of both column and id. */
+enum { BY_NAME, BY_EMAIL, BY_CREATED_AT, BY_LAST_ACTIVE_AT, BY_UPDATED_AT, BY_ROLE };
+
 static const struct {
-    const char *name, *column;
+    const char *name, *column, *index;
 } orders[] = {
-    {"name", "name"},
-    {"email", "email_order"},
-    {"created_at", "created_at"},
-    {"last_active_at", "last_active_at"},
-    {"updated_at", "updated_at"},
-    {"role", "role"},
+    [BY_NAME] = {"name", "name", "user_by_name"},
+    [BY_EMAIL] = {"email", "email_order", "user_by_email"},
+    [BY_CREATED_AT] = {"created_at", "created_at", "user_by_created_at"},
+    [BY_LAST_ACTIVE_AT] = {"last_active_at", "last_active_at", "user_by_last_active_at"},
+    [BY_UPDATED_AT] = {"updated_at", "updated_at", "user_by_updated_at"},
+    [BY_ROLE] = {"role", "role", "user_by_role"},
 };
+
+static struct user_order order_of(size_t which, bool ascending)
+{
+    return (struct user_order){.column = orders[which].column, .index = orders[which].index, .ascending = ascending};
+}
 
 struct user_order user_page_order(const struct user_listing *listing)
 {
     static const char group_prefix[] = "group_id:";
     const size_t prefix_length = sizeof group_prefix - 1;
     struct text by = listing->order_by;
-    struct user_order order = {.column = "created_at", .ascending = listing->ascending};
     if (by.data != NULL && text_starts_with(by, group_prefix)) {
+        struct user_order order = order_of(BY_NAME, listing->ascending);
         order.group_id = (struct text){by.data + prefix_length, by.length - prefix_length};
         return order;
     }
     for (size_t i = 0; i < ARRAY_COUNT(orders); i++) {
         if (text_is(by, orders[i].name)) {
-            order.column = orders[i].column;
-            return order;
+            return order_of(i, listing->ascending);
         }
     }
-    order.ascending = false;
-    return order;
+    return order_of(BY_CREATED_AT, false);
 }
 
 int64_t user_page_first(const struct user_listing *listing)
@@ -50,11 +55,16 @@ struct user_range user_page_range(int64_t first, int64_t total)
     return behind < first ? (struct user_range){true, count, behind} : (struct user_range){false, count, first};
 }
 
+const char *user_page_from(struct arena *arena, const struct user_order *order)
+{
+    return order->group_id.data != NULL ? "user u" : text_format(arena, "user u FORCE INDEX (%s)", order->index).data;
+}
+
 const char *user_page_order_by(struct arena *arena, const struct user_order *order, bool is_reversed,
                                const char *member)
 {
     const char *direction = order->ascending == is_reversed ? "DESC" : "ASC", *by_name = is_reversed ? "DESC" : "ASC";
     return order->group_id.data == NULL
                ? text_format(arena, "u.%s %s, u.id %s", order->column, direction, direction).data
-               : text_format(arena, "%s %s, u.name %s, u.id %s", member, direction, by_name, by_name).data;
+               : text_format(arena, "%s %s, u.%s %s, u.id %s", member, direction, order->column, by_name, by_name).data;
 }

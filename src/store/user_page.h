@@ -35,8 +35,9 @@ struct user_page {
 
 /* What makes the order of a list. */
 struct user_order {
-    struct text group_id; /* members of it first or last, each part by name; null: no group */
-    const char *column;   /* else */
+    struct text group_id; /* members of it first or last, each part by the column, which is the name; null: no group */
+    const char *column;
+    const char *index; /* of the column and the id */
     bool ascending;
 };
 
@@ -59,6 +60,13 @@ struct user_range user_page_range(int64_t first, int64_t total);
 
 /* Whether a user is in a group. It has one parameter, the group's id. */
 #define USER_IS_MEMBER "EXISTS (SELECT 1 FROM group_member m WHERE m.user_id = u.id AND m.group_id = ?)"
+
+/* What stands behind FROM for rows of everybody in an order: `user u`, and the index that has the order. MariaDB is
+ * told to use it, and USER_BY_ID for rows of some ids: where its statistics are older than most of the rows it believes
+ * that reading and sorting all of them takes no time. */
+const char *user_page_from(struct arena *arena, const struct user_order *order);
+
+#define USER_BY_ID "user u FORCE INDEX (PRIMARY)"
 
 /* What ORDER BY says of an order, or of its opposite. `member`, for an order by group: USER_IS_MEMBER, or the name of a
  * column that has it. */

@@ -23,16 +23,16 @@ static void select_page(struct context *context, const struct user_order *order,
                         int64_t first, struct user_page *page)
 {
     static const char table[] = "JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE "
-                                "utf8mb4_nopad_bin PATH '$')) j JOIN "
-                                "user u ON u.id = j.id";
+                                "utf8mb4_nopad_bin PATH '$')) j STRAIGHT_JOIN " USER_BY_ID " ON u.id = j.id";
     const bool is_by_group = order->group_id.data != NULL;
     const struct user_range range = user_page_range(first, total);
     page->count = (size_t)range.count;
     page->is_reversed = range.is_reversed;
     page->order_by = user_page_order_by(context->arena, order, range.is_reversed, "member");
-    page->select = text_format(context->arena, "SELECT %su.id%s FROM %s", ids != NULL ? "STRAIGHT_JOIN " : "",
-                               is_by_group ? ", " USER_IS_MEMBER " AS member" : "", ids != NULL ? table : "user u")
-                       .data;
+    page->select =
+        text_format(context->arena, "SELECT u.id%s FROM %s", is_by_group ? ", " USER_IS_MEMBER " AS member" : "",
+                    ids != NULL ? table : user_page_from(context->arena, order))
+            .data;
     page->parameter_count = 0;
     if (is_by_group) {
         page->parameters[page->parameter_count++] = BIND_TEXT(order->group_id);
@@ -49,9 +49,8 @@ static void select_page(struct context *context, const struct user_order *order,
 /* Who is listed, and in which order. */
 struct sequence {
     const struct directory_filter *filter;
-    const char *column;
-    bool ascending;
-    int64_t users; /* that there are at all */
+    struct user_order order; /* by a column */
+    int64_t users;           /* that there are at all */
 };
 
 struct walk {
@@ -99,9 +98,9 @@ static enum outcome walk_row(struct context *context, const struct value *row, v
 static enum outcome walk_ids(struct context *context, const struct sequence *sequence, int64_t skip, int64_t count,
                              struct user_page *page)
 {
-    const struct user_order order = {.column = sequence->column, .ascending = sequence->ascending};
-    const char *sql = text_format(context->arena, "SELECT u.id FROM user u ORDER BY %s LIMIT ? OFFSET ?",
-                                  user_page_order_by(context->arena, &order, false, NULL))
+    const char *sql = text_format(context->arena, "SELECT u.id FROM %s ORDER BY %s LIMIT ? OFFSET ?",
+                                  user_page_from(context->arena, &sequence->order),
+                                  user_page_order_by(context->arena, &sequence->order, false, NULL))
                           .data;
     struct walk walk = {sequence->filter, context->arena, skip, count, 0, true, page};
     enum outcome outcome = OK;
@@ -138,7 +137,7 @@ static enum outcome add_ids(struct context *context, struct sequence sequence, i
     if (count <= 0) {
         return OK;
     }
-    sequence.ascending = sequence.ascending != is_reversed;
+    sequence.order.ascending = sequence.order.ascending != is_reversed;
     enum outcome outcome = walk_ids(context, &sequence, is_reversed ? behind : skip, count, page);
     if (is_reversed) {
         reverse(page->ids + before, page->count - before);
@@ -160,6 +159,7 @@ static enum outcome add_by_group(struct context *context, const struct user_orde
     if (outcome != OK) {
         return outcome;
     }
+    const struct user_order by_name = {.column = order->column, .index = order->index, .ascending = true};
     struct text *ids = arena_alloc(context->arena, (members.row_count + 1) * sizeof *ids);
     for (size_t i = 0; i < members.row_count; i++) {
         ids[i] = result_row(&members, i)->text;
@@ -172,9 +172,9 @@ static enum outcome add_by_group(struct context *context, const struct user_orde
                              : parts[0].count - first < count ? parts[0].count - first
                                                               : count;
     const int64_t skipped = first > parts[0].count ? first - parts[0].count : 0;
-    outcome = add_ids(context, (struct sequence){&parts[0], "name", true, users}, first, of_first, page);
+    outcome = add_ids(context, (struct sequence){&parts[0], by_name, users}, first, of_first, page);
     return outcome == OK
-               ? add_ids(context, (struct sequence){&parts[1], "name", true, users}, skipped, count - of_first, page)
+               ? add_ids(context, (struct sequence){&parts[1], by_name, users}, skipped, count - of_first, page)
                : outcome;
 }
 
@@ -208,8 +208,7 @@ static enum outcome find_elsewhere(struct context *context, const struct user_or
     }
     return is_by_group
                ? add_by_group(context, order, answer, figures.users, first, expected, page)
-               : add_ids(context, (struct sequence){&answer->filter, order->column, order->ascending, figures.users},
-                         first, expected, page);
+               : add_ids(context, (struct sequence){&answer->filter, *order, figures.users}, first, expected, page);
 }
 
 /* *found_r: the directory is ready. *is_whole_r: the page has all that it should have; else something has changed
