@@ -122,13 +122,16 @@ void mdoc_macro(struct buffer *out, const char *format, ...)
 const char *mdoc_word(struct buffer *out, const char *text)
 {
     struct buffer word;
+    const size_t length = strlen(text);
+    /* mdoc would take it out of the word, as the end of the sentence. */
+    const bool ends_in_punctuation = length > 0 && strchr(".,:;)]?!", text[length - 1]) != NULL;
     bool quotes = strpbrk(text, " \"") != NULL || text[0] == '\0';
     buffer_init(&word, out->arena);
     if (quotes) {
         buffer_add_byte(&word, '"');
     } else {
         /* mdoc would read a short word as a macro, or as punctuation. */
-        buffer_add_string(&word, strlen(text) <= 3 ? "\\&" : "");
+        buffer_add_string(&word, length <= 3 ? "\\&" : "");
     }
     for (; *text != '\0'; text++) {
         if (*text == '"') {
@@ -138,6 +141,9 @@ const char *mdoc_word(struct buffer *out, const char *text)
         } else {
             buffer_add_byte(&word, *text);
         }
+    }
+    if (ends_in_punctuation) {
+        buffer_add_literal(&word, "\\&");
     }
     if (quotes) {
         buffer_add_byte(&word, '"');

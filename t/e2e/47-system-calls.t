@@ -2,11 +2,25 @@
 # without a reason.
 use v5.36;
 
+use File::Temp ();
 use Test::More;
 
 use Roster;
 
 require "$Roster::source/t/bench/lib/Bench/Cost.pm";
+
+plan skip_all => 'valgrind has calls of its own' if $ENV{ROSTER_TEST_VALGRIND};
+
+# Asked before there is a stack: one that is there has to be ended by done_testing.
+sub may_trace () {
+    my $directory = File::Temp->newdir;
+    mkdir "$directory/log" or die "$directory/log: $!\n";
+    my $other = Roster::Process->start('sleep', ['sleep', 60], log => "$directory/log/sleep.log");
+    my $calls = Bench::Cost::system_calls($directory, [$other->pid], sub { });
+    $other->stop('TERM', 10);
+    return $calls;
+}
+plan skip_all => 'strace is not there, or may not trace' if !may_trace();
 
 my %expected = (epoll_wait => 1, accept => 1, poll => 1, read => 1, write => 2, close => 1);
 
@@ -18,9 +32,6 @@ my ($worker) = $roster->workers('api');
 my $requests = 50;
 
 sub calls_of ($code) { return Bench::Cost::system_calls($roster->{directory}, [$worker], $code) }
-
-plan skip_all => 'valgrind has calls of its own' if $ENV{ROSTER_TEST_VALGRIND};
-plan skip_all => 'strace is not there, or may not trace' if !calls_of(sub { });
 
 # A service that has just started answers without it, until the watcher has given its first sign of life.
 ok wait_until(20, sub { $roster->status->{identity_table}{state} eq 'used' }), 'the identity table is used';
