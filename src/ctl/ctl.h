@@ -203,6 +203,20 @@ int ctl_open_store(struct invocation *invocation);
 /* As ctl_connect. The service's user also gets the supplementary group `group`; (gid_t)-1: no group. */
 int ctl_connect_in_group(struct invocation *invocation, gid_t group);
 
+/* Runs a part of a command in a child process, which may become another user while this one stays root: to write a
+ * file where the service's user may not, say. The child ends with what `run' returns; its connections are closed.
+ * A signal that ends rosterctl ends the child, and then this returns EXIT_FAILED with a message, so that the caller can
+ * tidy up. */
+int ctl_run_child(struct invocation *invocation, int (*run)(struct invocation *invocation, void *argument),
+                  void *argument);
+
+/* Memory that a child of ctl_run_child shares with its parent. All zero; never NULL; never freed. */
+void *ctl_shared_memory(size_t size);
+
+/* Runs the migrations of `directory`, as the system user and with the account that may. The process must still be the
+ * one that called rosterctl, and has no use of its connection afterwards. */
+int ctl_migrate(struct invocation *invocation, const char *directory);
+
 /* Usage of one command, and the overview of all commands, from commands.def. */
 void ctl_print_usage(const struct command *command);
 void ctl_print_overview(void);

@@ -115,16 +115,10 @@ static int choose_account(struct invocation *invocation, struct config *migrator
     return EXIT_DONE;
 }
 
-int command_migrate(struct invocation *invocation)
+int ctl_migrate(struct invocation *invocation, const char *directory)
 {
-    int status = ctl_load_secrets(invocation);
-    if (status == EXIT_DONE && ctl_has_option(invocation, OPTION_check)) {
-        return check(invocation);
-    }
     struct config migrator;
-    if (status == EXIT_DONE) {
-        status = choose_account(invocation, &migrator);
-    }
+    int status = choose_account(invocation, &migrator);
     if (status != EXIT_DONE) {
         return status;
     }
@@ -136,13 +130,25 @@ int command_migrate(struct invocation *invocation)
     if (!database_connect(&invocation->context, &error)) {
         return ctl_fail(EXIT_AWAY, "MariaDB does not answer: %s", error.text);
     }
-    if (!migration_run(&invocation->context, directory_of(invocation), report, invocation, &error)) {
-        return ctl_fail(EXIT_FAILED, "%s", error.text);
-    }
-    if (invocation->json) {
+    status = migration_run(&invocation->context, directory, report, invocation, &error)
+                 ? EXIT_DONE
+                 : ctl_fail(EXIT_FAILED, "%s", error.text);
+    if (status == EXIT_DONE && invocation->json && invocation->command == &commands[COMMAND_migrate]) {
         print_version(invocation, migration_schema_version(&invocation->context), -1);
     }
-    return EXIT_DONE;
+    database_close();
+    invocation->context.config = invocation->config;
+    return status;
+}
+
+int command_migrate(struct invocation *invocation)
+{
+    int status = ctl_load_secrets(invocation);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    return ctl_has_option(invocation, OPTION_check) ? check(invocation)
+                                                    : ctl_migrate(invocation, directory_of(invocation));
 }
 
 int command_grants(struct invocation *invocation)

@@ -1,11 +1,16 @@
 /* ctl_run.c: functions that all commands use: configuration, connection, remarks, errors. */
+#include <errno.h>
 #include <json.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/problem.h"
@@ -248,4 +253,71 @@ int ctl_open_store(struct invocation *invocation)
 {
     int status = ctl_load_secrets(invocation);
     return status == EXIT_DONE ? ctl_connect(invocation) : status;
+}
+
+/* ---- A part in a child process ---- */
+
+static volatile sig_atomic_t running_child;
+
+static void pass_on(int signal_number)
+{
+    if (running_child > 0) {
+        kill((pid_t)running_child, signal_number);
+    }
+}
+
+static int wait_for_child(pid_t child)
+{
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return ctl_fail(EXIT_FAILED, "a process can't be waited for: %s", strerror(errno));
+        }
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : ctl_fail(EXIT_FAILED, "stopped by signal %d", WTERMSIG(status));
+}
+
+int ctl_run_child(struct invocation *invocation, int (*run)(struct invocation *invocation, void *argument),
+                  void *argument)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction passing = {.sa_handler = pass_on}, before[ARRAY_COUNT(ending)];
+    sigset_t blocked, old;
+    sigemptyset(&passing.sa_mask);
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < ARRAY_COUNT(ending); i++) {
+        sigaddset(&blocked, ending[i]);
+    }
+    fflush(NULL);
+    sigprocmask(SIG_BLOCK, &blocked, &old);
+    pid_t child = fork();
+    if (child == 0) {
+        sigprocmask(SIG_SETMASK, &old, NULL);
+        int status = run(invocation, argument);
+        database_close();
+        fflush(NULL);
+        _exit(status);
+    }
+    if (child < 0) {
+        sigprocmask(SIG_SETMASK, &old, NULL);
+        return ctl_fail(EXIT_FAILED, "there can be no further process: %s", strerror(errno));
+    }
+    running_child = child;
+    for (size_t i = 0; i < ARRAY_COUNT(ending); i++) {
+        sigaction(ending[i], &passing, &before[i]);
+    }
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    int status = wait_for_child(child);
+    running_child = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(ending); i++) {
+        sigaction(ending[i], &before[i], NULL);
+    }
+    return status;
+}
+
+void *ctl_shared_memory(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    invariant(memory != MAP_FAILED);
+    return memory;
 }

@@ -419,6 +419,8 @@ enum outcome database_stream(struct context *context, const char *sql, const str
 
 /* ---- Transactions ---- */
 
+enum transaction_kind { TRANSACTION_USUAL, TRANSACTION_ALONE, TRANSACTION_SNAPSHOT };
+
 /* START TRANSACTION, COMMIT, ROLLBACK. */
 static bool command(struct context *context, const char *sql, struct failure *failure)
 {
@@ -433,15 +435,28 @@ static bool command(struct context *context, const char *sql, struct failure *fa
     return true;
 }
 
+/* SET TRANSACTION holds for the next transaction only. */
+static bool start(struct context *context, enum transaction_kind kind, struct failure *failure)
+{
+    return (kind == TRANSACTION_USUAL ||
+            command(context, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", failure)) &&
+           command(context,
+                   kind == TRANSACTION_SNAPSHOT ? "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+                                                : "START TRANSACTION",
+                   failure);
+}
+
 /* Starts a transaction. A lost connection is replaced once. */
-static bool begin(struct context *context, struct failure *failure)
+static bool begin(struct context *context, enum transaction_kind kind, struct failure *failure)
 {
     for (unsigned attempt = 1;; attempt++) {
-        if (!database_ensure_connection(context, false, failure)) {
+        if (!database_ensure_connection(context, kind == TRANSACTION_SNAPSHOT, failure)) {
             return false;
         }
-        database_tell_connection(context);
-        if (command(context, "START TRANSACTION", failure)) {
+        if (kind != TRANSACTION_SNAPSHOT) {
+            database_tell_connection(context);
+        }
+        if (start(context, kind, failure)) {
             return true;
         }
         if (!database_is_lost(failure) || attempt == 2) {
@@ -490,14 +505,14 @@ static void roll_back(struct context *context)
     }
 }
 
-static enum outcome run_transaction(struct context *context, enum outcome (*body)(struct context *, void *),
-                                    void *argument)
+static enum outcome run_transaction(struct context *context, enum transaction_kind kind,
+                                    enum outcome (*body)(struct context *, void *), void *argument)
 {
     const struct problem problem = context->problem;
     const int64_t started = clock_monotonic_microseconds();
     for (unsigned attempt = 1;; attempt++) {
         struct failure failure = {.kind = FAILURE_NONE};
-        if (!begin(context, &failure)) {
+        if (!begin(context, kind, &failure)) {
             if (failure.kind != FAILURE_AWAY) {
                 database_mask_values(&failure);
                 log_error(context, "MariaDB refused a transaction with error %u: %s", failure.code, failure.message);
@@ -520,7 +535,7 @@ static enum outcome run_transaction(struct context *context, enum outcome (*body
         }
         database.in_transaction = false;
         const bool retry = database.transaction_broken && database.transaction_retry;
-        if (outcome == OK) {
+        if (outcome == OK && kind != TRANSACTION_SNAPSHOT) {
             note_write(context);
         }
         if (outcome == OK || !retry) {
@@ -542,9 +557,25 @@ enum outcome database_transaction(struct context *context, enum outcome (*body)(
 {
     invariant(!database.in_transaction);
     begin_write(context);
-    enum outcome outcome = run_transaction(context, body, argument);
+    enum outcome outcome = run_transaction(context, TRANSACTION_USUAL, body, argument);
     end_write();
     return outcome;
+}
+
+enum outcome database_transaction_alone(struct context *context, enum outcome (*body)(struct context *, void *),
+                                        void *argument)
+{
+    invariant(!database.in_transaction);
+    begin_write(context);
+    enum outcome outcome = run_transaction(context, TRANSACTION_ALONE, body, argument);
+    end_write();
+    return outcome;
+}
+
+enum outcome database_snapshot(struct context *context, enum outcome (*body)(struct context *, void *), void *argument)
+{
+    invariant(!database.in_transaction);
+    return run_transaction(context, TRANSACTION_SNAPSHOT, body, argument);
 }
 
 /* ---- The rest ---- */

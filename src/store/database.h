@@ -179,6 +179,16 @@ void database_try(struct context *context, const char *sql, const struct paramet
 enum outcome database_transaction(struct context *context, enum outcome (*body)(struct context *, void *),
                                   void *argument);
 
+/* The same at the isolation level REPEATABLE READ: nobody adds a row, until it ends, to a table of which it has deleted
+ * all rows. For what replaces whole tables. */
+enum outcome database_transaction_alone(struct context *context, enum outcome (*body)(struct context *, void *),
+                                        void *argument);
+
+/* Runs `body(context, argument)` inside a transaction that only reads: all its statements see the database as it was at
+ * one moment. It blocks nobody, and concerns nobody.
+ * If the connection is lost, it is retried from the beginning, as database_transaction. */
+enum outcome database_snapshot(struct context *context, enum outcome (*body)(struct context *, void *), void *argument);
+
 /* State of MariaDB. */
 enum database_condition {
     DATABASE_AWAY,      /* no host accepts connections */

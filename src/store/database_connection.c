@@ -121,16 +121,18 @@ static void set_options(MYSQL *mysql, struct context *context, bool is_remote)
 
     /* Settings of the session; they do not depend on the server's defaults. The collation is binary, so that those of
      * columns take precedence. The server's timeout of a statement is shorter than the client's. The timeout of locks
-     * is short, since waiting occupies a worker. GROUP_CONCAT would silently cut off longer texts. */
-    const unsigned lock_wait = read_timeout > PATIENT_SECONDS ? PATIENT_LOCK_WAIT_SECONDS : LOCK_WAIT_SECONDS;
+     * is short, since waiting occupies a worker. GROUP_CONCAT would silently cut off longer texts. Who is patient may
+     * also be slow to take rows, as a backup over a network: the server waits as long. */
+    const bool is_patient = read_timeout > PATIENT_SECONDS;
+    const unsigned lock_wait = is_patient ? PATIENT_LOCK_WAIT_SECONDS : LOCK_WAIT_SECONDS;
     struct text settings =
         text_format(context->arena,
                     "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, autocommit = 1, time_zone = "
                     "'+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,"
                     "NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
                     "max_statement_time = %u.5, innodb_lock_wait_timeout = %u, lock_wait_timeout = %u, "
-                    "group_concat_max_len = 4294967295",
-                    read_timeout - 1, lock_wait, lock_wait);
+                    "group_concat_max_len = 4294967295%s",
+                    read_timeout - 1, lock_wait, lock_wait, is_patient ? ", net_write_timeout = 86400" : "");
     mysql_options(mysql, MYSQL_INIT_COMMAND, settings.data);
     mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
 }
