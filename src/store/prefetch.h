@@ -2,8 +2,8 @@
  * costs a round trip and much of a processor's time, whatever it asks for.
  *
  * routes.def tells the parts (ROUTE_READS), session_store reads them, and the other stores take them in place of a
- * statement of their own, where they are there: they are not with an API key, nor with identity_cache. A part is given
- * once, and none after the request has written something. */
+ * statement of their own, where they are there: they are not with an API key, nor while the identity table is used. A
+ * part is given once, and none after the request has written something. */
 #ifndef ROSTER_STORE_PREFETCH_H
 #define ROSTER_STORE_PREFETCH_H
 

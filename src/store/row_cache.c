@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/scoreboard.h"
 #include "config/config.h"
+#include "store/prefetch.h"
 
 /* A digest of what names the servers. */
 static uint32_t source_of(const struct config *config)
@@ -76,10 +77,18 @@ struct text row_cache_get(struct context *context, const struct table_key *key)
     return value;
 }
 
+/* A request that has read rows in advance, as the table was not usable then, must not store them under a later stamp.
+ */
+static bool has_read_in_advance(const struct context *context)
+{
+    return context->prefetch != NULL && context->prefetch->is_read;
+}
+
 struct table_stamp row_cache_stamp(struct context *context, const struct table_key *key)
 {
-    return is_usable(context, clock_monotonic_microseconds()) ? identity_table_stamp(key)
-                                                              : (struct table_stamp){.may_store = false};
+    return !has_read_in_advance(context) && is_usable(context, clock_monotonic_microseconds())
+               ? identity_table_stamp(key)
+               : (struct table_stamp){.may_store = false};
 }
 
 void row_cache_put(const struct table_key *key, const struct table_stamp *stamp, struct text value)

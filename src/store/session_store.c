@@ -204,7 +204,7 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
     const struct table_stamp stamp = row_cache_stamp(context, &key);
     *session_r = (struct token_session){.state = SESSION_WITHOUT_USER};
     /* Not with the identity table: it may have the rest, and what is stored there is read under a stamp of its own. */
-    struct prefetch *prefetch = config_uses_identity_cache(context->config) ? NULL : context->prefetch;
+    struct prefetch *prefetch = row_cache_is_usable(context) ? NULL : context->prefetch;
     bool is_asked = ask_redis(context, user_id, jti);
     enum outcome outcome = read_rows(context, user_id, jti, prefetch, session_r, &rows);
     session_r->redis_answered =

@@ -29,14 +29,7 @@ my $plain = Roster->new(
 
 my $admin = $roster->add_user(role => 'admin', created_at => 1_000_000);
 
-sub is_watcher ($pid) {
-    return (eval { Roster::Database::slurp("/proc/$pid/cmdline") } // q{}) =~ /watcher/;
-}
-
-sub watcher () {
-    return (grep { is_watcher($_) } $roster->workers)[0];
-}
-my @workers = grep { !is_watcher($_) } $roster->workers('api');
+my @workers = $roster->workers('api');
 
 sub post ($path, $json, $who = $admin) { return $roster->post($path, $who, $json) }
 
@@ -451,7 +444,7 @@ subtest 'by hand in SQL' => sub {
         'seen after identity_cache';
     $roster->configure(config => {identity_cache => '1h'});
     $roster->reload;
-    @workers = grep { !is_watcher($_) } $roster->workers('api');
+    @workers = $roster->workers('api');
 };
 
 # ---- Between reading and storing ----
@@ -537,14 +530,14 @@ subtest 'Redis is flushed and restarted' => sub {
 subtest 'the watcher' => sub {
     my $user = known_user();
     ok is_kept($user), 'first nothing is asked';
-    my $pid = watcher();
+    my $pid = $roster->watcher;
     kill 'STOP', $pid;
     Time::HiRes::sleep(1.3);
     cmp_ok statements(sub { ask($user) }), '>', 40, 'without its sign of life every request asks';
     kill 'CONT', $pid;
     ok is_kept($user), 'with it none does';
     kill 'KILL', $pid;
-    ok wait_until(10, sub { my $new = watcher(); $new && $new != $pid }), 'killed, another one is started';
+    ok wait_until(10, sub { my $new = $roster->watcher; $new && $new != $pid }), 'killed, another one is started';
     ok is_kept($user), 'and the table is used again';
 };
 
@@ -590,7 +583,7 @@ sub outcome_comes_late ($break, $mend = sub { }) {
 
 subtest 'a worker dies inside a write' => sub {
     outcome_comes_late(sub {
-        kill 'KILL', grep { !is_watcher($_) } $roster->workers('api');
+        kill 'KILL', $roster->workers('api');
     });
 };
 
@@ -644,7 +637,7 @@ subtest 'the connection breaks inside a write' => sub {
     $roster->reconfigure(database_socket => $socket);
     outcome_comes_late(sub { kill 'USR1', $pid; Time::HiRes::sleep(0.1) }, sub { kill 'USR2', $pid });
     $roster->reconfigure(database_socket => $roster->socket_path('mariadb'));
-    @workers = grep { !is_watcher($_) } $roster->workers('api');
+    @workers = $roster->workers('api');
     kill 'KILL', $pid;
     waitpid $pid, 0;
 };

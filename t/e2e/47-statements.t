@@ -92,6 +92,17 @@ for my $route (@routes) {
     is statements($path, $who), $statements{$name}, "$name: GET $path";
 }
 
+# ---- The same where another host writes, so that the identity table is not used ----
+
+sub keep_rows_for ($time) { return $roster->reconfigure(identity_cache => $time) }
+my $other = Roster::Database->connect($roster->socket_path('mariadb'));
+$other->run(q{SELECT GET_LOCK('roster 1 roster', 10)});
+keep_rows_for('1h');
+ok wait_until(20, sub { $roster->status->{identity_table}{state} eq 'shared-database' }), 'the table is not used';
+is statements("/users/$shown->{id}", $caller), $statements{user_get}, 'a user is one statement then, too';
+$other->disconnect;
+keep_rows_for(0);
+
 # ---- Groups: a row for each, as long as they are few ----
 
 for my $count (0, 1, 7, 8, 9, 12) {

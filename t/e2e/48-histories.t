@@ -419,16 +419,8 @@ sub part ($name, $disturb) {
 
 # ---- What happens meanwhile ----
 
-sub is_watcher ($pid) {
-    return (eval { Roster::Database::slurp("/proc/$pid/cmdline") } // '') =~ /watcher/;
-}
-
-sub watcher () {
-    return (grep { is_watcher($_) } $roster->workers)[0];
-}
-
 sub a_worker () {
-    my @pids = grep { !is_watcher($_) } $roster->workers('api');
+    my @pids = $roster->workers('api');
     return $pids[rand @pids];
 }
 
@@ -439,7 +431,7 @@ part(
     'the watcher is stopped and killed',
     sub {
         state $kills = 0;
-        my $pid = watcher() or return Time::HiRes::sleep(0.1);
+        my $pid = $roster->watcher or return Time::HiRes::sleep(0.1);
         kill 'STOP', $pid;
         Time::HiRes::sleep(2.2);
         kill $kills++ % 2 ? 'CONT' : 'KILL', $pid;
@@ -486,7 +478,7 @@ part(
         $lock->run(sprintf 'SELECT id FROM roster.user WHERE id IN (%s) FOR UPDATE',
             join ', ', map { "'$user{$_}{id}'" } qw(status role active key));
         $roster->wait_statement('UPDATE|INSERT|DELETE');
-        kill 'KILL', grep { !is_watcher($_) } $roster->workers('api') if rand > 0.2;
+        kill 'KILL', $roster->workers('api') if rand > 0.2;
         Time::HiRes::sleep(0.5);
         $lock->run('COMMIT');
         $lock->disconnect;

@@ -17,13 +17,6 @@ my $roster = Roster->new(
     mariadb => ['--skip-networking=0', '--bind-address=127.0.0.1', "--port=$port"]);
 my $admin = $roster->add_user(role => 'admin', last_active_at => time);
 
-sub is_watcher ($pid) {
-    return (eval { Roster::Database::slurp("/proc/$pid/cmdline") } // '') =~ /watcher/;
-}
-
-sub watcher () {
-    return (grep { is_watcher($_) } $roster->workers)[0];
-}
 sub table () { return $roster->status->{identity_table} }
 
 sub state_is ($state, $what) {
@@ -70,22 +63,22 @@ subtest 'a dead writer' => sub {
     });
     ok $roster->wait_statement('^UPDATE user SET .*timezone'), 'a write waits';
     is table()->{writing}, 1, 'and is counted';
-    kill 'STOP', watcher();
-    kill 'KILL', grep { !is_watcher($_) } $roster->workers('api');
+    kill 'STOP', $roster->watcher;
+    kill 'KILL', $roster->workers('api');
     $writer->();
     ok wait_until(10, sub { my $table = table(); $table->{orphans} == 1 && $table->{writing} == 0 }),
         'whoever wrote is gone';
     $lock->disconnect;
-    kill 'CONT', watcher();
+    kill 'CONT', $roster->watcher;
     ok wait_until(20, sub { table()->{orphans} == 0 }), 'it is let go when the server has given the connection up';
 };
 
 subtest 'not used' => sub {
-    kill 'STOP', watcher();
+    kill 'STOP', $roster->watcher;
     state_is('unwatched', 'without the watcher');
     like rosterctl(), qr/^Identity table: not used, since the watcher does not answer/m, 'as rosterctl says';
     is metrics()->{up}, 0, 'and Prometheus';
-    kill 'CONT', watcher();
+    kill 'CONT', $roster->watcher;
     state_is('used', 'with it it is');
     $roster->stop('redis');
     state_is('no-redis', 'without Redis');
@@ -97,7 +90,7 @@ subtest 'not used' => sub {
     $roster->reload;
     state_is('off', 'off');
     like rosterctl(), qr/^Identity table: not used, since identity_cache is 0$/m, 'as rosterctl says';
-    ok wait_until(10, sub { !watcher() }), 'then there is no watcher';
+    ok wait_until(10, sub { !$roster->watcher }), 'then there is no watcher';
     $roster->set_directives(identity_cache => '1h');
     $roster->reload;
     state_is('used', 'on again');
@@ -137,10 +130,11 @@ sub clients () {
 sub connect_from ($address) {
     my $socket = "$roster->{directory}/from-$address.sock";
     my $pid = relay($socket, $address);
+    pipe my $input, state $end_of_input or die "pipe: $!\n";    # a client that reads its end would leave
     my $client = fork // die "fork: $!\n";
     if (!$client) {
         local $ENV{MYSQL_PWD} = $roster->{database_password};
-        open STDIN, '-|', 'sleep', '600';
+        open STDIN, '<&', $input;
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', "$roster->{directory}/log/neighbour.log";
         exec Roster::Database::find_program('mariadb', 'mysql'), '--no-defaults', "--socket=$socket", '--user=roster',

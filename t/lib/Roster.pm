@@ -171,9 +171,14 @@ sub resume ($self, $name) { return $self->{process}{$name}->signal('CONT') }
 
 # The process ids of the workers, of one pool or of all. A worker has its pool's name in its command line or its name.
 sub workers ($self, $pool = undef) {
-    my @pids = $self->{process}{roster}->children;
+    my @pids = grep { title_of($_) !~ /\bwatcher\b/ } $self->{process}{roster}->children;
     return @pids if !defined $pool;
     return grep { title_of($_) =~ /\b\Q$pool\E\b/ } @pids;
+}
+
+# The process that keeps the identity table honest; undef: there is none.
+sub watcher ($self) {
+    return (grep { title_of($_) =~ /\bwatcher\b/ } $self->{process}{roster}->children)[0];
 }
 
 # The command line of a process, and its short name; empty where it is gone.

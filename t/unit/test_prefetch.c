@@ -2,10 +2,12 @@
 #include "store/prefetch.h"
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/problem.h"
 #include "store/config_store.h"
 #include "store/document_store.h"
 #include "store/group_store.h"
+#include "store/row_cache.h"
 #include "store/session_store.h"
 #include "store/user_store.h"
 #include "store_fixture.h"
@@ -176,11 +178,34 @@ static void test_many_groups(void **state)
     }
 }
 
+/* While the identity table is not used, as when another host may write, parts are read as without it. If it is used
+ * again before the request ends, what was read in advance is not stored: its stamp would be too young. */
+static void test_table_comes_back(void **state)
+{
+    (void)state;
+    const struct value *user;
+    const struct table_key key = {TEXT("a name"), {TEXT("shown")}};
+    assert_true(identity_table_create(1 << 20));
+    config.identity_cache = 5;
+    begin(1u << PREFETCH_CALLER | 1u << PREFETCH_INFO, "shown");
+    identity_table_beat(clock_monotonic_microseconds());
+    assert_true(row_cache_is_usable(&context));
+    assert_false(row_cache_stamp(&context, &key).may_store);
+    assert_int_equal(user_store_get(&context, TEXT("caller"), &user), OK);
+    assert_int_equal(context.statement_count, 0);
+    begin(1u << PREFETCH_CALLER, "shown");
+    assert_true(row_cache_stamp(&context, &key).may_store);
+    assert_int_equal(user_store_get(&context, TEXT("caller"), &user), OK);
+    assert_int_equal(context.statement_count, 1);
+    config.identity_cache = 0;
+    assert_true(identity_table_create(0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts), cmocka_unit_test(test_once),        cmocka_unit_test(test_nobody),
-        cmocka_unit_test(test_write), cmocka_unit_test(test_many_groups),
+        cmocka_unit_test(test_write), cmocka_unit_test(test_many_groups), cmocka_unit_test(test_table_comes_back),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     private_server_need("mariadbd");
