@@ -29,13 +29,14 @@ static struct sheet_cell moment(int64_t seconds)
     return seconds >= 0 ? sheet_integer(seconds) : sheet_text(TEXT_NULL);
 }
 
+/* The values are copied. */
 static void add_user_row(struct sheet *sheet, const struct value *user, const struct account_overview *overview)
 {
     struct sheet_cell *row = sheet_add(sheet);
-    row[0] = sheet_value(&user[USER_id]);
-    row[1] = sheet_value(&user[USER_name]);
-    row[2] = sheet_value(&user[USER_email]);
-    row[3] = sheet_value(&user[USER_role]);
+    row[0] = sheet_text(text_copy(sheet->arena, user[USER_id].text));
+    row[1] = sheet_text(text_copy(sheet->arena, user[USER_name].text));
+    row[2] = sheet_text(text_copy(sheet->arena, user[USER_email].text));
+    row[3] = sheet_text(text_copy(sheet->arena, user[USER_role].text));
     row[4] = sheet_text(text_of(state_of(overview)));
     row[5] = moment(overview->last_active_at);
     row[6] = sheet_value(&user[USER_created_at]);
@@ -79,6 +80,51 @@ static enum outcome find_overviews(struct context *context, const struct result 
     return overview_store_accounts(context, ids, users->row_count, overviews_r);
 }
 
+/* What a list of users prints, in an arena of its own. */
+struct user_list {
+    struct arena *arena;
+    struct sheet sheet;
+    struct json_writer json;
+    bool is_json;
+};
+
+static void add_listed_users(struct user_list *list, struct context *context, const struct result *users,
+                             const struct account_overview *overviews)
+{
+    for (size_t i = 0; i < users->row_count; i++) {
+        const struct value *user = result_row(users, i);
+        if (list->is_json) {
+            json_begin_object(&list->json);
+            add_user_json(&list->json, context, user, &overviews[i]);
+            json_end_object(&list->json);
+        } else {
+            add_user_row(&list->sheet, user, &overviews[i]);
+        }
+    }
+}
+
+/* Reads everybody, from page to page. The request's arena gives back what each page took. */
+static enum outcome read_list(struct context *context, const struct user_listing *listing, struct user_list *list)
+{
+    struct user_place place = {0};
+    struct user_page page;
+    enum outcome outcome;
+    do {
+        struct result users;
+        struct account_overview overviews[USER_PAGE_ROWS];
+        if ((outcome = user_listing_next(context, listing, &place, &page)) != OK ||
+            (outcome = user_listing_rows(context, &page, listing->whole, &users)) != OK ||
+            (outcome = find_overviews(context, &users, overviews)) != OK) {
+            return outcome;
+        }
+        add_listed_users(list, context, &users, overviews);
+        place.key.text = text_copy(list->arena, place.key.text);
+        place.id.text = text_copy(list->arena, place.id.text);
+        arena_reset(context->arena);
+    } while (page.count == USER_PAGE_ROWS);
+    return OK;
+}
+
 int command_user_list(struct invocation *invocation)
 {
     static const struct sheet_column columns[] = {
@@ -89,46 +135,29 @@ int command_user_list(struct invocation *invocation)
     };
     struct context *context = &invocation->context;
     const char *order = ctl_option(invocation, OPTION_order);
-    struct user_listing listing = {
+    const struct user_listing listing = {
         .query = text_of(ctl_argument(invocation, 0)),
         .order_by = text_of(order != NULL ? order : "created_at"),
         .ascending = !ctl_has_option(invocation, OPTION_descending),
-        .page = 1,
         .whole = true,
     };
-    struct sheet sheet;
-    struct json_writer json;
-    sheet_init(&sheet, context->arena, columns, ARRAY_COUNT(columns));
-    json_start(&json, context->arena);
-    json_begin_array(&json);
-    struct user_page page = {.total = USER_TOTAL_UNKNOWN}; /* counted once: each count reads all users */
-    do {
-        struct result users;
-        struct account_overview overviews[USER_PAGE_ROWS];
-        if (user_listing_find(context, &listing, page.total, &page) != OK ||
-            user_listing_rows(context, &page, listing.whole, &users) != OK ||
-            find_overviews(context, &users, overviews) != OK) {
-            return ctl_problem(invocation, "users");
-        }
-        for (size_t i = 0; i < users.row_count; i++) {
-            const struct value *user = result_row(&users, i);
-            if (invocation->json) {
-                json_begin_object(&json);
-                add_user_json(&json, context, user, &overviews[i]);
-                json_end_object(&json);
-            } else {
-                add_user_row(&sheet, user, &overviews[i]);
-            }
-        }
-    } while (listing.page++ * USER_PAGE_ROWS < page.total);
-    json_end_array(&json);
-
-    if (invocation->json) {
-        ctl_print_json(invocation, json_finish(&json));
-    } else {
-        sheet_print(invocation, &sheet);
+    struct user_list list = {.arena = arena_new(0), .is_json = invocation->json};
+    struct arena *const arena = context->arena;
+    sheet_init(&list.sheet, list.arena, columns, ARRAY_COUNT(columns));
+    json_start(&list.json, list.arena);
+    json_begin_array(&list.json);
+    context->arena = arena_new(0);
+    const int status = read_list(context, &listing, &list) == OK ? EXIT_DONE : ctl_problem(invocation, "users");
+    arena_free(context->arena);
+    context->arena = arena;
+    if (status == EXIT_DONE && invocation->json) {
+        json_end_array(&list.json);
+        ctl_print_json(invocation, json_finish(&list.json));
+    } else if (status == EXIT_DONE) {
+        sheet_print(invocation, &list.sheet);
     }
-    return EXIT_DONE;
+    arena_free(list.arena);
+    return status;
 }
 
 static void print_fact(const char *name, struct text text)

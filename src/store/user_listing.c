@@ -114,6 +114,48 @@ enum outcome user_listing_find(struct context *context, const struct user_listin
     return outcome;
 }
 
+static struct parameter parameter_of_value(const struct value *value)
+{
+    return value->text.data != NULL ? BIND_TEXT(value->text) : BIND_INTEGER(value->integer);
+}
+
+enum outcome user_listing_next(struct context *context, const struct user_listing *listing, struct user_place *place,
+                               struct user_page *page_r)
+{
+    const struct user_order order = user_page_order(listing);
+    const char *comparison = order.ascending ? ">" : "<";
+    const struct parameter pattern = BIND_TEXT(like_pattern(context->arena, listing->query));
+    struct parameter parameters[6];
+    size_t count = 0;
+    struct buffer sql;
+    struct result found;
+    invariant(order.group_id.data == NULL);
+    buffer_init(&sql, context->arena);
+    buffer_add_format(&sql, "SELECT u.id, u.%s FROM %s%s", order.column, user_page_from(context->arena, &order),
+                      listing->query.length > 0 ? FILTER : " WHERE TRUE");
+    if (listing->query.length > 0) {
+        parameters[count++] = pattern;
+        parameters[count++] = pattern;
+    }
+    if (place->is_behind) {
+        buffer_add_format(&sql, " AND (u.%s %s ? OR (u.%s = ? AND u.id %s ?))", order.column, comparison, order.column,
+                          comparison);
+        parameters[count++] = parameter_of_value(&place->key);
+        parameters[count++] = parameter_of_value(&place->key);
+        parameters[count++] = parameter_of_value(&place->id);
+    }
+    buffer_add_format(&sql, " ORDER BY %s LIMIT ?", user_page_order_by(context->arena, &order, false, NULL));
+    parameters[count++] = BIND_INTEGER(USER_PAGE_ROWS);
+    *page_r = (struct user_page){.total = USER_TOTAL_UNKNOWN};
+    enum outcome outcome = database_execute(context, buffer_text(&sql).data, parameters, count, &found, ERROR_NONE);
+    if (outcome == OK && found.row_count > 0) {
+        const struct value *last = result_row(&found, found.row_count - 1);
+        take_ids(&found, false, page_r);
+        *place = (struct user_place){.is_behind = true, .key = last[1], .id = last[0]};
+    }
+    return outcome;
+}
+
 /* The ids of a user's groups as one text: of each its length in bytes, a colon, and the id. Null: no groups. */
 #define GROUP_IDS                                                                                              \
     "(SELECT GROUP_CONCAT(LENGTH(m.group_id), ':', m.group_id ORDER BY g.updated_at DESC, g.id SEPARATOR '') " \

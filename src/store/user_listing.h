@@ -22,6 +22,20 @@
 enum outcome user_listing_find(struct context *context, const struct user_listing *listing, int64_t total,
                                struct user_page *page_r);
 
+/* How far a list was read: behind the last user of a page. Zero: not at all. */
+struct user_place {
+    bool is_behind;
+    struct value key, id; /* of that user: what the list is ordered by, and the id */
+};
+
+/* Finds who is on the page that begins at *place, and moves that behind it: for lists that are read from the first page
+ * to the last, each of which takes the same time. The page and the total of `listing` are not looked at, and page_r's
+ * total is unknown. A page of less than USER_PAGE_ROWS is the last one. Who moves meanwhile may be on two pages or on
+ * none. Not for orders by group.
+ * One statement. */
+enum outcome user_listing_next(struct context *context, const struct user_listing *listing, struct user_place *place,
+                               struct user_page *page_r);
+
 /* The rows of the page, in the order of its ids: those of rows_of_user if `whole`, else of rows_of_user_info. A user
  * who was deleted in the meantime is left out.
  * One statement for any number of rows (none for an empty page), and three more for each row that still contains a

@@ -137,6 +137,20 @@ is_deeply [@{$roster->ctl_json('user', 'show', 'carol@example.org')}{qw(name inf
 is $roster->ctl('user', 'list', 'nobody')->{status}, 0, 'an empty list is no failure';
 is_deeply $roster->ctl_json('user', 'list', 'nobody'), [], 'and is an empty list in JSON';
 
+# More people than a request has memory for.
+my $small = File::Temp->new;
+print {$small} Roster::Database::slurp($roster->config_file) =~ s/^\[/request_memory_limit = 1m\n[/mr;
+$small->flush;
+$roster->sql(
+    q{INSERT INTO user (id, email, name, role, created_at) SELECT CONCAT('many', seq), CONCAT(seq, '@many.example.org'),
+    CONCAT('Many ', seq % 7), 'user', 9 FROM seq_1_to_1501});
+my @many = map { $_->[0] } $roster->sql(q{SELECT id FROM user WHERE id LIKE 'many%' ORDER BY name DESC, id DESC});
+my @small = ('rosterctl', '-c', $small->filename);
+is_deeply [$roster->run_program(@small, qw(--quiet user list many --order name --descending))],
+    [0, join '', map { "$_\n" } @many], 'a list of many takes no more memory than a page';
+is scalar @{$json->decode(($roster->run_program(@small, qw(--json user list many)))[1])}, 1501, '... nor as JSON';
+$roster->sql(q{DELETE FROM user WHERE id LIKE 'many%'});
+
 ends_with $roster->ctl('user', 'show', 'bob@example.org'), 0,
     qr/^email +bob\@example\.org\n.*^groups +-\n.*^sessions +1$/ms,
     'a user by email address';

@@ -129,6 +129,23 @@ static void find_by_directory(const struct user_listing *listing)
     arena_reset(context.arena);
 }
 
+/* The page behind it, for a list that is read to its end. */
+static void read_on(const struct user_listing *listing)
+{
+    struct user_page page;
+    struct user_place place = {.is_behind = true};
+    const struct user_order order = user_page_order(listing);
+    assert_int_equal(user_listing_find(&context, listing, PEOPLE, &page), OK);
+    place.id.text = page.ids[0];
+    place.key =
+        *ask(text_format(context.arena, "SELECT %s FROM user WHERE id = '%s'", order.column, page.ids[0].data).data);
+    start_counting();
+    assert_int_equal(user_listing_next(&context, listing, &place, &page), OK);
+    compare_counts("read on", listing, 0, A_PAGE);
+    assert_int_equal(page.count, listing->page == PEOPLE / USER_PAGE_ROWS ? USER_PAGE_ROWS - 1 : USER_PAGE_ROWS);
+    arena_reset(context.arena);
+}
+
 static const char *const orders[] = {"name", "email", "created_at", "last_active_at", "updated_at", "role"};
 
 static void pages(const char *query, int64_t last, void (*look)(const struct user_listing *listing))
@@ -149,6 +166,12 @@ static void everybody_by_sql(void **state)
 {
     (void)state;
     pages("", PEOPLE / USER_PAGE_ROWS, find_by_sql);
+}
+
+static void read_to_the_end(void **state)
+{
+    (void)state;
+    pages("", PEOPLE / USER_PAGE_ROWS, read_on);
 }
 
 static void everybody(void **state)
@@ -173,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_by_sql),
+        cmocka_unit_test(read_to_the_end),
         cmocka_unit_test(everybody),
         cmocka_unit_test(many),
         cmocka_unit_test(few),

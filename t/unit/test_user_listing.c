@@ -255,6 +255,46 @@ static void test_all(void **state)
     compare_chunks(&ids, "SELECT id FROM user ORDER BY created_at DESC, id DESC");
 }
 
+/* A whole list, from page to page. */
+static void compare_whole(size_t order, size_t filter, bool ascending)
+{
+    const struct user_listing listing = {
+        .query = text_of(filters[filter].query), .order_by = text_of(orders[order].order_by), .ascending = ascending};
+    struct user_place place = {0};
+    struct user_page page;
+    struct buffer ids;
+    char by[128];
+    const unsigned before = context.statement_count;
+    unsigned pages = 0;
+    buffer_init(&ids, context.arena);
+    do {
+        assert_int_equal(user_listing_next(&context, &listing, &place, &page), OK);
+        for (size_t i = 0; i < page.count; i++) {
+            buffer_add_text(&ids, page.ids[i]);
+            buffer_add_byte(&ids, '\n');
+        }
+        pages++;
+    } while (page.count == USER_PAGE_ROWS);
+    assert_int_equal(context.statement_count - before, pages);
+    snprintf(by, sizeof by, orders[order].clause, ascending ? "ASC" : "DESC");
+    compare_chunks(
+        &ids,
+        text_format(context.arena, "SELECT u.id FROM user u WHERE %s ORDER BY %s", filters[filter].condition, by).data);
+}
+
+static void test_next(void **state)
+{
+    (void)state;
+    for (size_t order = 0; order < ARRAY_COUNT(orders); order++) {
+        const char *name = orders[order].order_by;
+        for (size_t filter = 0; filter < ARRAY_COUNT(filters) && (name == NULL || strncmp(name, "group", 5) != 0);
+             filter++) {
+            compare_whole(order, filter, true);
+            compare_whole(order, filter, false);
+        }
+    }
+}
+
 /* The same; and for each chunk there is one more case: nobody knows when they joined. */
 static void test_members(void **state)
 {
@@ -305,7 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_page),   cmocka_unit_test(test_rows),      cmocka_unit_test(test_groups),
         cmocka_unit_test(test_many_groups), cmocka_unit_test(test_far_pages), cmocka_unit_test(test_all),
-        cmocka_unit_test(test_members),     cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_next),        cmocka_unit_test(test_members),   cmocka_unit_test(test_stopped),
     };
     private_server_need("mariadbd");
     cmocka_set_message_output(CM_OUTPUT_TAP);
