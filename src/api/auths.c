@@ -113,17 +113,46 @@ enum outcome handle_sign_in(struct request *request)
     return outcome == OK ? session_answer(request, login.id, login.password_hash) : outcome;
 }
 
-/* Whether sign-up is enabled: checked before expensive work. account_store_add checks it again, under its lock. */
-static enum outcome check_sign_up(struct request *request)
+/* Whether sign-up is enabled. Without any account, the first one can be made. */
+static enum outcome find_sign_up(struct context *context, bool *is_open_r)
 {
-    struct context *context = &request->context;
     json_object *document;
     enum outcome outcome = config_store_read(context, &document);
     struct text primary = TEXT_NULL;
     if (outcome == OK && !config_store_is_on(context, document, SETTING_ENABLE_SIGNUP)) {
-        outcome = user_store_primary(context, &primary); /* without any account, the first one can be made */
+        outcome = user_store_primary(context, &primary);
     }
-    if (outcome == OK && primary.data != NULL) {
+    *is_open_r = primary.data == NULL;
+    return outcome;
+}
+
+enum outcome handle_site(struct request *request)
+{
+    const struct config *config = request->context.config;
+    bool sign_up;
+    enum outcome outcome = find_sign_up(&request->context, &sign_up);
+    if (outcome == OK) {
+        struct json_writer *json = &request->response.json;
+        json_begin_object(json);
+        json_member_string(json, "name", config->site_name);
+        json_member_string(json, "picture", config->site_picture[0] != '\0' ? config->site_picture : NULL);
+        json_member_boolean(json, "sign_up", sign_up);
+        json_member_boolean(json, "password_sign_in", identity_has_passwords(config));
+        json_member_integer(json, "password_length_least", config->password_length_least);
+        json_member_integer(json, "password_length_most", config->password_length_most);
+        json_member_boolean(json, "password_refuse_common", config->password_refuse_common);
+        json_end_object(json);
+    }
+    return outcome;
+}
+
+/* Checked before expensive work. account_store_add checks it again, under its lock. */
+static enum outcome check_sign_up(struct request *request)
+{
+    struct context *context = &request->context;
+    bool is_open;
+    enum outcome outcome = find_sign_up(context, &is_open);
+    if (outcome == OK && !is_open) {
         return problem_set_detail(context, ERROR_ACCESS_PROHIBITED, 403,
                                   "Sign-up is disabled; ask an administrator for an account.");
     }

@@ -206,6 +206,16 @@ enum outcome handle_user_permissions(struct request *request)
     return outcome;
 }
 
+enum outcome handle_own_permission_sources(struct request *request)
+{
+    json_object *sources;
+    enum outcome outcome = permission_source_of_user(&request->context, request->identity.user_id, &sources);
+    if (outcome == OK) {
+        answer_json(request, sources);
+    }
+    return outcome;
+}
+
 enum outcome handle_default_permissions_get(struct request *request)
 {
     json_object *document;

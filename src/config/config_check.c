@@ -183,16 +183,14 @@ static bool check_listen_mode(const struct check *check, unsigned pool)
                      mode);
 }
 
-static bool check_default_picture(const struct check *check, const char *location)
+static bool check_picture(const struct check *check, const char *directive, const char *location, const char *example)
 {
     if (location[0] == '/' && location[1] != '/' && strpbrk(location, " \t?#\\") == NULL) {
         return true;
     }
-    blame(check, "default_picture", NULL);
-    return error_set(check->error,
-                     "default_picture is \"%.200s\": write a path at nginx that starts with one /, for example "
-                     "/roster-static/user.png",
-                     location);
+    blame(check, directive, NULL);
+    return error_set(check->error, "%s is \"%.200s\": write a path at nginx that starts with one /, for example %s",
+                     directive, location, example);
 }
 
 static bool check_forms(const struct check *check)
@@ -222,7 +220,8 @@ static bool check_forms(const struct check *check)
            check_header_name(check, "trusted_email_header", config->trusted_email_header) &&
            check_header_name(check, "trusted_name_header", config->trusted_name_header) &&
            check_header_name(check, "trusted_groups_header", config->trusted_groups_header) &&
-           check_default_picture(check, config->default_picture);
+           check_picture(check, "default_picture", config->default_picture, "/roster-static/user.png") &&
+           (config->site_picture[0] == '\0' || check_picture(check, "site_picture", config->site_picture, "/logo.svg"));
 }
 
 /* Values against each other. */

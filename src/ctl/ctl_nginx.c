@@ -16,6 +16,7 @@ static const struct {
 } files[] = {
     {"roster-upstream.conf", "roster-upstream.conf", OPTION_NONE},   /* in http { } */
     {"roster-locations.conf", "roster-locations.conf", OPTION_NONE}, /* in server { } */
+    {"roster-pages.conf", "roster-pages.conf", OPTION_NONE},         /* in server { }, where pages are wanted */
     {"roster-fastcgi.conf", "roster-fastcgi.conf", OPTION_NONE},     /* included by the locations */
     {"roster-headers.conf", "roster-headers.conf", OPTION_NONE},     /* the same */
     {"roster.conf", "roster.conf", OPTION_server_name},              /* a site */
@@ -97,6 +98,7 @@ static const char *word_value(const struct invocation *invocation, struct text w
         bool is_private; /* only `nginx write' has the option */
     } words[] = {
         {"STATIC_DIRECTORY", OPTION_static_directory, PKGDATADIR "/nginx/static", false},
+        {"WWW_DIRECTORY", OPTION_www_directory, PKGDATADIR "/nginx/www", false},
         {"STORE_DIRECTORY", OPTION_store_directory, "/var/cache/roster", false},
         {"SERVER_NAME", OPTION_server_name, NULL, false},
         {"TLS_CERTIFICATE", OPTION_tls_certificate, NULL, false},

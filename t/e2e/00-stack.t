@@ -108,6 +108,44 @@ for my $target ('/user.png') {
 is_problem $roster->get('/roster-static/user.png'), 404, 'PATH_NOT_FOUND', 'the internal location is not for clients';
 is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are those of the errors';
 
+# ---- Pages ----
+
+{
+    is_deeply [@{$roster->get($_)}{status}, $roster->get($_)->{headers}{location}], [302, '/account/'],
+        "$_ leads to the pages"
+        for '/', '/account';
+    my %is = (
+        '/account/' => 'index.html',
+        '/account/sign-in?rd=%2F' => 'sign-in.html',
+        '/account/sign-up' => 'sign-up.html',
+        '/account/page.js' => 'page.js',
+        '/account/style.css' => 'style.css',
+        '/account/client.js' => 'client.js');
+    for my $target (sort keys %is) {
+        my $answer = $roster->get($target);
+        my ($kind) = $is{$target} =~ /\.(\w+)$/;
+        is $answer->{status}, 200, "$target is there";
+        is $answer->{headers}{'content-type'},
+            {html => 'text/html', js => 'text/javascript', css => 'text/css'}->{$kind} . '; charset=utf-8',
+            '... with its type';
+        is $answer->{body}, Roster::Database::slurp("$roster->{build}/nginx/www/account/$is{$target}"), '... whole';
+        is $answer->{headers}{'content-security-policy'},
+            q{default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; }
+            . q{form-action 'self'; base-uri 'none'; frame-ancestors 'none'}, '... with its policy';
+        is $answer->{headers}{'cache-control'}, 'no-cache', '... and is asked for each time';
+        is $answer->{headers}{$_->[0]}, $_->[1], "... $_->[0]"
+            for ['x-content-type-options', 'nosniff'], ['x-frame-options', 'DENY'], ['referrer-policy', 'same-origin'];
+        ok $answer->{headers}{'x-request-id'}, '... and an id';
+    }
+    is_problem $roster->get($_), 404, 'PATH_NOT_FOUND', "$_ is none"
+        for '/account/nothing', '/account/..%2froster-pages.conf', '/account/sign-in/', '/admin/nothing';
+    my $post = $roster->request(POST => '/account/', body => 'x');
+    is_problem $post, 405, 'METHOD_NOT_ALLOWED', 'POST of a page';
+    is $post->{headers}{allow}, 'GET, HEAD, OPTIONS', '... with what is allowed';
+    my $options = $roster->request(OPTIONS => '/account/sign-in');
+    is_deeply [$options->{status}, $options->{headers}{allow}], [204, 'GET, HEAD, OPTIONS'], '... OPTIONS';
+}
+
 # ---- Pictures ----
 
 {
@@ -127,7 +165,7 @@ is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are th
 # ---- Requests for the workers ----
 
 is_problem $roster->get($_), 404, 'PATH_NOT_FOUND', "$_ is 404 from a worker"
-    for '/', '/nothing', '/api/v1/nothing', '/pictures', '/index.html';
+    for '/nothing', '/api/v1/nothing', '/pictures', '/index.html';
 
 for my $path ('/status', '/ping', '/ready', '/api/v1/status', '/%73tatus', '//ping/') {
     is_problem $roster->request(GET => $path, client => '203.0.113.7'), 404, 'PATH_NOT_FOUND',

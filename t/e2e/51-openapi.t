@@ -125,6 +125,20 @@ call(
     profile_update => 200,
     %as_user, json => {profile_image_url => '/user.png', name => 'Bob', date_of_birth => '2000-02-29'});
 call(session_get => 200, %as_user);
+is_deeply call(site => 200)->{json},
+    {
+    name => 'Roster',
+    picture => undef,
+    sign_up => JSON::PP::true,
+    password_sign_in => JSON::PP::true,
+    password_length_least => 8,
+    password_length_most => 256,
+    password_refuse_common => JSON::PP::true
+    },
+    '... what the site offers';
+is_deeply call(own_permission_sources => 200, %as_user)->{json},
+    call(user_permissions => 200, %as_admin, in => {user_id => $user->{id}})->{json},
+    '... and the caller sees the same permissions as an administrator does';
 call(timezone_update => 200, %as_user, json => {timezone => 'Europe/Vienna'});
 call(admin_details => 200, %as_user);
 my $settings = call(admin_config_get => 200, %as_admin)->{json};

@@ -1,4 +1,4 @@
-# Clients that generators make of the OpenAPI document: they compile, and they work. `./quickstart check` gets the
+# Clients: that of `rosterctl client', and those that generators make of the OpenAPI document: they compile, and they work. `./quickstart check` gets the
 # generators where npm and pip are at hand, and names their directory in ROSTER_TOOLS; without them this is left out.
 use v5.36;
 use utf8;
@@ -17,6 +17,10 @@ my $directory = $roster->directory . '/clients';
 mkdir $directory or die "$directory: $!\n";
 my $file = "$directory/openapi.json";
 Roster::Database::write_file($file, $roster->get('/openapi.json')->{body});
+
+my @twenty = qw(users_list users_all users_search users_own_groups users_own_permissions default_permissions_get
+    default_permissions_set settings_get settings_update status_get status_update info_get info_update
+    user_get user_oauth_sessions user_picture user_active user_update user_delete user_groups);
 
 # A command's output, and whether it succeeded.
 sub run (@command) {
@@ -67,9 +71,6 @@ subtest 'TypeScript' => sub {
         'use.ts');
     runs('tsc --strict compiles a client', @tsc);
     my $said = runs('and it works', 'node', 'run.js', $roster->url, $admin->{email}, $admin->{password});
-    my @twenty = qw(users_list users_all users_search users_own_groups users_own_permissions default_permissions_get
-        default_permissions_set settings_get settings_update status_get status_update info_get info_update
-        user_get user_oauth_sessions user_picture user_active user_update user_delete user_groups);
     is_deeply [sort split ' ', $said], [sort @twenty], 'each of the twenty operations was called';
 
     # The compiler is asked: what the document forbids does not compile.
@@ -100,6 +101,52 @@ subtest 'TypeScript' => sub {
         my ($there) = grep { abs($_ - $line{$name}) <= 1 } $faults =~ /^use\.ts\((\d+),/mg;
         ok $there, "... $name" or diag $faults;
     }
+};
+
+# The package of npm, as it is built: its types are those of the functions, and the functions work.
+subtest 'rosterctl client' => sub {
+    plan skip_all => 'tsc is not there' if !$has_js;
+    my $package = "$directory/own";
+    mkdir $package or die "$package: $!\n";
+    Roster::Database::write_file("$package/client.js", $roster->ctl('client')->{out});
+    Roster::Database::write_file("$package/client.d.ts", $roster->ctl('client', '--types')->{out});
+    for my $file (qw(client.js client.d.ts)) {
+        is Roster::Database::slurp("$package/$file"), Roster::Database::slurp("$Roster::build/client/$file"),
+            "the package has this $file";
+    }
+    my $about = JSON::PP->new->decode(Roster::Database::slurp("$Roster::build/client/package.json"));
+    my ($version) = Roster::Database::slurp("$package/client.js") =~ /version = "(.*)"/;
+    is $about->{version}, $version, '... and the version of the service';
+    Roster::Database::write_file("$package/package.json",
+        Roster::Database::slurp("$Roster::build/client/package.json"));
+    my $source = Roster::Database::slurp("$Roster::source/t/clients/own.ts");
+    Roster::Database::write_file("$package/own.ts", $source);
+    # The same with faults: an argument too few, a member that there is not, a field that lacks.
+    my @faults =
+        (['description: "", ', ''], ['roster.user_get(added.id)', 'roster.user_get()'], ['page.total', 'page.totals']);
+    for (@faults) {
+        my ($good, $bad) = @$_;
+        ok $source =~ s/\Q$good\E/$bad/, "own.ts has `$good'";
+    }
+    Roster::Database::write_file("$package/faulty.ts", $source);
+    my (undef, $faults) = run(
+        "$tools/js/node_modules/.bin/tsc", '--strict',
+        '--noUncheckedIndexedAccess', '--target',
+        'es2022', '--lib',
+        'es2022,dom,dom.iterable', '--module',
+        'nodenext', '--moduleResolution',
+        'nodenext', '--pretty',
+        'false', 'own/own.ts',
+        'own/faulty.ts');
+    is_deeply [sort $faults =~ /^(own\/\w+)\.ts\(/mg], [('own/faulty') x @faults],
+        'tsc --strict compiles it, and finds each fault of the other'
+        or diag $faults;
+    Roster::Database::write_file("$package/run.js", <<~'JS');
+        import { use } from "./own.js";
+        console.log((await use(...process.argv.slice(2))).join(" "));
+        JS
+    my $said = runs('it works', 'node', 'own/run.js', $roster->url, $admin->{email}, $admin->{password});
+    is_deeply [sort split ' ', $said], [sort @twenty], 'each of the twenty operations was called';
 };
 
 subtest 'Python' => sub {

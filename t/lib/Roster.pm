@@ -333,6 +333,7 @@ sub write_nginx_configuration ($self) {
         listen => 'unix:' . $self->socket_path('http') . ' proxy_protocol',
         'log-directory' => "$self->{directory}/log",
         'static-directory' => "$source/nginx/static",
+        'www-directory' => "$build/nginx/www",
         'store-directory' => "$self->{directory}/pictures",
         %tls);
     $self->run_with({}, 'nginx', 'write', $directory, '--private', map { ("--$_" => $values{$_}) } sort keys %values);

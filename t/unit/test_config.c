@@ -624,6 +624,8 @@ static const struct {
     {"password_scrypt_r", "4"},
     {"password_scrypt_p", "1"},
     {"password_hash_memory_limit", "1g"},
+    {"site_name", "Example"},
+    {"site_picture", "/logo.svg"},
     {"request_body_limit", "1025"},
     {"request_memory_limit", "4g"},
     {"core_dumps", "yes"},

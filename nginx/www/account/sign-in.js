@@ -1,0 +1,54 @@
+// sign-in.js: /account/sign-in and /account/sign-up. ?rd= is where to go afterwards.
+import { action, api, form, h, rules, site, start, t, user } from "./page.js";
+
+const asked = new URLSearchParams(location.search).get("rd");
+const title = location.pathname.endsWith("up") ? "sign_up" : "sign_in";
+const link = (name, key) => h("p", {}, h("a", { href: `/account/${name}${location.search}` }, t(key)));
+
+// Only to this host: the address comes from whoever made the link.
+async function leave() {
+	let to = "/account/";
+	try {
+		const url = new URL(asked ?? to, location.href);
+		if (url.origin === location.origin) to = url;
+	} catch { /* it is no address */ }
+	location.assign(to);
+}
+
+const email = { name: "email", label: t("email"), type: "email", needed: true, autocomplete: "username" };
+const password = { name: "password", label: t("password"), type: "password", needed: true, autocomplete: "current-password" };
+const fresh = () => ({ ...password, autocomplete: "new-password", hint: rules() });
+
+const change = (values) => form({
+	before: t("change"),
+	fields: [{ ...email, value: values.email }, { ...password, value: values.password }, { ...fresh(), name: "new_password", label: t("new_password") }],
+	submit: t("sign_in"),
+	save: api.sign_in,
+	done: leave,
+});
+
+function signIn() {
+	const whole = form({
+		fields: [{ ...email, autofocus: true }, password],
+		submit: t("sign_in"),
+		save: (values) => api.sign_in(values).catch((error) => {
+			if (error.code !== "PASSWORD_CHANGE_REQUIRED") throw error;
+			const next = change(values);
+			whole.replaceWith(next);
+			next.new_password.focus();
+		}),
+		done: (session) => session && leave(),
+	});
+	return [site.password_sign_in ? whole : action(t("sign_in"), () => api.sign_in({ email: "", password: "" }).then(leave), { class: "main" }),
+		site.sign_up && link("sign-up", "sign_up")];
+}
+
+const signUp = () => site.sign_up ? [form({
+	fields: [{ name: "name", label: t("name"), needed: true, autocomplete: "name", maxlength: 255, autofocus: true }, email, fresh()],
+	submit: t("sign_up"),
+	save: api.sign_up,
+	done: leave,
+}), link("sign-in", "sign_in")] : t("no_sign_up");
+
+// Whoever is signed in is not sent on at once: an application that does not see the cookie would send them back here.
+start(title, "anyone", () => user ? [h("p", {}, t("signed_in", user)), action(t("go_on"), leave, { class: "main" })] : title === "sign_up" ? signUp() : signIn());

@@ -1,0 +1,391 @@
+/* ctl_client.c: rosterctl client: a client of the API in JavaScript, and its types, from the tables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/permission_table.h"
+#include "base/problem.h"
+#include "ctl/ctl.h"
+#include "worker/openapi_schema.h"
+#include "worker/router.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+/* ---- JavaScript ----
+ *
+ * The module is sent to browsers, so it is short: a row per route, and one function that makes the methods. */
+
+static const char head[] =
+    "// client.js: Roster's API, a function for each route. `rosterctl client' prints this file.\n"
+    "//\n"
+    "//     import { client } from \"./client.js\";\n"
+    "//     const roster = client({ base: \"https://users.example.org\", token });\n"
+    "//     const { users } = await roster.users_list({ query: \"ada\" });\n"
+    "//\n"
+    "// Arguments: those of the path, the body, the query, and last { signal, headers }.\n"
+    "// A function throws a RosterError if the service refuses, fails, or can't be reached.\n";
+
+static const char tail[] =
+    "export class RosterError extends Error {\n"
+    "    constructor(status, code, detail, { faults = [], retryAfter = null, requestId = null, cause } = {}) {\n"
+    "        super(detail, { cause });\n"
+    "        Object.assign(this, { name: \"RosterError\", status, code, detail, faults, retryAfter, requestId });\n"
+    "    }\n"
+    "}\n"
+    "\n"
+    "// The answer's body: JSON, a Blob (pictures), or text.\n"
+    "async function read(response) {\n"
+    "    const type = response.headers.get(\"Content-Type\") ?? \"\";\n"
+    "    return type.startsWith(\"application/json\") ? response.json() : type.startsWith(\"image/\") ? "
+    "response.blob() "
+    ": response.text();\n"
+    "}\n"
+    "\n"
+    "async function error_of(response) {\n"
+    "    const body = await read(response).catch(() => null);\n"
+    "    const faults = Array.isArray(body?.detail) ? body.detail : [];\n"
+    "    const detail = faults.length ? faults.map((fault) => `${fault.loc.slice(1).join(\".\")}: ${fault.msg}`)"
+    ".join(\"; \") : body?.detail;\n"
+    "    return new RosterError(response.status, body?.code ?? \"UNKNOWN\", typeof detail === \"string\" ? detail : "
+    "`The server answered ${response.status}.`, {\n"
+    "        faults, retryAfter: Number(response.headers.get(\"Retry-After\")) || null, requestId: "
+    "response.headers.get(\"X-Request-Id\"),\n"
+    "    });\n"
+    "}\n"
+    "\n"
+    "// An empty segment, or one of dots, would make it another path.\n"
+    "function segment(name, value) {\n"
+    "    if (!/^(string|number)$/.test(typeof value) || /^\\.{0,2}$/.test(value)) throw new TypeError(`${name} is "
+    "missing`);\n"
+    "    return encodeURIComponent(value);\n"
+    "}\n"
+    "\n"
+    "function query_of(query) {\n"
+    "    const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null);\n"
+    "    return given.length ? `?${new URLSearchParams(given)}` : \"\";\n"
+    "}\n"
+    "\n"
+    "// base: the address of the service; in a page of the same host \"\". token: a session's or an API key; without "
+    "one, the cookie counts.\n"
+    "export function client({ base = \"\", token, fetch = globalThis.fetch } = {}) {\n"
+    "    const make = ([name, method, path, takes = \"\"]) => [name, async (...given) => {\n"
+    "        const target = path.replace(/\\{(\\w+)\\}/g, (_, parameter) => segment(parameter, given.shift()));\n"
+    "        const body = takes.includes(\"!\") ? JSON.stringify(given.shift() ?? {}) : undefined;\n"
+    "        const query = takes.includes(\"?\") ? query_of(given.shift()) : \"\";\n"
+    "        const { signal, headers } = given.shift() ?? {};\n"
+    "        const sent = { Accept: \"application/json\", ...headers };\n"
+    "        if (body !== undefined) sent[\"Content-Type\"] = \"application/json\";\n"
+    "        if (token) sent.Authorization = `Bearer ${token}`;\n"
+    "        let response;\n"
+    "        try {\n"
+    "            const url = base + (takes.includes(\"/\") ? \"\" : \"/api/v1\") + target + query;\n"
+    "            response = await fetch(url, { method, body, signal, headers: sent });\n"
+    "        } catch (cause) {\n"
+    "            if (cause?.name === \"AbortError\") throw cause;\n"
+    "            throw new RosterError(0, \"OFFLINE\", \"The service can't be reached.\", { cause });\n"
+    "        }\n"
+    "        if (!response.ok) throw await error_of(response);\n"
+    "        return read(response);\n"
+    "    }];\n"
+    "    return Object.fromEntries(routes.trim().split(\"\\n\").map((row) => make(row.split(\" \"))));\n"
+    "}\n";
+
+static void add_route(struct buffer *out, const struct route *route)
+{
+    const char *marks[] = {route->body != SCHEMA_NONE ? "!" : "", route->query != SCHEMA_NONE ? "?" : "",
+                           route->place == PLACE_AT_ROOT ? "/" : ""};
+    buffer_add_format(out, "%s %s %s", route->name, method_name(route->method), route->path);
+    if (marks[0][0] + marks[1][0] + marks[2][0] != 0) {
+        buffer_add_format(out, " %s%s%s", marks[0], marks[1], marks[2]);
+    }
+    buffer_add_byte(out, '\n');
+}
+
+static void add_module(struct buffer *out)
+{
+    buffer_add_string(out, head);
+    buffer_add_format(out, "export const version = \"%s\";\n\n", PACKAGE_VERSION);
+    buffer_add_string(out, "// Name, method, path; ! a body, ? a query, / not under /api/v1.\nconst routes = `\n");
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        add_route(out, &routes[i]);
+    }
+    buffer_add_string(out, "`;\n\n");
+    buffer_add_string(out, tail);
+}
+
+/* ---- Types ---- */
+
+static const char types_head[] =
+    "// client.d.ts: the types of client.js. `rosterctl client --types' prints this file.\n"
+    "\n"
+    "export const version: string;\n"
+    "\n"
+    "/** What every function takes last. */\n"
+    "export interface Options {\n"
+    "    signal?: AbortSignal;\n"
+    "    headers?: Record<string, string>;\n"
+    "}\n"
+    "\n"
+    "export interface Fault {\n"
+    "    /** The kind of fault, as missing or string_type. */\n"
+    "    type: string;\n"
+    "    /** The place, as [\"body\", \"role\"]. */\n"
+    "    loc: (string | number)[];\n"
+    "    msg: string;\n"
+    "}\n"
+    "\n"
+    "export class RosterError extends Error {\n"
+    "    /** The HTTP status; 0: the service could not be reached. */\n"
+    "    readonly status: number;\n"
+    "    /** OFFLINE: it could not be reached; UNKNOWN: something else than Roster answered. */\n"
+    "    readonly code: ErrorCode | \"OFFLINE\" | \"UNKNOWN\";\n"
+    "    /** One plain sentence. */\n"
+    "    readonly detail: string;\n"
+    "    /** Of VALIDATION_ERROR: each fault; else none. */\n"
+    "    readonly faults: Fault[];\n"
+    "    /** Seconds to wait, where the service names them. */\n"
+    "    readonly retryAfter: number | null;\n"
+    "    readonly requestId: string | null;\n"
+    "}\n"
+    "\n"
+    "export interface ClientOptions {\n"
+    "    /** The address of the service, as https://users.example.org. Default: that of the page. */\n"
+    "    base?: string;\n"
+    "    /** The token of a session, or an API key. Without one, the cookie counts. */\n"
+    "    token?: string | null;\n"
+    "    fetch?: typeof globalThis.fetch;\n"
+    "}\n"
+    "\n"
+    "export function client(options?: ClientOptions): Client;\n"
+    "\n"
+    "export type Role = \"pending\" | \"user\" | \"admin\";\n"
+    "\n"
+    "export type FreeObject = { [key: string]: unknown };\n"
+    "\n";
+
+static void add_comment(struct buffer *out, const char *indent, const char *text)
+{
+    if (text != NULL) {
+        buffer_add_format(out, "%s/** %s */\n", indent, text);
+    }
+}
+
+/* The permissions of a section, each with the type `each`. */
+static void add_section(struct buffer *out, const char *section, const char *each, bool all_there)
+{
+    const struct permission_row *row;
+    buffer_add_string(out, "{ ");
+    for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
+        if (strcmp(row->section, section) == 0) {
+            buffer_add_format(out, "%s%s: %s; ", row->key, all_there ? "" : "?", each);
+        }
+    }
+    buffer_add_byte(out, '}');
+}
+
+static void add_field_type(struct buffer *out, const struct field_row *field)
+{
+    switch (field->type) {
+    case FIELD_TEXT:
+    case FIELD_PASSWORD:
+    case FIELD_NAME:
+    case FIELD_DATE:
+        buffer_add_string(out, "string");
+        break;
+    case FIELD_ROLE:
+        buffer_add_string(out, "Role");
+        break;
+    case FIELD_INTEGER:
+        buffer_add_string(out, "number");
+        break;
+    case FIELD_BOOLEAN:
+        buffer_add_string(out, "boolean");
+        break;
+    case FIELD_OBJECT:
+    case FIELD_OVERLAY: /* a group may have sections of its own */
+        buffer_add_string(out, "FreeObject");
+        break;
+    case FIELD_TEXTS:
+        buffer_add_string(out, "string[]");
+        break;
+    case FIELD_SECTION:
+        add_section(out, field->name, "boolean", false);
+        break;
+    }
+}
+
+static void add_fields(struct buffer *out, const struct schema_row *schema)
+{
+    for (size_t i = 0; i < schema->field_count; i++) {
+        const struct field_row *field = &schema->fields[i];
+        add_comment(out, "    ", field->text);
+        buffer_add_format(out, "    %s%s: ", field->name, field->needed == FIELD_REQUIRED ? "" : "?");
+        add_field_type(out, field);
+        buffer_add_string(out, field->needed == FIELD_NULLABLE ? " | null;\n" : ";\n");
+    }
+}
+
+/* The name of a schema's type, in `name` of `size` bytes: UserUpdateBody, UsersQuery. */
+static const char *schema_type(enum schema schema, char *name, size_t size)
+{
+    openapi_body_name(schema, name, size);
+    if (schema_row(schema)->kind == SCHEMA_KIND_QUERY) {
+        name[strlen(name) - strlen("Body")] = '\0'; /* its own name ends in query */
+    }
+    return name;
+}
+
+static void add_schema(struct buffer *out, enum schema schema)
+{
+    const struct schema_row *row = schema_row(schema);
+    char name[64];
+    add_comment(out, "", row->text);
+    buffer_add_format(out, "export interface %s {\n", schema_type(schema, name, sizeof name));
+    add_fields(out, row);
+    if (row->kind == SCHEMA_KIND_EXTRA || row->kind == SCHEMA_KIND_FREE) {
+        buffer_add_string(out, "    [key: string]: unknown;\n");
+    }
+    buffer_add_string(out, "}\n\n");
+}
+
+static void add_member(void *argument, const struct member *member)
+{
+    struct buffer *out = argument;
+    add_comment(out, "    ", member->text);
+    buffer_add_format(out, "    %s: ", member->name);
+    const char *of = member->of != SHAPE_NONE ? shape_row(member->of)->name : "boolean";
+    switch (member->type) {
+    case MEMBER_TEXT:
+    case MEMBER_DATE:
+        buffer_add_string(out, "string");
+        break;
+    case MEMBER_ROLE:
+        buffer_add_string(out, "Role");
+        break;
+    case MEMBER_INTEGER:
+        buffer_add_string(out, "number");
+        break;
+    case MEMBER_BOOLEAN:
+        buffer_add_string(out, "boolean");
+        break;
+    case MEMBER_TEXTS:
+        buffer_add_string(out, "string[]");
+        break;
+    case MEMBER_FREE:
+        buffer_add_string(out, "FreeObject");
+        break;
+    case MEMBER_SHAPE:
+        buffer_add_string(out, of);
+        break;
+    case MEMBER_LIST:
+        buffer_add_format(out, "%s[]", of);
+        break;
+    case MEMBER_SECTION:
+        add_section(out, member->name, of, true);
+        break;
+    }
+    buffer_add_string(out, member->may_be_null ? " | null;\n" : ";\n");
+}
+
+static void add_shape(struct buffer *out, enum shape shape)
+{
+    const struct shape_row *row = shape_row(shape);
+    add_comment(out, "", row->text);
+    if (row->kind == SHAPE_KIND_OBJECT) {
+        buffer_add_format(out, "export interface %s {\n", row->name);
+        shape_each_member(shape, add_member, out);
+        buffer_add_string(out, shape_has_extra(shape) ? "    [key: string]: unknown;\n}\n\n" : "}\n\n");
+        return;
+    }
+    buffer_add_format(out, "export type %s = ", row->name);
+    switch (row->kind) {
+    case SHAPE_KIND_OBJECT:
+        break;
+    case SHAPE_KIND_LIST:
+        buffer_add_format(out, "%s[]", shape_row(row->of)->name);
+        break;
+    case SHAPE_KIND_OR_NULL:
+        buffer_add_format(out, "%s | null", shape_row(row->of)->name);
+        break;
+    case SHAPE_KIND_BOOLEAN:
+        buffer_add_string(out, "boolean");
+        break;
+    case SHAPE_KIND_FREE:
+        buffer_add_string(out, "FreeObject");
+        break;
+    case SHAPE_KIND_PLAIN:
+        buffer_add_string(out, "string");
+        break;
+    case SHAPE_KIND_PICTURE:
+    case SHAPE_KIND_PORTRAIT:
+        buffer_add_string(out, "Blob");
+        break;
+    }
+    buffer_add_string(out, ";\n\n");
+}
+
+static bool needs_something(enum schema schema)
+{
+    const struct schema_row *row = schema_row(schema);
+    for (size_t i = 0; i < row->field_count; i++) {
+        if (row->fields[i].needed == FIELD_REQUIRED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_function(struct buffer *out, const struct route *route)
+{
+    char name[64];
+    buffer_add_format(out, "    /** %s: %s %s%s */\n    %s(", route->text, method_name(route->method),
+                      route->place == PLACE_UNDER_API ? "/api/v1" : "", route->path, route->name);
+    for (const char *at = strchr(route->path, '{'); at != NULL; at = strchr(at + 1, '{')) {
+        buffer_add_format(out, "%.*s: string, ", (int)strcspn(at + 1, "}"), at + 1);
+    }
+    if (route->body != SCHEMA_NONE) {
+        /* An argument may be left out only where all that follow may be, too. */
+        bool needed = needs_something(route->body) || (route->query != SCHEMA_NONE && needs_something(route->query));
+        buffer_add_format(out, "body%s: %s, ", needed ? "" : "?", schema_type(route->body, name, sizeof name));
+    }
+    if (route->query != SCHEMA_NONE) {
+        buffer_add_format(out, "query%s: %s, ", needs_something(route->query) ? "" : "?",
+                          schema_type(route->query, name, sizeof name));
+    }
+    buffer_add_format(out, "options?: Options): Promise<%s>;\n", shape_row(route->gives)->name);
+}
+
+static void add_types(struct buffer *out)
+{
+    buffer_add_string(out, types_head);
+    buffer_add_string(out, "export type ErrorCode =");
+    for (enum error_code code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
+        buffer_add_format(out, "\n    | \"%s\"", error_name(code));
+    }
+    buffer_add_string(out, ";\n\n");
+    for (enum schema schema = SCHEMA_NONE + 1; schema < SCHEMA_COUNT; schema++) {
+        add_schema(out, schema);
+    }
+    for (enum shape shape = SHAPE_NONE + 1; shape < SHAPE_COUNT; shape++) {
+        add_shape(out, shape);
+    }
+    buffer_add_string(out, "/** A function for each route. Each throws a RosterError. */\nexport interface Client {\n");
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        add_function(out, &routes[i]);
+    }
+    buffer_add_string(out, "}\n");
+}
+
+int command_client(struct invocation *invocation)
+{
+    struct buffer out;
+    buffer_init(&out, invocation->context.arena);
+    if (ctl_has_option(invocation, OPTION_types)) {
+        add_types(&out);
+    } else {
+        add_module(&out);
+    }
+    ctl_print(&out);
+    return EXIT_DONE;
+}

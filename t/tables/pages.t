@@ -1,0 +1,103 @@
+# The pages of nginx/www: small enough, nothing that their Content-Security-Policy forbids, nothing of another host, and
+# the same texts in each language.
+use v5.36;
+use utf8;
+
+use File::Find;
+use Test::More;
+use Roster::Tables;
+
+binmode Test::More->builder->$_, ':encoding(UTF-8)' for qw(output failure_output todo_output);
+
+my $www = "$Roster::Tables::source/nginx/www";
+my @files;
+find({no_chdir => 1, wanted => sub { push @files, $_ if -f && !/client\.js$/ }}, $www);
+my %content = map { (s{^\Q$www\E/}{}r => Roster::Tables::slurp($_)) } sort @files;
+my $client = Roster::Tables::rosterctl('client');
+$content{'account/client.js'} = $client;
+
+# ---- Size ----
+
+my $size = 0;
+for my $name (sort keys %content) {
+    my $bytes = $content{$name};
+    utf8::encode($bytes) if utf8::is_utf8($bytes);
+    diag sprintf '%6d %s', length $bytes, $name if $ENV{ROSTER_TEST_SIZES};
+    $size += length $bytes;
+}
+cmp_ok $size, '<', 60 * 1024, 'all pages together are under 60 KB';
+
+# ---- What the policy forbids ----
+
+for my $name (sort grep { /\.html$/ } keys %content) {
+    unlike $content{$name}, qr/<script(?![^>]*\ssrc=")|<style|\s(?:style|on\w+)=/i,
+        "$name has no inline script or style";
+    like $content{$name}, qr/^<!doctype html>\n<html lang="/, '... is HTML, with a language';
+    for my $path ($content{$name} =~ /(?:src|href)="([^"]*)"/g) {
+        next if $path eq 'data:,';
+        ok $content{$path =~ s{^/}{}r}, "... and $path exists";
+    }
+}
+for my $name (sort grep { /\.js$/ } keys %content) {
+    unlike $content{$name}, qr/\binnerHTML\b|\bouterHTML\b|insertAdjacentHTML|document\.write|\beval\b|new Function/,
+        "$name makes no HTML of texts";
+    for my $path ($content{$name} =~ /^(?:im|ex)port .* from "([^"]*)"/mg) {
+        my ($directory) = $name =~ m{^(.*)/};
+        my $target = $path =~ m{^/} ? substr $path, 1 : "$directory/" . ($path =~ s{^\./}{}r);
+        ok $content{$target}, "... and $path exists";
+    }
+}
+unlike $content{$_}, qr{(?<!")https?://(?!users\.example\.org|www\.w3\.org/2000/svg)}, "$_ names no other host"
+    for sort keys %content;
+
+# ---- Texts ----
+
+sub texts ($name) {
+    my %text;
+    for my $line (split /\n/, $content{$name}) {
+        my ($key, $text) = $line =~ /^\t(?:"([^"]+)"|(?=\w))(?<bare>\w+)?: "(.*)",$/ ? ($1 // $+{bare}, $3) : next;
+        fail "$name: $key stands twice" if exists $text{$key};
+        $text{$key} = $text;
+    }
+    my $lines = () = $content{$name} =~ /^\t/mg;
+    is scalar keys %text, $lines, "$name: each line is a text";
+    return \%text;
+}
+
+my %known = map { ($_->[0] => 1) } Roster::Tables::rows('tables/errors.def', 'ERROR');
+my %of_client = map { ($_ => 1) } qw(OFFLINE UNKNOWN);
+my @directories = map { m{^(.*)/en\.js$} ? $1 : () } sort keys %content;
+cmp_ok scalar @directories, '>', 0, 'there are texts';
+my %all;
+for my $directory (@directories) {
+    my ($en, $de) = map { texts("$directory/$_.js") } qw(en de);
+    is_deeply [sort keys %$de], [sort keys %$en], "$directory: both languages have the same keys";
+    my @other =
+        grep { join(' ', sort $en->{$_} =~ /\{\w+\}/g) ne join(' ', sort +($de->{$_} // '') =~ /\{\w+\}/g) } keys %$en;
+    is_deeply [sort @other], [], '... and the same words in braces';
+    is_deeply [grep { $all{$_}++ } sort keys %$en], [], '... no key is in two directories';
+}
+my $code = join "\n", map { $content{$_} } grep { /\.js$/ && !m{/(?:en|de|client)\.js$} } sort keys %content;
+my @unused = grep {
+    my ($error) = /^error\.([A-Z_]+)$/;
+    defined $error
+        ? !$known{$error} && !$of_client{$error}
+        : $code !~ /"(?:\Q$_\E)"/ && $code !~ /`\Q@{[s{[.].*}{.}r]}\E\$\{/;
+} sort keys %all;
+is_deeply \@unused, [], 'each key is used';
+is_deeply [sort grep { !$all{$_} } $code =~ /\bt\("([\w.]+)"/g], [], 'each key that is used has a text';
+
+# ---- The client ----
+
+my @routes = Roster::Tables::rows('tables/routes.def', 'ROUTE');
+my ($table) = $client =~ /^const routes = `\n(.*?)^`;/ms;
+is_deeply [split /\n/, $table], [
+    map {
+        my ($name, $method, $path, $place, undef, undef, $body, $query) = @$_;
+        my $marks = ($body eq 'NONE' ? '' : '!') . ($query eq 'NONE' ? '' : '?') . ($place eq 'AT_ROOT' ? '/' : '');
+        join ' ', $name, $method, $path, $marks || ();
+    } @routes
+    ],
+    'client.js has each route';
+
+done_testing;
