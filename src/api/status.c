@@ -155,6 +155,8 @@ static void summarise(struct request *request, struct service_summary *summary)
         add_pool(summary, (enum pool)pool);
     }
     add_table(summary, request->context.config);
+    processes_read(board->master_pid, summary->workers, summary->worker_count, &summary->processes);
+    census_read(&request->context, database_is_connected() && summary->database != DATABASE_AWAY, &summary->census);
 }
 
 /* The formats of the status, by the name in the query and by media type. A client that asks for OpenMetrics also reads

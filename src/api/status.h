@@ -2,8 +2,10 @@
 #ifndef ROSTER_API_STATUS_H
 #define ROSTER_API_STATUS_H
 
+#include "api/processes.h"
 #include "base/json_writer.h"
 #include "base/scoreboard.h"
+#include "store/census.h"
 #include "store/database.h"
 #include "store/directory.h"
 #include "store/identity_table.h"
@@ -33,6 +35,8 @@ struct service_summary {
     const char *table_state; /* of the identity table: "used", or why it is not */
     struct table_figures table;
     int64_t table_hits, table_misses;
+    struct process_figures processes;
+    struct census census;
     int64_t now_microseconds, uptime_seconds;
     int64_t requests;
 };

@@ -45,40 +45,48 @@ static const char *status_name(unsigned place, char name_r[static 16])
 
 /* The single numbers, for all three formats. */
 struct single {
-    const char *name, *metric, *type, *help;
-    int64_t value;
-    bool is_time; /* the value is in microseconds, the metric in seconds */
+    const char *name, *metric, *type, *help; /* metric NULL: Prometheus is told in another way */
+    int64_t value;                           /* -1: unknown */
+    bool is_time;                            /* the value is in microseconds, the metric in seconds */
 };
 
-enum { SINGLES = 14 };
+enum { SINGLES = 16 };
 
 static void list_singles(const struct service_summary *summary, struct single singles_r[static SINGLES])
 {
     const struct scoreboard *board = summary->board;
     const struct directory_figures *directory = &summary->directory;
     const struct single singles[SINGLES] = {
-        {"uptime_seconds", "uptime_seconds", "gauge", "Seconds since the master started.", summary->uptime_seconds,
+        {"uptime_seconds", NULL, NULL, NULL, summary->uptime_seconds, false},
+        {"resident_bytes", "process_resident_memory_bytes", "gauge",
+         "Memory of the master and all workers; what they share counts once.", summary->processes.resident_bytes,
          false},
-        {"generation", "generation", "gauge", "The number of the configuration that new workers use.",
+        {"cpu_microseconds", "process_cpu_seconds_total", "counter",
+         "Processor time of the master and all workers, also of those that are gone.",
+         summary->processes.cpu_microseconds, true},
+        {"generation", "roster_generation", "gauge", "The number of the configuration that new workers use.",
          atomic_load_explicit(&board->generation, memory_order_relaxed), false},
-        {"reloads", "reloads_total", "counter", "Reloads of the configuration.", load(&board->reloads), false},
-        {"reload_failures", "reload_failures_total", "counter",
+        {"reloads", "roster_reloads_total", "counter", "Reloads of the configuration.", load(&board->reloads), false},
+        {"reload_failures", "roster_reload_failures_total", "counter",
          "Failed reloads, after which the previous configuration stayed.", load(&board->reload_failures), false},
-        {"worker_deaths", "worker_deaths_total", "counter", "Workers that exited unexpectedly.",
+        {"worker_deaths", "roster_worker_deaths_total", "counter", "Workers that exited unexpectedly.",
          load(&board->worker_deaths), false},
-        {"requests", "answers_total", "counter", "Requests that were answered.", summary->requests, false},
-        {"statements", "statements_total", "counter", "Statements sent to MariaDB.", load(&board->statements), false},
-        {"statement_microseconds", "statement_seconds_total", "counter", "Time that statements took.",
+        /* Prometheus sums up roster_requests_total. */
+        {"requests", NULL, NULL, NULL, summary->requests, false},
+        {"statements", "roster_statements_total", "counter", "Statements sent to MariaDB.", load(&board->statements),
+         false},
+        {"statement_microseconds", "roster_statement_seconds_total", "counter", "Time that statements took.",
          load(&board->statement_microseconds), true},
-        {"rate_limited", "rate_limited_total", "counter", "Requests that a rate limit refused.",
+        {"rate_limited", "roster_rate_limited_total", "counter", "Requests that a rate limit refused.",
          load(&board->rate_limited), false},
-        {"directory_users", "directory_users", "gauge", "Users in the directory.", directory->users, false},
-        {"directory_bytes", "directory_bytes", "gauge", "Memory that the directory takes.", directory->bytes, false},
-        {"directory_loaded_at", "directory_loaded_timestamp_seconds", "gauge",
+        {"directory_users", "roster_directory_users", "gauge", "Users in the directory.", directory->users, false},
+        {"directory_bytes", "roster_directory_bytes", "gauge", "Memory that the directory takes.", directory->bytes,
+         false},
+        {"directory_loaded_at", "roster_directory_loaded_timestamp_seconds", "gauge",
          "When the directory was read as a whole, in epoch seconds; 0: it was not.", directory->loaded_at, false},
-        {"directory_load_microseconds", "directory_load_seconds", "gauge", "How long that took.",
+        {"directory_load_microseconds", "roster_directory_load_seconds", "gauge", "How long that took.",
          directory->load_microseconds, true},
-        {"directory_losses", "directory_losses_total", "counter",
+        {"directory_losses", "roster_directory_losses_total", "counter",
          "How often a worker died while it changed the directory, so that it was read again.", directory->losses,
          false},
     };
@@ -164,6 +172,13 @@ void status_print_text(struct buffer *body, const struct service_summary *summar
     for (size_t i = 0; i < SINGLES; i++) {
         print_line(body, "", singles[i].name, singles[i].value);
     }
+    const struct census *census = &summary->census;
+    for (int role = 0; role < SCOREBOARD_ROLES; role++) {
+        print_line(body, "accounts_", census_roles[role], census->is_counted ? census->accounts[role] : -1);
+    }
+    print_line(body, "", "sessions", census->is_counted ? census->sessions : -1);
+    print_line(body, "", "schema_version", census->is_counted ? census->schema_version : -1);
+    print_line(body, "", "last_backup_at", census->last_backup_at);
     if (summary->board->reload_error[0] != '\0') {
         buffer_add_format(body, "reload_error: %.599s\n", summary->board->reload_error);
     }
@@ -348,6 +363,24 @@ static void print_json_lists(struct json_writer *json, const struct service_summ
     json_end_object(json);
 }
 
+static void print_json_census(struct json_writer *json, const struct census *census)
+{
+    if (census->is_counted) {
+        json_member_object(json, "accounts");
+        for (int role = 0; role < SCOREBOARD_ROLES; role++) {
+            json_add_name_string(json, census_roles[role]);
+            json_add_integer(json, census->accounts[role]);
+        }
+        json_end_object(json);
+    } else {
+        json_name(json, "accounts");
+        json_add_null(json);
+    }
+    print_json_number(json, JSON_NAME("sessions"), census->is_counted ? census->sessions : -1);
+    print_json_number(json, JSON_NAME("schema_version"), census->is_counted ? census->schema_version : -1);
+    print_json_number(json, JSON_NAME("last_backup_at"), census->last_backup_at);
+}
+
 void status_print_json(struct json_writer *json, const struct service_summary *summary)
 {
     struct single singles[SINGLES];
@@ -356,8 +389,13 @@ void status_print_json(struct json_writer *json, const struct service_summary *s
     json_member_string(json, "version", PACKAGE_VERSION);
     for (size_t i = 0; i < SINGLES; i++) {
         json_add_name_string(json, singles[i].name);
-        json_add_integer(json, singles[i].value);
+        if (singles[i].value >= 0) {
+            json_add_integer(json, singles[i].value);
+        } else {
+            json_add_null(json);
+        }
     }
+    print_json_census(json, &summary->census);
     json_member_integer(json, "master", summary->board->master_pid);
     print_json_text(json, JSON_NAME("reload_error"), summary->board->reload_error, sizeof summary->board->reload_error);
     json_member_string(json, "mariadb", database_condition_name(summary->database));
@@ -378,9 +416,15 @@ void status_print_json(struct json_writer *json, const struct service_summary *s
 /* ---- Prometheus ---- */
 
 /* The head of a metric. All its samples must follow. */
+static void print_whole_head(struct buffer *body, const char *name, const char *type, const char *help)
+{
+    buffer_add_format(body, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* The same, with our prefix. */
 static void print_head(struct buffer *body, const char *name, const char *type, const char *help)
 {
-    buffer_add_format(body, "# HELP roster_%s %s\n# TYPE roster_%s %s\n", name, help, name, type);
+    print_whole_head(body, text_format(body->arena, "roster_%s", name).data, type, help);
 }
 
 static void print_pool_metric(struct buffer *body, const char *name, const char *help,
@@ -435,13 +479,13 @@ static void print_pool_metrics(struct buffer *body, const struct pool_summary po
 static void print_route_metrics(struct buffer *body, const struct scoreboard *board)
 {
     char status[16];
-    print_head(body, "requests_total", "counter", "Answers by route and status.");
+    print_head(body, "requests_total", "counter", "Answers by route and status code.");
     for (unsigned route = 0; route <= ROUTE_COUNT; route++) {
         for (unsigned place = 0; place < SCOREBOARD_STATUSES; place++) {
             int64_t count = load(&board->routes[route].by_status[place]);
             if (count > 0) {
-                buffer_add_format(body, "roster_requests_total{route=\"%s\",status=\"%s\"} %lld\n",
-                                  name_of_route(route), status_name(place, status), (long long)count);
+                buffer_add_format(body, "roster_requests_total{route=\"%s\",code=\"%s\"} %lld\n", name_of_route(route),
+                                  status_name(place, status), (long long)count);
             }
         }
     }
@@ -487,20 +531,45 @@ static void print_table_metrics(struct buffer *body, const struct service_summar
     }
 }
 
+static void print_census_metrics(struct buffer *body, const struct census *census)
+{
+    if (census->is_counted) {
+        print_head(body, "accounts", "gauge", "Accounts by role, as counted in the last minute.");
+        for (int role = 0; role < SCOREBOARD_ROLES; role++) {
+            buffer_add_format(body, "roster_accounts{role=\"%s\"} %lld\n", census_roles[role],
+                              (long long)census->accounts[role]);
+        }
+        print_head(body, "sessions", "gauge", "Valid sessions, as counted in the last minute.");
+        buffer_add_format(body, "roster_sessions %lld\n", (long long)census->sessions);
+        print_head(body, "schema_version", "gauge", "The number of the newest migration of the tables.");
+        buffer_add_format(body, "roster_schema_version %lld\n", (long long)census->schema_version);
+    }
+    if (census->last_backup_at >= 0) {
+        print_head(body, "last_backup_timestamp_seconds", "gauge", "When the last backup was made, in epoch seconds.");
+        buffer_add_format(body, "roster_last_backup_timestamp_seconds %lld\n", (long long)census->last_backup_at);
+    }
+}
+
 void status_print_prometheus(struct buffer *body, const struct service_summary *summary)
 {
     struct single singles[SINGLES];
     list_singles(summary, singles);
-    print_head(body, "info", "gauge", "The running version.");
-    buffer_add_literal(body, "roster_info{version=\"" PACKAGE_VERSION "\"} 1\n");
+    print_head(body, "build_info", "gauge", "The running version.");
+    buffer_add_literal(body, "roster_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");
+    print_whole_head(body, "process_start_time_seconds", "gauge", "When the master started, in epoch seconds.");
+    buffer_add_format(body, "process_start_time_seconds %lld\n", (long long)summary->board->started_wall_seconds);
     for (size_t i = 0; i < SINGLES; i++) {
-        print_head(body, singles[i].metric, singles[i].type, singles[i].help);
+        if (singles[i].metric == NULL || singles[i].value < 0) {
+            continue;
+        }
+        print_whole_head(body, singles[i].metric, singles[i].type, singles[i].help);
         if (singles[i].is_time) {
-            buffer_add_format(body, "roster_%s %.6f\n", singles[i].metric, (double)singles[i].value / 1e6);
+            buffer_add_format(body, "%s %.6f\n", singles[i].metric, (double)singles[i].value / 1e6);
         } else {
-            buffer_add_format(body, "roster_%s %lld\n", singles[i].metric, (long long)singles[i].value);
+            buffer_add_format(body, "%s %lld\n", singles[i].metric, (long long)singles[i].value);
         }
     }
+    print_census_metrics(body, &summary->census);
     print_head(body, "mariadb_up", "gauge", "Whether MariaDB answers, takes writes and has room for them.");
     buffer_add_format(body, "roster_mariadb_up %d\n", summary->database == DATABASE_PRESENT);
     if (summary->redis != SERVICE_OFF) {

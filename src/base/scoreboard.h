@@ -54,6 +54,16 @@ struct scoreboard_pool {
     _Atomic int64_t microseconds; /* total busy time of its workers */
 };
 
+/* What the database holds, as store/census.c counts it from time to time. */
+enum { SCOREBOARD_ROLES = 3 };
+struct scoreboard_census {
+    _Atomic int64_t due; /* monotonic microseconds; the worker that moves it on counts */
+    _Atomic bool is_counted;
+    _Atomic int64_t accounts[SCOREBOARD_ROLES];
+    _Atomic int64_t sessions;
+    _Atomic int64_t schema_version;
+};
+
 struct scoreboard {
     int64_t started_wall_seconds;
     _Atomic int32_t generation; /* grows with each reload */
@@ -67,6 +77,7 @@ struct scoreboard {
     _Atomic int64_t statements;
     _Atomic int64_t statement_microseconds;
     _Atomic int64_t rate_limited;
+    struct scoreboard_census census;
     struct scoreboard_pool pools[POOL_COUNT];
     struct scoreboard_route routes[SCOREBOARD_ROUTES];
     struct scoreboard_slot slots[SCOREBOARD_SLOTS];

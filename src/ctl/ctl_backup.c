@@ -11,6 +11,7 @@
 #include "ctl/archive.h"
 #include "ctl/ctl.h"
 #include "ctl/find.h"
+#include "store/census.h"
 #include "store/migration.h"
 
 enum {
@@ -198,6 +199,10 @@ int command_backup(struct invocation *invocation)
     if (status == EXIT_DONE) {
         status =
             is_standard ? ctl_run_child(invocation, write_archive, &backup) : write_file(invocation, &backup, path);
+    }
+    struct error error;
+    if (status == EXIT_DONE && !census_stamp_backup(invocation->config, &error)) {
+        ctl_say_aside(invocation, "The backup is good, but /status will not know of it: %s", error.text);
     }
     if (status == EXIT_DONE && invocation->json) {
         print_summary(invocation, &backup, path);

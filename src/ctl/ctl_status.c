@@ -220,6 +220,24 @@ static void print_directory(json_object *status)
     }
 }
 
+/* An older service has none of this. */
+static void print_census(json_object *status)
+{
+    json_object *accounts = json_object_object_get(status, "accounts");
+    if (accounts != NULL) {
+        printf("Accounts: %" PRId64 " administrators, %" PRId64 " users, %" PRId64 " pending; %" PRId64
+               " valid sessions; the tables are at version %" PRId64 "\n",
+               number(accounts, "admin"), number(accounts, "user"), number(accounts, "pending"),
+               number(status, "sessions"), number(status, "schema_version"));
+    }
+    json_object *backup = json_object_object_get(status, "last_backup_at");
+    if (backup != NULL) {
+        printf("The last backup was made ");
+        print_duration(clock_wall_seconds() - json_object_get_int64(backup));
+        printf(" ago\n");
+    }
+}
+
 int command_status(struct invocation *invocation)
 {
     json_object *status;
@@ -239,6 +257,7 @@ int command_status(struct invocation *invocation)
                " reloads, %" PRId64 " workers died\n",
                number(status, "requests"), number(status, "statements"), number(status, "rate_limited"),
                number(status, "reloads"), number(status, "worker_deaths"));
+        print_census(status);
         print_directory(status);
         print_percentile("Half of the requests took", percentile(status, NULL, 0.5));
         print_percentile(", 99 of 100", percentile(status, NULL, 0.99));

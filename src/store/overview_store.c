@@ -102,3 +102,17 @@ enum outcome overview_store_keys(struct context *context, const struct key_filte
                    BIND_INTEGER(filter->expired_until), BIND_INTEGER(filter->expired_until)),
         keys_r, ERROR_NONE);
 }
+
+/* ---- how many ---- */
+
+enum outcome overview_store_count_accounts(struct context *context, struct result *counts_r)
+{
+    return database_execute(context, "SELECT role, COUNT(*) FROM user GROUP BY role", NO_PARAMETERS, counts_r,
+                            ERROR_NONE);
+}
+
+enum outcome overview_store_count_sessions(struct context *context, int64_t *count_r)
+{
+    return database_get_integer(context, "SELECT COUNT(*) FROM session s WHERE " VALID_SESSION_AT("?"),
+                                PARAMETERS(BIND_INTEGER(context->now_seconds)), 0, count_r);
+}

@@ -68,4 +68,10 @@ enum overview_key_column {
  */
 enum outcome overview_store_keys(struct context *context, const struct key_filter *filter, struct result *keys_r);
 
+/* How many accounts have each role: rows of the role and the number. */
+enum outcome overview_store_count_accounts(struct context *context, struct result *counts_r);
+
+/* How many sessions are valid. */
+enum outcome overview_store_count_sessions(struct context *context, int64_t *count_r);
+
 #endif

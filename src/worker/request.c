@@ -63,6 +63,11 @@ static void take_https(struct request *request, struct text value)
     request->https = text_is_ignoring_case(value, "on");
 }
 
+static void take_forwarded(struct request *request, struct text value)
+{
+    request->is_forwarded |= value.length > 0;
+}
+
 static void take_authorization(struct request *request, struct text value)
 {
     /* nginx refuses a second one; with another server it would be ambiguous */
@@ -103,6 +108,8 @@ static const struct fastcgi_parameter {
     STORED("HTTP_SEC_FETCH_SITE", fetch_site),
     STORED("HTTP_IF_NONE_MATCH", if_none_match),
     STORED("HTTP_X_API_KEY", credentials.api_key),
+    TAKEN("HTTP_X_FORWARDED_FOR", take_forwarded),
+    TAKEN("HTTP_FORWARDED", take_forwarded),
     TAKEN("ROSTER_HAND_OVER", take_hand_over),
     TAKEN("ROSTER_ADMISSION", take_admission),
     TAKEN("ROSTER_HOLD", take_hold),

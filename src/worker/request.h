@@ -78,6 +78,7 @@ struct request {
     struct text accept;
     bool https;
     struct text peer_address; /* the address of nginx's peer, where real_ip has replaced it in client_address */
+    bool is_forwarded;        /* X-Forwarded-For or Forwarded was sent */
     bool from_trusted_proxy;
     /* null unless configured, sent, and from a trusted proxy */
     struct text trusted_email, trusted_name, trusted_groups;

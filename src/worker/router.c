@@ -34,6 +34,16 @@ static const struct {
 
 static unsigned parts[ROUTE_COUNT];
 
+static const bool for_monitors[ROUTE_COUNT] = {
+#define ROUTE_FOR_MONITORS(route) [ROUTE_##route] = true,
+#include "tables/routes.def"
+};
+
+bool router_is_for_monitors(const struct route *route)
+{
+    return for_monitors[route - routes];
+}
+
 unsigned router_prefetch(const struct route *route)
 {
     return parts[route - routes];
@@ -146,7 +156,7 @@ struct match router_match(struct arena *arena, enum method method, struct text p
 
     struct text segments[ROUTE_SEGMENTS_MAX];
     unsigned count = 0;
-    struct match match = {NULL, {TEXT_NULL}, NULL, TEXT_NULL};
+    struct match match = {NULL, {TEXT_NULL}, NULL, false, TEXT_NULL};
     for (size_t at = 0; at < path.length;) {
         size_t start = at + 1;
         for (at = start; at < path.length && path.data[at] != '/'; at++) {
@@ -171,6 +181,7 @@ struct match router_match(struct arena *arena, enum method method, struct text p
             continue;
         }
         found = true;
+        match.for_monitors |= for_monitors[i];
         methods[routes[i].method] = true;
         if (routes[i].method == method) {
             match.route = &routes[i];

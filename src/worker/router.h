@@ -55,6 +55,10 @@ extern const struct route routes[ROUTE_COUNT];
 /* The parts that a route reads with the caller: a set of store/prefetch.h. After router_init. */
 unsigned router_prefetch(const struct route *route);
 
+/* ROUTE_FOR_MONITORS: only programs on this machine and the addresses of status_allow may call it. After router_init.
+ */
+bool router_is_for_monitors(const struct route *route);
+
 /* The name of a route by its number, for the log; "-" where there is no such route. */
 const char *router_route_name(int route);
 
@@ -72,6 +76,7 @@ struct match {
     const struct route *route; /* NULL: no route for this method and path */
     struct text parameters[ROUTE_PARAMETERS_MAX];
     const char *allow; /* the value of Allow for this path; NULL: there is no such path */
+    bool for_monitors; /* ROUTE_FOR_MONITORS: see monitors_may */
     /* decoded, without /api/v1 and trailing slashes; compared with the list of an API key */
     struct text bare_path;
 };

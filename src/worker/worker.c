@@ -26,6 +26,7 @@
 #include "worker/admission.h"
 #include "worker/arrivals.h"
 #include "worker/limit.h"
+#include "worker/monitors.h"
 #include "worker/niceness.h"
 #include "worker/origin.h"
 #include "worker/response.h"
@@ -67,6 +68,10 @@ static enum outcome route_request(struct request *request)
     request->route = match.route;
     request->credentials.path = match.bare_path;
     memcpy(request->parameters, match.parameters, sizeof request->parameters);
+    if (match.for_monitors && !monitors_may(request)) {
+        request->route = NULL;
+        return problem_set(context, ERROR_PATH_NOT_FOUND);
+    }
     if (request->route != NULL || (request->method == METHOD_OPTIONS && match.allow != NULL)) {
         if (request->route == NULL) {
             response_add_header(request, "Allow", text_of(match.allow));

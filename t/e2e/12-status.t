@@ -3,11 +3,13 @@
 use v5.36;
 
 use IO::Socket::UNIX;
+use JSON::PP qw(decode_json);
 use Socket ();
 use Test::More;
 use Time::HiRes ();
 
 use Roster;
+use Roster::Tables;
 
 my $roster = Roster->new(api => {workers => 3}, password => {listen_backlog => 10});
 my $admin = $roster->add_user(role => 'admin');
@@ -44,6 +46,12 @@ sub prometheus () {
     my $samples = eval { samples($answer->{body}) };
     ok $samples, 'a text in the format' or diag $@;
     return ($samples // {}, $answer->{body});
+}
+
+# The exit status of `rosterctl check', and its line.
+sub check (@arguments) {
+    my ($status, $line) = $roster->rosterctl('check', @arguments);
+    return ($status >> 8, $line);
 }
 
 subtest 'what happened is counted' => sub {
@@ -99,12 +107,22 @@ subtest 'what happened is counted' => sub {
 
 subtest 'Prometheus' => sub {
     my ($samples, $text) = prometheus();
-    is $samples->{'roster_requests_total{route="user_get",status="200"}'}, 5, 'requests by route and status';
+    is $samples->{'roster_requests_total{route="user_get",code="200"}'}, 5, 'requests by route and code';
     is $samples->{'roster_workers{pool="status",state="busy"}'}, 1, 'workers by state';
     is $samples->{'roster_waiting_connections{pool="password"}'}, 0, 'the queue';
     is $samples->{'roster_pool_saturation{pool="password"}'}, '0.000', 'the saturation';
     is $samples->{roster_mariadb_up}, 1, 'MariaDB';
     is $samples->{roster_redis_up}, 1, 'Redis';
+    my $status = $roster->status;
+    is $samples->{'roster_build_info{version="' . $status->{version} . '"}'}, 1, 'the version';
+    my $started = $samples->{process_start_time_seconds};
+    ok $started <= time && abs(time - $status->{uptime_seconds} - $started) < 60, 'when the master started';
+    # Each process has some megabytes of its own, and what they share counts once.
+    cmp_ok $samples->{process_resident_memory_bytes}, '>', 4e6, 'memory, of all';
+    cmp_ok $samples->{process_resident_memory_bytes}, '<', 1e9, '... in bytes';
+    cmp_ok $status->{resident_bytes}, '>', 4e6, '... also in JSON';
+    cmp_ok $samples->{process_cpu_seconds_total}, '<=', $status->{cpu_microseconds} / 1e6, 'processor time';
+    ok !exists $samples->{roster_answers_total}, 'no two metrics for one thing';
     for my $pool (@Roster::POOLS) {
         my ($last, $ascends) = (0, 1);
         for (grep { /^roster_request_seconds_bucket\{pool="$pool"/ } split /\n/, $text) {
@@ -193,6 +211,81 @@ subtest 'the directory' => sub {
         'rosterctl status has them, too';
 };
 
+subtest 'accounts and sessions' => sub {
+    my $second = $roster->add_user(role => 'user');
+    $roster->add_user(role => 'pending') for 1 .. 2;
+    my $token = $roster->new_session($second);
+    # What is quick to count is counted again soon.
+    my $counts = sub {
+        my $now = $roster->status->{accounts};
+        join ' ', map { "$_=$now->{$_}" } sort keys %$now;
+    };
+    ok wait_until(60, sub { $counts->() eq 'admin=1 pending=2 user=1' }), 'accounts by role' or diag $counts->();
+    ok wait_until(60, sub { $roster->status->{sessions} == 1 }), 'a session';
+    my ($samples) = prometheus();
+    is $samples->{'roster_accounts{role="pending"}'}, 2, 'Prometheus has them';
+    is $samples->{roster_sessions}, 1, '... and the session';
+    is $samples->{roster_schema_version}, $roster->sql('SELECT MAX(number) FROM schema_migration'),
+        '... and the tables';
+    like $roster->get('/status')->{body}, qr/^accounts_pending: 2\naccounts_user: 1\naccounts_admin: 1\nsessions: 1\n/m,
+        'the text, too';
+    like + ($roster->rosterctl('status'))[1], qr/^Accounts: 1 administrators, 1 users, 2 pending; 1 valid sessions; /m,
+        'and rosterctl';
+    $roster->get('/auths/signout', $token);
+    ok wait_until(60, sub { $roster->status->{sessions} == 0 }), 'a session that was ended does not count';
+};
+
+subtest 'the last backup' => sub {
+    is $roster->status->{last_backup_at}, undef, 'none';
+    ok !exists +(prometheus())[0]{roster_last_backup_timestamp_seconds}, '... which Prometheus sees';
+    my $stamp = "$roster->{directory}/last-backup";
+    Roster::Database::write_file($stamp, '');
+    utime 1_700_000_000, 1_700_000_000, $stamp or die "utime: $!\n";
+    is $roster->status->{last_backup_at}, 1_700_000_000, 'one';
+    my ($samples, $text) = prometheus();
+    is $samples->{roster_last_backup_timestamp_seconds}, 1_700_000_000, 'and for Prometheus';
+
+    # All metrics are there now: monitoring/ names no others.
+    my %type = $text =~ /^# TYPE (\w+) (\w+)$/mg;
+    for my $file ('roster.rules.yml', 'grafana.json') {
+        my $rules = Roster::Tables::slurp("$Roster::Tables::source/monitoring/$file");
+        my %named = map { ($_ => 1) }
+            map { /\b((?:roster|process)_\w+)/g } $rules =~ /\bexpr"?: *(.*(?:\n +(?:sum|\/|histo).*)*)/g;
+        cmp_ok scalar(keys %named), '>', 10, "$file names metrics";
+        for my $name (keys %named) {
+            my $base = $name =~ s/_bucket$//r;
+            is !!exists $type{$base}, !!1, "$file: $name exists";
+            is $base ne $name, ($type{$base} // '') eq 'histogram', '... and is what it is taken for';
+        }
+    }
+    my ($state, $line) = check('--backup-age', '1d');
+    is $state, 2, 'rosterctl check --backup-age says that it is old';
+    like $line, qr/^ROSTER CRITICAL - the last backup was made \d+ hours ago \|.* backup_age=\d+s;86400;172800;0 /,
+        '... and since when';
+    utime time - 1.5 * 86400, time - 1.5 * 86400, $stamp;
+    is + (check('--backup-age', '1d'))[0], 1, 'a warning, where it is less old';
+    is + (check('--backup-age', '2d'))[0], 0, 'good, where it may be older';
+    unlink $stamp;
+    ($state, $line) = check('--backup-age', '1d');
+    is $state, 1, 'none is a warning';
+    like $line, qr/there is no sign of a backup: \Q$stamp\E/, '... with the file that was looked for';
+    is + (check('--backup-age', 'soon'))[0], 3, 'an age that is none is UNKNOWN';
+};
+
+subtest 'rosterctl check' => sub {
+    my ($state, $line) = check;
+    is $state, 0, 'all is well';
+    like $line, qr/^ROSTER OK - roster \S+, up \d+ h, \d+ requests \| api_waiting=0;\d+;\d+;0;\d+ /, 'in one line';
+    my ($figures) = $line =~ /\| (.*)$/m;
+    is_deeply [grep { !/^[a-z_]+=\d+(?:s|c|B)?(?:;\d*){0,4}$/ } split / /, $figures], [],
+        'the figures have the form of the plugins';
+    is scalar(() = $line =~ /\n/g), 1, 'nothing else';
+    is decode_json(($roster->rosterctl('check', '--json'))[1])->{state}, 'OK', 'in JSON, too';
+    ($state, $line) = check('-c', "$roster->{directory}/nothing.conf");
+    is $state, 3, 'without a configuration it is UNKNOWN';
+    like $line, qr/^ROSTER UNKNOWN - .*nothing\.conf/, '... with the reason';
+};
+
 subtest 'a queue' => sub {
     my ($worker) = $roster->workers('password');
     kill 'STOP', $worker;
@@ -219,6 +312,10 @@ subtest 'a queue' => sub {
     }
     is scalar @waiting, 11, 'one more than the limit, as Linux has it';
     is $roster->status->{pools}{password}{waiting}, scalar @waiting, 'all places are taken';
+    my ($state, $line) = check;
+    is $state, 2, 'rosterctl check: critical';
+    like $line, qr/^ROSTER CRITICAL - 11 of 10 places of the queue of pool password are taken \|/,
+        '... with the reason';
     my $answer = $roster->sign_in($admin->{email}, password => 'wrong password');
     is_problem $answer, 503, 'UNAVAILABLE', 'a sign-in is told to come back';
     is $answer->{headers}{'retry-after'}, 5, 'in a while';
@@ -250,6 +347,7 @@ subtest 'reloads and deaths' => sub {
     $roster->process('roster')->signal('HUP');
     ok wait_until(10, sub { (my $now = $roster->status)->{reloads} == 1 && @{$roster->status->{workers}} == 6 }),
         'a reload is counted';
+    is + (check)[0], 0, 'rosterctl check: good';
     is $roster->status->{generation}, 2, 'and the number of the configuration grows';
     ok $roster->status->{routes}{user_get}{statuses}{200} >= 5, 'counters outlive workers';
     my $file = $roster->config_file;
@@ -257,13 +355,54 @@ subtest 'reloads and deaths' => sub {
     Roster::Database::write_file($file, "workerz = 2\n$good");
     $roster->process('roster')->signal('HUP');
     ok wait_until(10, sub { $roster->status->{reload_failures} == 1 }), 'so is one that failed';
+    my ($state, $line) = check('-c', $file);
+    is $state, 3, 'rosterctl check can\'t read it';
     Roster::Database::write_file($file, $good);
+    ($state, $line) = check;
+    is $state, 1, 'and warns';
+    like $line, qr/^ROSTER WARNING - the last reload failed, and the old configuration stays: .*workerz/, '... why';
     my ($worker) = $roster->workers('password');
     kill 'KILL', $worker;
     ok wait_until(
         10, sub { my $now = $roster->status; $now->{worker_deaths} == 1 && $now->{pools}{password}{idle} == 1 }
         ),
         'and a death, and the one who follows';
+};
+
+subtest 'status_allow' => sub {
+    $roster->reconfigure(status_allow => '203.0.113.0/28 2001:db8:1::/48');
+    is $roster->get($_, undef, client => '203.0.113.7')->{status}, 200, "$_ for a network of status_allow"
+        for '/status', '/status?format=prometheus', '/ping', '/ready';
+    is $roster->get('/status', undef, client => '2001:db8:1::5')->{status}, 200, 'of IPv6, too';
+    is $roster->request(POST => '/status', client => '203.0.113.7', body => 'x')->{status}, 405,
+        'and they learn the methods';
+    is_problem $roster->get('/status', undef, client => $_), 404, 'PATH_NOT_FOUND', "not for $_"
+        for '203.0.113.16', '198.51.100.1', '2001:db8:2::5';
+    for my $field ('X-Forwarded-For', 'Forwarded') {
+        is_problem $roster->get('/status', undef, client => '203.0.113.7', headers => [$field => '203.0.113.8']), 404,
+            'PATH_NOT_FOUND', "nor for those behind a proxy that real_ip does not know: $field";
+    }
+    is $roster->get('/status')->{status}, 200, 'this machine still may';
+
+    # What nginx sends where real_ip has put the client's address into REMOTE_ADDR.
+    my $ask = sub ($peer, $client, @more) {
+        return $roster->fastcgi('status', [REQUEST_URI => '/status', PEER_ADDR => $peer, REMOTE_ADDR => $client, @more])
+            ->{status};
+    };
+    my @forwarded = (HTTP_X_FORWARDED_FOR => '203.0.113.2');
+    is $ask->('203.0.113.1', '203.0.113.2', @forwarded), 200, 'through a proxy that is allowed itself';
+    is $ask->('127.0.0.1', '203.0.113.2', @forwarded), 200, '... or runs on this machine';
+    is $ask->('198.51.100.1', '203.0.113.2', @forwarded), 404, 'not through any other one, whatever it says';
+    is $ask->('203.0.113.1', '198.51.100.1', @forwarded), 404, 'nor for any client of such a proxy';
+    is $ask->('203.0.113.1', '127.0.0.1', @forwarded), 404, 'nor for one that claims to be this machine';
+    is $ask->('127.0.0.1', '::1', @forwarded), 404, '... also behind a proxy that runs here';
+    is $ask->('203.0.113.1', '203.0.113.1', HTTP_X_FORWARDED_FOR => '', @forwarded), 404,
+        'an empty field in front of it hides nothing';
+    is $ask->('', '203.0.113.2'), 200, 'without a peer address the client is the peer';
+    is $ask->('', undef), 404, 'without any address it is nobody';
+    is $ask->('unix:', 'unix:'), 404, 'nor is a socket an address';
+    $roster->reconfigure(status_allow => undef);
+    is_problem $roster->get('/status', undef, client => '203.0.113.7'), 404, 'PATH_NOT_FOUND', 'a reload takes it back';
 };
 
 subtest 'without MariaDB' => sub {
@@ -280,6 +419,9 @@ subtest 'without MariaDB' => sub {
     is $status->{redis}, 'present', 'and that Redis is there';
     is + (prometheus())[0]{roster_mariadb_up}, 0, 'Prometheus is told';
     like $roster->get('/status')->{body}, qr/^mariadb: away$/m, 'and people';
+    my ($state, $line) = check;
+    is $state, 2, 'rosterctl check: critical';
+    like $line, qr/^ROSTER CRITICAL - MariaDB: away/, '... with the reason';
     $roster->on_each_worker('api', sub { $roster->get("/users/$admin->{id}", undef, token => $admin->{token}) });
     ok wait_until(10, sub { $roster->status->{pools}{api}{with_database} == 0 }), 'no worker of api has a connection';
     $roster->start('mariadb');
@@ -325,8 +467,12 @@ subtest 'without Redis' => sub {
         'ready all the same';
     is $roster->status->{redis}, 'away', 'but the status says it';
     is + (prometheus())[0]{roster_redis_up}, 0, 'and Prometheus is told';
+    my ($state, $line) = check;
+    is $state, 1, 'rosterctl check: a warning';
+    like $line, qr/^ROSTER WARNING - .*Redis: away/, '... with the reason';
     $roster->reconfigure(redis_required => 'yes');
     is_problem $roster->get('/ready'), 503, 'UNAVAILABLE', 'not ready';
+    is + (check)[0], 2, 'which is critical';
     $roster->start('redis');
     ok wait_until(10, sub { $roster->get('/ready')->{status} == 200 }), 'until it is back';
     $roster->reconfigure(redis_required => undef, redis_socket => '');

@@ -80,9 +80,12 @@ cmp_ok scalar(grep { @$_ } values %$before), '>=', 10, 'most tables have rows';
 
 # ---- A backup ----
 
+is $roster->status->{last_backup_at}, undef, '/status knows of no backup';
+my $began = time;
 ends_with $roster->ctl('backup', $file), 0,
     qr{^\Q$file\E: 3 accounts, \d+ rows of \d+ tables, [56]\.\d MB\. The secret key is not in it},
     'a backup, while the service runs';
+cmp_ok $roster->status->{last_backup_at}, '>=', $began, '... which /status has noticed';
 is sprintf('%04o', (stat $file)[2] & 07777), '0600', '... which only the caller can read';
 is_deeply [glob "$file.*"], [], '... with nothing beside it';
 my $list = tar('-tf', $file);

@@ -406,6 +406,7 @@ sub write_configuration ($self) {
         group => '',
         pid_file => "$directory/roster.pid",
         error_log => "$directory/log/roster-error.log",
+        backup_stamp => "$directory/last-backup",
         access_log => "$directory/log/roster-access.log",
         database_socket => $self->socket_path('mariadb'),
         database_name => 'roster',

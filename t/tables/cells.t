@@ -35,6 +35,7 @@ my @tables = (
         code => 'resolved',
         status => 'number'
     ],
+    ['tables/routes.def', 'ROUTE_FOR_MONITORS', 'worker/router.c', route => 'resolved'],
     ['tables/routes.def', 'ROUTE_READS', 'worker/router.c', route => 'resolved', part => 'resolved'],
     ['tables/schemas.def', 'SCHEMA', 'worker/schema.c', name => 'resolved', kind => 'resolved', text => 'text'],
     ['tables/schemas.def', 'SCHEMA_END', 'worker/schema.c', name => 'defined'],

@@ -161,6 +161,7 @@ static void test_defaults(void **state)
     assert_string_equal(config->public_url, "");
     assert_int_equal(config->database_host.count, 0);
     assert_int_equal(config->trusted_proxies.count, 0);
+    assert_int_equal(config->status_allow.count, 0);
     assert_string_equal(config->pools[POOL_API].listen, "/run/roster/api.sock");
     assert_string_equal(config->pools[POOL_PASSWORD].listen, "/run/roster/password.sock");
     assert_int_equal(config->pools[POOL_PASSWORD].request_timeout, 60);
@@ -598,6 +599,8 @@ static const struct {
     {"redis_timeout", "10ms"},
     {"redis_required", "yes"},
     {"secret_key_file", "/etc/roster/other.key"},
+    {"status_allow", "192.0.2.10, 2001:db8::/32"},
+    {"backup_stamp", ""},
     {"public_url", "https://users.example.org/x"},
     {"cookie_secure", "yes"},
     {"cookie_same_site", "strict"},
