@@ -217,3 +217,26 @@ void config_compare_restart(const struct config *old_config, const struct config
         }
     }
 }
+
+static bool begins_with_one(const char *name, const char *const words[])
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (strncmp(name, words[i], strlen(words[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool config_differs_in(const struct config *left, const struct config *right, const char *const words[])
+{
+    for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
+        const struct directive *directive = &config_table[i];
+        if (directive->name != NULL && !directive->is_pool && begins_with_one(directive->name, words) &&
+            differs(directive, left, right, CONFIG_SCOPE_GLOBAL)) {
+            return true;
+        }
+    }
+    return !text_equal(left->database_password, right->database_password) ||
+           !text_equal(left->redis_password, right->redis_password);
+}

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/config_print.h"
 #include "master/child.h"
 #include "master/refuse.h"
 
@@ -81,14 +82,24 @@ void children_init(const struct children_options *options_given)
     options = *options_given;
 }
 
+/* True where the watcher can't go on with the new configuration. A new one makes all that is kept count no more. What is
+ * kept depends on the servers, and on what a picture may be. */
+static bool needs_new_watcher(const struct config *next)
+{
+    static const char *const concerned[] = {"database_",  "redis_", "picture_", "error_log",
+                                            "access_log", "log_",   NULL};
+    return !config_uses_identity_cache(next) || config_differs_in(config, next, concerned);
+}
+
 void children_configure(const struct config *config_given, int32_t generation_given)
 {
+    const bool watcher_goes = watcher != 0 && needs_new_watcher(config_given);
     config = config_given;
     generation = generation_given;
     atomic_store(&scoreboard_get()->generation, generation);
     memset(throttles, 0, sizeof throttles);
     gave_up = false;
-    if (watcher != 0) {
+    if (watcher_goes) {
         kill(watcher, SIGTERM); /* the next one has the new configuration */
     }
     watcher_not_before = 0;
@@ -732,6 +743,9 @@ bool children_replace(int64_t deadline)
 
 void children_signal(int number)
 {
+    if (watcher != 0) {
+        kill(watcher, number);
+    }
     for (size_t i = 0; i < count; i++) {
         kill(children[i].pid, number);
     }

@@ -37,7 +37,7 @@ struct children_options {
 void children_init(const struct children_options *options);
 
 /* Sets the configuration and generation of workers that are forked from now on.
- * `config` must stay valid until the next call.
+ * `config` must stay valid until the next call returns.
  * Resets throttling and the count of deaths. */
 void children_configure(const struct config *config, int32_t generation);
 

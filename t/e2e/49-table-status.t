@@ -96,6 +96,29 @@ subtest 'not used' => sub {
     state_is('used', 'on again');
 };
 
+subtest 'a reload' => sub {
+    my $ask = sub { $roster->get("/users/$admin->{id}", $admin) for 1 .. 6; return table() };
+    my $pid = $roster->watcher;
+    my $before = $ask->();
+    $roster->reconfigure(rate_limit_list => 1000);
+    is $roster->watcher, $pid, 'the watcher goes on where nothing changed that it needs';
+    my $after = $ask->();
+    is $after->{misses}, $before->{misses}, 'and new workers have what was kept';
+    is $after->{hits} - $before->{hits}, 12, 'and use it';
+    my $log = "$roster->{directory}/log/roster-error.log";
+    rename $log, "$log.1";
+    $roster->process('roster')->signal('USR1');
+    ok wait_until(10, sub { grep { (readlink // '') eq $log } glob "/proc/$pid/fd/*" }), 'it opens the log anew';
+    my $level = sub ($level) {
+        $roster->reconfigure(log_level => $level);
+        ok wait_until(10, sub { my $now = $roster->watcher; $now && $now != $pid }), "log_level = $level: another one";
+        state_is('used', 'which is alive');
+        $pid = $roster->watcher;
+    };
+    $level->('info');
+    $level->('notice');
+};
+
 # A socket whose connections come to MariaDB from another address than ours.
 sub relay ($from, $address) {
     my $listener = IO::Socket::UNIX->new(Local => $from, Listen => 5) // die "$from: $!\n";
