@@ -116,6 +116,20 @@ static enum outcome take_expiry(struct context *context, const struct input *inp
     return PROBLEM;
 }
 
+/* `path`: what identity_bare_path made of what was typed. */
+static enum fault_type fault_of_path(struct text typed, struct text path, const char **msg_r)
+{
+    if (!text_starts_with(typed, "/")) {
+        *msg_r = "This must be a path that starts with a slash, or verify: and the name of an application.";
+        return FAULT_string_pattern_mismatch;
+    }
+    if (path.length == 0) {
+        *msg_r = "This would allow all paths: for a key that may call everything, send null instead of the list.";
+        return FAULT_string_pattern_mismatch;
+    }
+    return FAULT_NONE;
+}
+
 static enum outcome take_routes(struct context *context, const struct input *input, struct key_change *change)
 {
     change->set_routes = input->present || input->is_null;
@@ -131,14 +145,18 @@ static enum outcome take_routes(struct context *context, const struct input *inp
     for (size_t i = 0; i < input->text_count; i++) {
         enum fault_type type = FAULT_NONE;
         const char *msg = NULL;
-        identity_bare_path(input->texts[i], &paths[i]);
-        if (!text_starts_with(text_trim(input->texts[i]), "/")) {
-            type = FAULT_string_pattern_mismatch;
-            msg = "This must be a path that starts with a slash.";
-        } else if (paths[i].length == 0) {
-            type = FAULT_string_pattern_mismatch;
-            msg = "This would allow all paths: for a key that may call everything, send null instead of the list.";
-        } else if (paths[i].length > ROUTE_LENGTH_MAX) {
+        const struct text typed = text_trim(input->texts[i]);
+        if (text_starts_with(typed, KEY_ROUTE_VERIFY)) {
+            paths[i] = typed;
+            if (typed.length == strlen(KEY_ROUTE_VERIFY)) {
+                type = FAULT_string_pattern_mismatch;
+                msg = "The name of an application must follow.";
+            }
+        } else {
+            identity_bare_path(typed, &paths[i]);
+            type = fault_of_path(typed, paths[i], &msg);
+        }
+        if (type == FAULT_NONE && paths[i].length > ROUTE_LENGTH_MAX) {
             type = FAULT_string_too_long;
         }
         if (type != FAULT_NONE) {

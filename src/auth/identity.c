@@ -3,6 +3,7 @@
 #include "auth/api_key.h"
 #include "auth/key_access.h"
 #include "auth/token.h"
+#include "base/base64.h"
 #include "base/email.h"
 #include "base/json.h"
 #include "base/json_text.h"
@@ -44,6 +45,24 @@ static enum outcome token_of_authorization(struct context *context, struct text 
     return OK;
 }
 
+/* `Basic BASE64` → the password, where it is an API key; the user-id counts for nothing. Else null: the field may be
+ * for the application. */
+static struct text key_of_basic(struct context *context, struct text header)
+{
+    static const char scheme[] = "Basic ";
+    if (!text_starts_with_ignoring_case(header, scheme)) {
+        return TEXT_NULL;
+    }
+    struct text encoded = {header.data + strlen(scheme), header.length - strlen(scheme)};
+    struct text decoded = base64_decode(context->arena, BASE64_ANY_PADDED, text_trim(encoded));
+    const char *colon = decoded.length > 0 ? memchr(decoded.data, ':', decoded.length) : NULL;
+    if (colon == NULL) {
+        return TEXT_NULL;
+    }
+    struct text password = {colon + 1, decoded.length - (size_t)(colon + 1 - decoded.data)};
+    return api_key_is(password) ? password : TEXT_NULL;
+}
+
 enum outcome identity_find_token(struct context *context, const struct credentials *credentials, struct text *token_r,
                                  bool *by_cookie_r)
 {
@@ -57,6 +76,9 @@ enum outcome identity_find_token(struct context *context, const struct credentia
         enum outcome outcome = token_of_authorization(context, credentials->authorization, token_r);
         if (outcome != OK) {
             return outcome;
+        }
+        if (token_r->data == NULL && credentials->accepts_basic) {
+            *token_r = key_of_basic(context, credentials->authorization);
         }
     }
     if (token_r->data == NULL && credentials->api_key.length > 0) {
@@ -121,11 +143,23 @@ static bool path_is_below(struct text path, struct text allowed)
            (path.length == bare.length || path.data[bare.length] == '/');
 }
 
+/* True where one entry of a list allows the request: its path, or for /verify the application. */
+static bool entry_allows(const struct credentials *credentials, struct text entry)
+{
+    static const char prefix[] = KEY_ROUTE_VERIFY;
+    const struct text typed = text_trim(entry);
+    if (text_starts_with(typed, prefix)) {
+        const struct text name = {typed.data + strlen(prefix), typed.length - strlen(prefix)};
+        return name.length > 0 && text_equal(name, credentials->application);
+    }
+    return path_is_below(credentials->path, entry);
+}
+
 /* `list` is the list of the settings: paths, separated by commas. */
-static bool path_is_listed(struct text path, struct text list)
+static bool is_listed(const struct credentials *credentials, struct text list)
 {
     while (list.length > 0) {
-        if (path_is_below(path, text_take(&list, ','))) {
+        if (entry_allows(credentials, text_take(&list, ','))) {
             return true;
         }
     }
@@ -133,7 +167,7 @@ static bool path_is_listed(struct text path, struct text list)
 }
 
 /* `routes` is the list of one key: a JSON array of strings. A null list allows every path. */
-static bool path_is_in_routes(struct context *context, struct text path, struct text routes)
+static bool is_in_routes(struct context *context, const struct credentials *credentials, struct text routes)
 {
     if (routes.data == NULL) {
         return true;
@@ -144,7 +178,7 @@ static bool path_is_in_routes(struct context *context, struct text path, struct 
         return false; /* an unreadable list allows no path */
     }
     for (size_t i = 0; i < json_object_array_length(list); i++) {
-        if (path_is_below(path, json_text(json_object_array_get_idx(list, i)))) {
+        if (entry_allows(credentials, json_text(json_object_array_get_idx(list, i)))) {
             return true;
         }
     }
@@ -157,8 +191,8 @@ static enum outcome judge_key(struct context *context, const struct credentials 
     if (!access->is_granted) {
         return problem_set(context, ERROR_API_KEY_NOT_ALLOWED);
     }
-    if ((access->allowed.data != NULL && !path_is_listed(credentials->path, access->allowed)) ||
-        !path_is_in_routes(context, credentials->path, access->owner.routes)) {
+    if ((access->allowed.data != NULL && !is_listed(credentials, access->allowed)) ||
+        !is_in_routes(context, credentials, access->owner.routes)) {
         return problem_set(context, ERROR_API_KEY_ENDPOINT_NOT_ALLOWED);
     }
     return OK;

@@ -15,6 +15,9 @@ struct credentials {
     struct text trusted_email; /* of the trusted header, only where a trusted proxy sent it */
     bool authorization_repeated;
     struct text path; /* bare, decoded: for API keys that may call some paths only */
+    /* For /verify alone: */
+    bool accepts_basic;      /* an API key may be the password of the scheme Basic (RFC 7617) */
+    struct text application; /* its name, which a key's list may have as `verify:NAME` */
 };
 
 struct identity {
@@ -34,6 +37,9 @@ struct identity {
     int64_t key_last_used_at;
     bool drop_cookies; /* the 401 deletes cookies: roster-api(7), Deleted cookies */
 };
+
+/* What an entry of a key's list begins with that names an application instead of a path: roster-api(7), API keys. */
+#define KEY_ROUTE_VERIFY "verify:"
 
 /* Finds the token, verifies it, and reads the user's row: all steps up to the cross-site check.
  * OK, or PROBLEM with the 401 or 403 of the step that fails.

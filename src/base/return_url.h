@@ -1,4 +1,4 @@
-/* return_url.h: where a browser may go after it has signed in: roster-api(7), Signing in for other programs.
+/* return_url.h: where a browser may go after it has signed in: roster-api(7), Going back after signing in.
  *
  * Whoever writes a link to the sign-in page chooses the address. So an address is taken apart by the rules here and put
  * together again, and what a browser could read in another way (the URL Standard, https://url.spec.whatwg.org) is

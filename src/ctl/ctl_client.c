@@ -317,6 +317,9 @@ static void add_shape(struct buffer *out, enum shape shape)
     case SHAPE_KIND_PLAIN:
         buffer_add_string(out, "string");
         break;
+    case SHAPE_KIND_FIELDS: /* a page can't use it: it is for nginx */
+        buffer_add_string(out, "string");
+        break;
     case SHAPE_KIND_PICTURE:
     case SHAPE_KIND_PORTRAIT:
         buffer_add_string(out, "Blob");

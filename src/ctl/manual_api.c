@@ -15,6 +15,7 @@ static const struct {
 } chapters[] = {{"users", "Users"},
                 {"auths", "Sign-in, sessions and the caller's own account"},
                 {"groups", "Groups"},
+                {"verify", "Other programs"},
                 {NULL, "The service"}};
 
 static bool is_of_chapter(const struct route *route, size_t chapter)
@@ -31,6 +32,7 @@ static const char *who_text(enum who who)
     return who == WHO_ANYONE     ? "All clients, without a token."
            : who == WHO_ANY_ROLE ? "All signed-in users, with any role."
            : who == WHO_VERIFIED ? "Users and administrators."
+           : who == WHO_RULE     ? "Whom the rule of nginx's location lets in."
                                  : "Administrators.";
 }
 
@@ -215,6 +217,13 @@ static void print_member(void *argument, const struct member *member)
     }
 }
 
+static void print_field_member(void *argument, const struct member *member)
+{
+    struct buffer *out = argument;
+    mdoc_macro(out, ".It Li %s", mdoc_word(out, shape_field_name(out->arena, member)));
+    mdoc_text(out, member->text);
+}
+
 void manual_shapes(struct buffer *out)
 {
     for (enum shape shape = SHAPE_NONE + 1; shape < SHAPE_COUNT; shape++) {
@@ -232,9 +241,12 @@ void manual_shapes(struct buffer *out)
         if (row->kind == SHAPE_KIND_PORTRAIT || row->kind == SHAPE_KIND_PICTURE) {
             mdoc_text(out, "Status 304 if If-None-Match names its ETag.");
         }
-        if (row->kind == SHAPE_KIND_OBJECT) {
+        if (row->kind == SHAPE_KIND_FIELDS) {
+            mdoc_text(out, "Status 204. Neither this answer nor an error has a body.");
+        }
+        if (row->kind == SHAPE_KIND_OBJECT || row->kind == SHAPE_KIND_FIELDS) {
             mdoc_macro(out, ".Bl -tag -width Ds");
-            shape_each_member(shape, print_member, out);
+            shape_each_member(shape, row->kind == SHAPE_KIND_FIELDS ? print_field_member : print_member, out);
             mdoc_macro(out, ".El");
         }
         if (shape_has_extra(shape)) {

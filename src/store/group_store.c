@@ -11,6 +11,7 @@
 #include "store/chunks.h"
 #include "store/config_store.h"
 #include "store/prefetch.h"
+#include "store/row_cache.h"
 
 /* A list as a table. Without a character set, the database's default would apply. */
 #define ID_TABLE \
@@ -424,6 +425,22 @@ enum outcome group_store_has_name(struct context *context, struct text name, boo
     for (size_t i = 0; outcome == OK && i < result.row_count;
          i++) { /* several names may be equal without regard to case */
         *has_r = *has_r || text_equal(result_row(&result, i)->text, name);
+    }
+    return outcome;
+}
+
+enum outcome group_store_exists(struct context *context, struct text id_or_name, bool *exists_r)
+{
+    struct result result;
+    const struct table_key key = {
+        .name = text_format(context->arena, "\002group %.*s", (int)id_or_name.length, id_or_name.data),
+        .concerns = {VERSION_GROUPS}};
+    enum outcome outcome = row_cache_execute(context, &key, "SELECT id, name FROM `group` WHERE id = ? OR name = ?",
+                                             PARAMETERS(BIND_TEXT(id_or_name), BIND_TEXT(id_or_name)), &result);
+    *exists_r = false;
+    for (size_t i = 0; outcome == OK && i < result.row_count; i++) {
+        const struct value *row = result_row(&result, i);
+        *exists_r = *exists_r || text_equal(row[0].text, id_or_name) || text_equal(row[1].text, id_or_name);
     }
     return outcome;
 }

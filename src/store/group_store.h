@@ -62,6 +62,9 @@ enum outcome group_store_synchronise(struct context *context, struct text user_i
 /* Whether a group has exactly this name. */
 enum outcome group_store_has_name(struct context *context, struct text name, bool *has_r);
 
+/* Whether a group has this id, or exactly this name. May be answered from the identity table. */
+enum outcome group_store_exists(struct context *context, struct text id_or_name, bool *exists_r);
+
 /* The sources of a user's permissions, in one statement: rows of JSON and an id.
  * The first row is the document of settings (or NULL), without an id. The others are the permissions of the user's
  * groups, with the id of the group. */

@@ -95,9 +95,29 @@ static void put_header(struct json_writer *out, const char *name, const char *ty
     json_end_object(out);
 }
 
+static void put_header_member(void *argument, const struct member *member)
+{
+    struct json_writer *out = argument;
+    json_add_name_string(out, shape_field_name(out->buffer->arena, member));
+    json_begin_object(out);
+    json_name(out, "schema");
+    openapi_put_type_schema(out, "string");
+    openapi_put_description(out, member->text);
+    json_end_object(out);
+}
+
 static void put_success(struct json_writer *out, const struct route *route)
 {
     const struct shape_row *shape = shape_row(route->gives);
+    if (shape->kind == SHAPE_KIND_FIELDS) {
+        json_member_object(out, "204");
+        openapi_put_description(out, shape->text);
+        json_member_object(out, "headers");
+        shape_each_member(route->gives, put_header_member, out);
+        json_end_object(out);
+        json_end_object(out);
+        return;
+    }
     json_member_object(out, "200");
     openapi_put_description(out, shape->text);
     json_member_object(out, "content");
@@ -207,7 +227,9 @@ static void put_error_reference(struct json_writer *out, const struct route *rou
     snprintf(key, sizeof key, "%d", status);
     json_add_name_string(out, key);
     json_begin_object(out);
-    openapi_put_ref_member(out, "responses", status_name(status)->name);
+    if (shape_row(route->gives)->kind != SHAPE_KIND_FIELDS) {
+        openapi_put_ref_member(out, "responses", status_name(status)->name);
+    }
     struct buffer text;
     buffer_init(&text, out->buffer->arena);
     document_each_error(route, describe_error, &(struct errors_of_status){.text = &text, .status = status});
@@ -266,6 +288,8 @@ static const char *who_text(enum who who)
         return "Callable without a token.";
     case WHO_ANY_ROLE:
         return "Callable by each signed-in user, whatever the role.";
+    case WHO_RULE:
+        return "For nginx's auth_request: callable by whom the rule of the location lets in.";
     case WHO_VERIFIED:
         return "Callable by users and administrators.";
     case WHO_ADMIN:
@@ -407,6 +431,7 @@ static void put_tags(struct json_writer *out)
         {"users", "Users, as others see them, and what belongs to them"},
         {"auths", "Sign-in, sessions, the caller's own account, settings of the service"},
         {"groups", "Groups and their members"},
+        {"verify", "Signing in for other programs behind the same nginx"},
         {"service", "The service itself"},
     };
     json_member_array(out, "tags");

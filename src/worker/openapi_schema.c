@@ -323,6 +323,8 @@ static void put_shape(struct json_writer *out, enum shape shape)
     case SHAPE_KIND_PLAIN:
         put_type(out, "string", false);
         break;
+    case SHAPE_KIND_FIELDS: /* has no body */
+        break;
     case SHAPE_KIND_PICTURE:
     case SHAPE_KIND_PORTRAIT:
         put_type(out, "string", false);
@@ -441,7 +443,9 @@ void openapi_put_schemas(struct json_writer *out)
         }
     }
     for (enum shape shape = SHAPE_NONE + 1; shape < SHAPE_COUNT; shape++) {
-        json_add_name_string(out, shape_row(shape)->name);
-        put_shape(out, shape);
+        if (shape_row(shape)->kind != SHAPE_KIND_FIELDS) {
+            json_add_name_string(out, shape_row(shape)->name);
+            put_shape(out, shape);
+        }
     }
 }

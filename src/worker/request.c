@@ -114,6 +114,9 @@ static const struct fastcgi_parameter {
     TAKEN("ROSTER_ADMISSION", take_admission),
     TAKEN("ROSTER_HOLD", take_hold),
     STORED("ROSTER_KEEP_DIRECTORY", keep_directory),
+    STORED("HTTP_SEC_FETCH_MODE", fetch_mode),
+    STORED("ROSTER_REQUIRE", require),
+    STORED("ROSTER_APPLICATION", credentials.application),
 #undef TAKEN
 #undef STORED
 };

@@ -75,6 +75,8 @@ struct request {
     struct text origin;
     struct text fetch_site; /* Sec-Fetch-Site */
     struct text if_none_match;
+    struct text fetch_mode; /* Sec-Fetch-Mode */
+    struct text require;    /* ROSTER_REQUIRE, which a client can't set: the rule of /verify (auth/rule.h) */
     struct text accept;
     bool https;
     struct text peer_address; /* the address of nginx's peer, where real_ip has replaced it in client_address */

@@ -11,7 +11,7 @@ struct request;
 
 enum method { METHOD_GET, METHOD_POST, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER };
 
-enum who { WHO_ANYONE, WHO_ANY_ROLE, WHO_VERIFIED, WHO_ADMIN };
+enum who { WHO_ANYONE, WHO_ANY_ROLE, WHO_VERIFIED, WHO_ADMIN, WHO_RULE };
 
 /* The accepted credentials: a session's token or an API key, or a session's token alone. */
 enum takes { TAKES_ANY, TAKES_SESSION };

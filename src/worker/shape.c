@@ -15,6 +15,15 @@ static const bool extra[SHAPE_COUNT] = {
 #include "tables/shapes.def"
 };
 
+const char *shape_field_name(struct arena *arena, const struct member *member)
+{
+    struct text name = text_copy(arena, text_of(member->name));
+    for (size_t i = 0; i < name.length; i++) {
+        ((char *)name.data)[i] = name.data[i] == '_' ? '-' : name.data[i];
+    }
+    return name.data;
+}
+
 enum table {
     TABLE_NONE,
     TABLE_USER,

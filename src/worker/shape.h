@@ -19,7 +19,8 @@ enum shape_kind {
     SHAPE_KIND_FREE,
     SHAPE_KIND_PLAIN,
     SHAPE_KIND_PICTURE,
-    SHAPE_KIND_PORTRAIT
+    SHAPE_KIND_PORTRAIT,
+    SHAPE_KIND_FIELDS
 };
 
 struct shape_row {
@@ -58,5 +59,10 @@ struct member {
 
 /* Calls `each` for each member of an object, in order. Not for SHAPE_NONE. */
 void shape_each_member(enum shape shape, void (*each)(void *argument, const struct member *member), void *argument);
+
+struct arena;
+
+/* The name of a member as that of a header field, in the arena: Remote_User is Remote-User. */
+const char *shape_field_name(struct arena *arena, const struct member *member);
 
 #endif

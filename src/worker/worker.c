@@ -89,7 +89,7 @@ static enum outcome route_request(struct request *request)
 
 static enum outcome authenticate(struct request *request)
 {
-    if (request->route->who == WHO_ANYONE) {
+    if (request->route->who == WHO_ANYONE || request->route->who == WHO_RULE) {
         return OK;
     }
     request->prefetch = (struct prefetch){.parts = router_prefetch(request->route), .user_id = request->parameters[0]};

@@ -83,7 +83,8 @@ my %statements = (
     user_picture => 1,
     user_sessions_list => 3,
     users_own_groups => 2,
-    users_own_permissions => 1,);
+    users_own_permissions => 1,
+    verify => 2,);
 
 my @routes =
     grep { $_->{method} eq 'GET' && $_->{pool} ne 'DIRECTORY' } Roster::Tables::records('tables/routes.def', 'ROUTE');

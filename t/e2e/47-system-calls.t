@@ -36,9 +36,9 @@ sub calls_of ($code) { return Bench::Cost::system_calls($roster->{directory}, [$
 # A service that has just started answers without it, until the watcher has given its first sign of life.
 ok wait_until(20, sub { $roster->status->{identity_table}{state} eq 'used' }), 'the identity table is used';
 
-for my $path ("/users/$admin->{id}", '/users/permissions', "/users/$admin->{id}/active") {
+for my $path ("/users/$admin->{id}", '/users/permissions', "/users/$admin->{id}/active", '/verify') {
     my $ask = sub {
-        grep { $roster->get($path, $admin)->{status} == 200 } 1 .. $requests;
+        grep { $roster->get($path, $admin)->{status} =~ /^20[04]$/ } 1 .. $requests;
     };
     is $ask->(), $requests, "$path is answered, and kept";
     my $answered;

@@ -115,6 +115,8 @@ my @callers = (
 sub refusal ($route, $before, $role, $is_key) {
     return $route->{name} eq 'sign_out_post' && ($before // '') eq 'elsewhere' ? '403 CROSS_SITE' : undef
         if $route->{who} eq 'ANYONE';
+    # no rule: users and administrators
+    return $role =~ /^(?:user|admin)$/ ? undef : '401 ACCESS_PROHIBITED' if $route->{who} eq 'RULE' && !defined $before;
     return $route->{method} eq 'GET' ? undef : '403 CROSS_SITE' if ($before // '') eq 'elsewhere';
     return $before if $before;
     return '401 ACCESS_PROHIBITED'
@@ -137,14 +139,20 @@ for my $route (@routes) {
             my $path = $prefix . $route->{path} =~ s/\{\w+\}/nothing/gr;
             my $answer =
                 $roster->request($route->{method} => $path, $send->(), $route->{body} ne 'NONE' ? (json => {}) : ());
-            my $got = !$answer ? 'no answer' : ref $answer->{json} eq 'HASH'
-                && $answer->{json}{code} ? "$answer->{status} $answer->{json}{code}" : $answer->{status};
+            my $code =
+                ref(($answer // {})->{json}) eq 'HASH'
+                ? $answer->{json}{code}
+                : ($answer // {})->{headers}{'x-roster-code'};
+            my $got = !$answer ? 'no answer' : join ' ', $answer->{status}, $code // ();
             my $wanted = refusal($route, $before, $role, !!($name =~ m{^an API key of}));
             $count++;
             push @wrong, "$name at $prefix/ gets $got, not " . ($wanted // 'in')
                 if $wanted ? $got ne $wanted : $got !~ /^(?:[23]\d\d|40[04]|422)\b/;
             push @wrong, "$name at $prefix/ gets $got without WWW-Authenticate"
-                if $answer && $answer->{status} == 401 && ($answer->{headers}{'www-authenticate'} // '') ne 'Bearer';
+                if $answer
+                && $answer->{status} == 401
+                && ($answer->{headers}{'www-authenticate'} // '') !~
+                ($route->{who} eq 'RULE' ? qr/^Basic / : qr/^Bearer$/);
             $route_of{$answer->{headers}{'x-request-id'}} = $route->{name} if $answer;
         }
         if ($route->{method} eq 'GET') {
@@ -196,7 +204,7 @@ for my $case (
                 $route->{method} => $route->{path} =~ s/\{\w+\}/nothing/gr,
                 token => $keys{$role},
                 $route->{body} ne 'NONE' ? (json => {}) : ());
-            my $got = "$answer->{status} " . ($answer->{json}{code} // '');
+            my $got = "$answer->{status} " . ($answer->{json}{code} // $answer->{headers}{'x-roster-code'} // '');
             push @wrong, "$route->{name} by $role: $got" if $got ne '403 API_KEY_NOT_ALLOWED';
         }
     }

@@ -1,18 +1,14 @@
 // sign-in.js: /account/sign-in and /account/sign-up. ?rd= is where to go afterwards.
 import { action, api, form, h, rules, site, start, t, user } from "./page.js";
 
-const asked = new URLSearchParams(location.search).get("rd");
 const title = location.pathname.endsWith("up") ? "sign_up" : "sign_in";
 const link = (name, key) => h("p", {}, h("a", { href: `/account/${name}${location.search}` }, t(key)));
 
-// Only to this host: the address comes from whoever made the link.
+// The server says where: the address comes from whoever made the link. It reads the query itself, since nginx writes an
+// address into it that is not encoded.
 async function leave() {
-	let to = "/account/";
-	try {
-		const url = new URL(asked ?? to, location.href);
-		if (url.origin === location.origin) to = url;
-	} catch { /* it is no address */ }
-	location.assign(to);
+	const answer = await fetch(`/api/v1/auths/return${location.search}`).then((answer) => answer.json()).catch(() => ({}));
+	location.assign(answer.url ?? "/account/");
 }
 
 const email = { name: "email", label: t("email"), type: "email", needed: true, autocomplete: "username" };

@@ -1,0 +1,108 @@
+/* fuzz_rule.c: a rule of a location, and an address to return to: both come from a configuration or a link by hand.
+ *
+ * The first byte says what the rest is: 'r' an address, 'q' a query that has one, anything else the first byte of a
+ * rule. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/rule.h"
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/return_url.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define require(condition) ((condition) ? (void)0 : abort())
+
+/* A rule that was read can be written again, each value between quotes, and is the same then. */
+static void check_again(struct arena *arena, const struct rule *rule)
+{
+    static const char *const kinds[] = {"any", "role", "group", "permission", "user"};
+    struct buffer text;
+    buffer_init(&text, arena);
+    for (size_t i = 0; i < rule->count; i++) {
+        const struct rule_term *term = &rule->terms[i];
+        buffer_add_string(&text, !term->starts_either ? " " : i > 0 ? "," : "");
+        buffer_add_string(&text, kinds[term->kind]);
+        if (term->kind != RULE_ANY) {
+            buffer_add_literal(&text, ":\"");
+            for (size_t at = 0; at < term->value.length; at++) {
+                buffer_add(&text, "\\", term->value.data[at] == '"' || term->value.data[at] == '\\');
+                buffer_add_byte(&text, term->value.data[at]);
+            }
+            buffer_add_literal(&text, "\"");
+        }
+    }
+    struct rule again;
+    if (text.length > RULE_BYTES) {
+        return;
+    }
+    require(rule_parse(arena, buffer_text(&text), &again, NULL) && again.count == rule->count);
+    for (size_t i = 0; i < rule->count; i++) {
+        require(again.terms[i].kind == rule->terms[i].kind);
+        require(again.terms[i].starts_either == rule->terms[i].starts_either);
+        require(text_equal(again.terms[i].value, rule->terms[i].value));
+    }
+}
+
+static void check_rule(struct arena *arena, struct text text)
+{
+    struct rule rule;
+    struct error error;
+    if (!rule_parse(arena, text, &rule, &error)) {
+        require(error.text[0] != '\0');
+        return;
+    }
+    require(rule.count <= RULE_TERMS && (rule.count == 0 || rule.terms[0].starts_either));
+    for (size_t i = 0; i < rule.count; i++) {
+        require((rule.terms[i].kind == RULE_ANY) == (rule.terms[i].value.length == 0));
+    }
+    check_again(arena, &rule);
+}
+
+/* What is allowed is a path, or at one of the hosts; it is ASCII, and allowed again. */
+static void check_address(struct arena *arena, struct text text)
+{
+    static const char *const hosts[] = {"app.example.net:8443"};
+    static const char *const starts[] = {"https://users.example.org/", "https://app.example.net:8443/"};
+    const struct return_rules rules = {TEXT("https://users.example.org"), "", hosts, 1};
+    struct text url = return_url_check(arena, &rules, text);
+    if (url.data == NULL) {
+        return;
+    }
+    require(url.length > 0 && (url.data[0] != '/' || url.length == 1 || (url.data[1] != '/' && url.data[1] != '\\')));
+    require(url.data[0] == '/' || text_starts_with(url, starts[0]) || text_starts_with(url, starts[1]));
+    for (size_t i = 0; i < url.length; i++) {
+        require(url.data[i] > ' ' && url.data[i] < 0x7F && url.data[i] != '\\');
+    }
+    if (url.length <= RETURN_URL_BYTES) {
+        require(text_equal(return_url_check(arena, &rules, url), url));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct arena *arena;
+    if (arena == NULL) {
+        arena = arena_new(0);
+    }
+    if (size < 1 || size > 16384) {
+        return 0;
+    }
+
+    /* A copy of exactly this size, so that a sanitizer sees each byte read beyond it. */
+    char *copy = malloc(size);
+    require(copy != NULL);
+    memcpy(copy, data, size);
+    const struct text rest = {copy + 1, size - 1};
+    if (*copy == 'r') {
+        check_address(arena, rest);
+    } else if (*copy == 'q') {
+        check_address(arena, return_url_find(arena, rest));
+    }
+    check_rule(arena, (struct text){copy, size});
+    arena_reset(arena);
+    free(copy);
+    return 0;
+}
