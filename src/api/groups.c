@@ -145,6 +145,8 @@ enum outcome handle_group_update(struct request *request)
     struct group_change change = {
         .name = input[INPUT_group_update_name].text,
         .description = input[INPUT_group_update_description].text,
+        .has_precondition = input[INPUT_group_update_if_updated_at].present,
+        .if_updated_at = input[INPUT_group_update_if_updated_at].integer,
     };
 
     enum outcome outcome =

@@ -147,15 +147,36 @@ static enum outcome guard_key_settings(struct request *request)
                       "An API key can't change the restrictions of API keys: sign in, and use the session's token.");
 }
 
+_Static_assert((int)INPUT_admin_config_if_was == (int)SETTING_LDAP_FIRST, "the settings come first");
+
+/* Whether the settings are still as the client has seen them. */
+static enum outcome check_settings(struct context *context, json_object *document, void *argument)
+{
+    const struct settings_change *change = argument;
+    json_object *was = change->request->input[INPUT_admin_config_if_was].json;
+    if (was == NULL) {
+        return OK;
+    }
+    json_object *present = json_keep(context->arena, json_object_new_object());
+    for (enum setting setting = 0; setting < SETTING_LDAP_FIRST; setting++) {
+        json_object_object_add(present, setting_rows[setting].key,
+                               json_object_get(config_store_get(context, document, setting)));
+    }
+    return json_includes(present, was)
+               ? OK
+               : problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
+                                    "Somebody has changed the settings meanwhile: read them again.");
+}
+
 enum outcome handle_admin_config_set(struct request *request)
 {
-    struct settings_change change = {request, 0, INPUT_admin_config_COUNT, NULL};
-    enum outcome outcome = check_texts(request, 0, INPUT_admin_config_COUNT);
+    struct settings_change change = {request, 0, SETTING_LDAP_FIRST, NULL};
+    enum outcome outcome = check_texts(request, 0, SETTING_LDAP_FIRST);
     if (outcome == OK) {
         outcome = guard_key_settings(request);
     }
     if (outcome == OK) {
-        outcome = config_store_change(&request->context, put_settings, &change);
+        outcome = config_store_change_if(&request->context, check_settings, put_settings, &change);
     }
     if (outcome == OK) {
         answer_settings(request, change.document, 0, SETTING_LDAP_FIRST);

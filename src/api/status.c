@@ -199,3 +199,11 @@ enum outcome handle_status(struct request *request)
     }
     return OK;
 }
+
+enum outcome handle_admin_status(struct request *request)
+{
+    struct service_summary summary;
+    summarise(request, &summary);
+    status_print_json(&request->response.json, &summary);
+    return OK;
+}

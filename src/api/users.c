@@ -12,12 +12,20 @@
 #include "store/config_store.h"
 #include "store/document_store.h"
 #include "store/group_store.h"
+#include "store/overview_store.h"
 #include "store/profile_store.h"
 #include "store/user_listing.h"
 #include "store/user_store.h"
 #include "worker/admission.h"
 
 /* ---- lists ---- */
+
+/* Both queries begin alike. */
+_Static_assert((int)INPUT_users_query_query == (int)INPUT_users_list_query_query &&
+                   (int)INPUT_users_query_order_by == (int)INPUT_users_list_query_order_by &&
+                   (int)INPUT_users_query_direction == (int)INPUT_users_list_query_direction &&
+                   (int)INPUT_users_query_page == (int)INPUT_users_list_query_page,
+               "listing_of reads both");
 
 static struct user_listing listing_of(const struct request *request, bool whole)
 {
@@ -28,6 +36,19 @@ static struct user_listing listing_of(const struct request *request, bool whole)
         .ascending = text_is(query[INPUT_users_query_direction].text, "asc"),
         .page = query[INPUT_users_query_page].present ? query[INPUT_users_query_page].integer : 1,
         .whole = whole,
+    };
+}
+
+static struct user_filter filter_of(const struct input *role, const struct input *group, const struct input *disabled,
+                                    const struct input *active_since)
+{
+    return (struct user_filter){
+        .role = role->text,
+        .group_id = group->text,
+        .by_disabled = disabled->present,
+        .is_disabled = disabled->integer != 0,
+        .by_activity = active_since->present,
+        .active_since = active_since->integer,
     };
 }
 
@@ -55,31 +76,53 @@ static void serialise_group_ids(struct json_writer *json, struct text groups)
     json_end_array(json);
 }
 
-/* A row of the list. */
+/* A row of the list, but for its end. */
 static void serialise_whole(struct json_writer *json, struct context *context, const struct value *user)
 {
     json_begin_object(json);
     serialise_user_members(json, document_store_complete(context, user), true);
     json_name(json, "group_ids");
     serialise_group_ids(json, user[USER_LISTED_groups].text);
+}
+
+/* Adds the member `account`, where it is wanted, and ends the row. */
+static void end_whole(struct json_writer *json, const struct account_overview *account)
+{
+    if (account != NULL) {
+        json_member_object(json, "account");
+        json_member_boolean(json, "disabled", account->is_disabled);
+        json_member_boolean(json, "has_password", account->has_password);
+        json_member_integer(json, "sessions", account->session_count);
+        json_member_integer(json, "api_keys", account->key_count);
+        json_name(json, "last_sign_in_at");
+        if (account->last_sign_in_at < 0) {
+            json_add_null(json);
+        } else {
+            json_add_integer(json, account->last_sign_in_at);
+        }
+        json_end_object(json);
+    }
     json_end_object(json);
 }
 
 /* One with large documents, from an arena of its own. */
-static enum outcome flow_whole(struct request *request, const struct value *user)
+static enum outcome flow_whole(struct request *request, const struct value *user,
+                               const struct account_overview *account)
 {
     struct context *context = &request->context;
     struct arena *arena = context->arena;
     struct flow flow = {.request = request};
     context->arena = arena_new((size_t)context->config->request_memory_limit);
-    serialise_whole(flow_begin(&flow, context->arena), context, user);
+    struct json_writer *json = flow_begin(&flow, context->arena);
+    serialise_whole(json, context, user);
+    end_whole(json, account);
     enum outcome outcome = flow_end(&flow);
     arena_free(context->arena);
     context->arena = arena;
     return outcome;
 }
 
-/* Writes a row that is not large, and keeps it as it was written. */
+/* Writes a row that is not large, and keeps it as it was written, without its end. */
 static void write_row(struct request *request, const struct listed_user *user, bool whole)
 {
     struct buffer *body = &request->response.body;
@@ -94,29 +137,52 @@ static void write_row(struct request *request, const struct listed_user *user, b
     user_listing_keep(user, (struct text){body->data + start, body->length - start});
 }
 
-static enum outcome flow_listed(struct request *request, const struct listed_user *user, bool whole)
+/* `account`: NULL where it is not wanted. */
+static enum outcome flow_listed(struct request *request, const struct listed_user *user, bool whole,
+                                const struct account_overview *account)
 {
-    if (user->shown.data != NULL) {
-        json_add_raw(&request->response.json, user->shown);
-    } else if (whole && !document_store_is_complete(user->row)) {
-        return flow_whole(request, user->row);
-    } else {
+    struct json_writer *json = &request->response.json;
+    if (whole && user->shown.data == NULL && !document_store_is_complete(user->row)) {
+        return flow_whole(request, user->row, account);
+    }
+    if (user->shown.data == NULL) {
         write_row(request, user, whole);
+    } else if (whole) {
+        json_reopen_object(json, user->shown);
+    } else {
+        json_add_raw(json, user->shown);
+    }
+    if (whole) {
+        end_whole(json, account);
     }
     return response_flow_written(request);
 }
 
-static enum outcome answer_listing(struct request *request, bool whole)
+/* The accounts of a page. */
+static enum outcome read_accounts(struct request *request, const struct listed_page *page,
+                                  struct account_overview accounts_r[static USER_PAGE_ROWS])
 {
-    const struct user_listing listing = listing_of(request, whole);
+    struct text ids[USER_PAGE_ROWS];
+    for (size_t i = 0; i < page->count; i++) {
+        ids[i] = page->users[i].id;
+    }
+    return overview_store_accounts(&request->context, ids, page->count, accounts_r);
+}
+
+static enum outcome answer_listing(struct request *request, const struct user_listing *listing, bool with_accounts)
+{
     struct listed_page page;
-    enum outcome outcome = user_listing_show(&request->context, &listing, &page);
+    struct account_overview accounts[USER_PAGE_ROWS];
+    enum outcome outcome = user_listing_show(&request->context, listing, &page);
+    if (outcome == OK && with_accounts) {
+        outcome = read_accounts(request, &page, accounts);
+    }
     if (outcome != OK) {
         return outcome;
     }
     begin_users(&request->response.json);
     for (size_t i = 0; outcome == OK && i < page.count; i++) {
-        outcome = flow_listed(request, &page.users[i], whole);
+        outcome = flow_listed(request, &page.users[i], listing->whole, with_accounts ? &accounts[i] : NULL);
     }
     if (outcome == OK) {
         end_users(&request->response.json, page.total);
@@ -126,12 +192,17 @@ static enum outcome answer_listing(struct request *request, bool whole)
 
 enum outcome handle_users_list(struct request *request)
 {
-    return answer_listing(request, true);
+    const struct input *query = request->query;
+    struct user_listing listing = listing_of(request, true);
+    listing.filter = filter_of(&query[INPUT_users_list_query_role], &query[INPUT_users_list_query_group],
+                               &query[INPUT_users_list_query_disabled], &query[INPUT_users_list_query_active_since]);
+    return answer_listing(request, &listing, text_is(query[INPUT_users_list_query_include].text, "account"));
 }
 
 enum outcome handle_users_search(struct request *request)
 {
-    return answer_listing(request, false);
+    const struct user_listing listing = listing_of(request, false);
+    return answer_listing(request, &listing, false);
 }
 
 enum outcome handle_users_all(struct request *request)
@@ -226,23 +297,43 @@ enum outcome handle_default_permissions_get(struct request *request)
     return outcome;
 }
 
+struct permissions_change {
+    json_object *permissions;
+    json_object *was; /* NULL: whatever they were */
+};
+
+static enum outcome check_permissions(struct context *context, json_object *document, void *argument)
+{
+    const struct permissions_change *change = argument;
+    return change->was == NULL || json_includes(permission_defaults(context, document), change->was)
+               ? OK
+               : problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
+                                    "Somebody has changed the default permissions meanwhile: read them again.");
+}
+
 static void put_permissions(struct context *context, json_object *document, void *argument)
 {
+    const struct permissions_change *change = argument;
     (void)context;
-    config_store_put(document, "user.permissions", json_object_get(argument));
+    config_store_put(document, "user.permissions", json_object_get(change->permissions));
 }
 
 enum outcome handle_default_permissions_set(struct request *request)
 {
     struct context *context = &request->context;
     const struct schema_row *schema = schema_row(SCHEMA_permissions);
-    json_object *permissions = json_keep(context->arena, json_object_new_object());
+    const struct permissions_change change = {
+        .permissions = json_keep(context->arena, json_object_new_object()),
+        .was = request->input[INPUT_permissions_if_was].json,
+    };
     for (size_t i = 0; i < schema->field_count; i++) {
-        json_object_object_add(permissions, schema->fields[i].name, json_object_get(request->input[i].json));
+        if (!field_is_precondition(&schema->fields[i])) {
+            json_object_object_add(change.permissions, schema->fields[i].name, json_object_get(request->input[i].json));
+        }
     }
-    enum outcome outcome = config_store_change(context, put_permissions, permissions);
+    enum outcome outcome = config_store_change_if(context, check_permissions, put_permissions, (void *)&change);
     if (outcome == OK) {
-        answer_json(request, permissions);
+        answer_json(request, change.permissions);
     }
     return outcome;
 }
@@ -507,6 +598,8 @@ enum outcome handle_user_update(struct request *request)
         .user_id = user_id,
         .role = input[INPUT_user_update_role].text,
         .name = input[INPUT_user_update_name].text,
+        .has_precondition = input[INPUT_user_update_if_updated_at].present,
+        .if_updated_at = input[INPUT_user_update_if_updated_at].integer,
         .kept = {text_equal(user_id, request->identity.user_id) ? request->identity.jti : TEXT_NULL,
                  request->identity.expires_at},
     };

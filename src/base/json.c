@@ -61,3 +61,18 @@ json_object *json_parse(struct arena *arena, struct text text)
     arena_account(arena, json_tree_bytes(text));
     return json_keep(arena, object);
 }
+
+bool json_includes(json_object *whole, json_object *part)
+{
+    if (json_object_get_type(part) != json_type_object || json_object_get_type(whole) != json_type_object) {
+        return json_object_equal(whole, part) != 0;
+    }
+    json_object_object_foreach(part, key, value)
+    {
+        json_object *present;
+        if (!json_object_object_get_ex(whole, key, &present) || !json_includes(present, value)) {
+            return false;
+        }
+    }
+    return true;
+}

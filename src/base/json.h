@@ -3,6 +3,7 @@
 #define ROSTER_BASE_JSON_H
 
 #include <json.h>
+#include <stdbool.h>
 
 #include "base/text.h"
 
@@ -20,6 +21,9 @@ struct text json_print(struct arena *arena, json_object *object);
 /* An estimate of the bytes that json-c allocates to parse a text. An empty object takes several hundred times the bytes
  * of its text. */
 size_t json_tree_bytes(struct text text);
+
+/* Whether all of `part` is in `whole`: of objects each member, all else is equal. */
+bool json_includes(json_object *whole, json_object *part);
 
 /* Parses stored JSON. The arena owns the object.
  * NULL where the text is not valid JSON, or is null. */

@@ -74,6 +74,14 @@ void json_end_object(struct json_writer *json)
     end_container(json, true);
 }
 
+void json_reopen_object(struct json_writer *json, struct text begun)
+{
+    invariant(begun.length > 1 && begun.data[0] == '{');
+    json_begin_object(json);
+    buffer_add(json->buffer, begun.data + 1, begun.length - 1);
+    json->comma_is_due |= (uint64_t)1 << json->depth;
+}
+
 void json_begin_array(struct json_writer *json)
 {
     begin_container(json, false);

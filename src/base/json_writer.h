@@ -58,6 +58,9 @@ void json_end_object(struct json_writer *json);
 void json_begin_array(struct json_writer *json);
 void json_end_array(struct json_writer *json);
 
+/* Begins an object with what was written of it earlier: `{` and members, without its end. */
+void json_reopen_object(struct json_writer *json, struct text begun);
+
 /* Values. */
 
 /* A string.

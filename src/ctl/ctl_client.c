@@ -253,7 +253,7 @@ static void add_member(void *argument, const struct member *member)
 {
     struct buffer *out = argument;
     add_comment(out, "    ", member->text);
-    buffer_add_format(out, "    %s: ", member->name);
+    buffer_add_format(out, "    %s%s: ", member->name, member->may_be_absent ? "?" : "");
     const char *of = member->of != SHAPE_NONE ? shape_row(member->of)->name : "boolean";
     switch (member->type) {
     case MEMBER_TEXT:

@@ -211,7 +211,10 @@ static void print_member(void *argument, const struct member *member)
     struct buffer *out = argument;
     bool has_shape = member->of != SHAPE_NONE;
     mdoc_macro(out, ".It Va %s No \\(en %s%s%s", mdoc_word(out, member->name), member_type(member),
-               has_shape ? shape_row(member->of)->name : "", member->may_be_null ? ", may be null" : "");
+               has_shape ? shape_row(member->of)->name : "",
+               member->may_be_null     ? ", may be null"
+               : member->may_be_absent ? ", may be absent"
+                                       : "");
     if (member->text != NULL) {
         mdoc_text(out, member->text);
     }

@@ -82,12 +82,11 @@ void children_init(const struct children_options *options_given)
     options = *options_given;
 }
 
-/* True where the watcher can't go on with the new configuration. A new one makes all that is kept count no more. What is
- * kept depends on the servers, and on what a picture may be. */
+/* True where the watcher can't go on with the new configuration. A new one makes all that is kept count no more. What
+ * is kept depends on the servers, and on what a picture may be. */
 static bool needs_new_watcher(const struct config *next)
 {
-    static const char *const concerned[] = {"database_",  "redis_", "picture_", "error_log",
-                                            "access_log", "log_",   NULL};
+    static const char *const concerned[] = {"database_", "redis_", "picture_", "error_log", "access_log", "log_", NULL};
     return !config_uses_identity_cache(next) || config_differs_in(config, next, concerned);
 }
 

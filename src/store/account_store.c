@@ -207,13 +207,17 @@ static enum outcome change_within(struct context *context, void *argument)
     struct account_change *change = argument;
     struct locked_user user;
     enum outcome outcome = user_store_lock(context, change->user_id, &user);
+    if (outcome == OK && change->has_precondition && user.updated_at != change->if_updated_at) {
+        outcome = problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
+                                     "Somebody has changed this account meanwhile: read it again.");
+    }
     if (outcome == OK) {
         outcome = picture_store_hold(context, user.picture, change->picture, change->new_picture);
     }
     if (outcome == OK) {
         outcome = database_execute(context,
                                    "UPDATE user SET role = ?, name = ?, email = ?, profile_image_url = COALESCE(?, "
-                                   "profile_image_url), updated_at = ? WHERE id = ?",
+                                   "profile_image_url), updated_at = GREATEST(?, updated_at + 1) WHERE id = ?",
                                    PARAMETERS(BIND_TEXT(change->role), BIND_TEXT(change->name),
                                               BIND_TEXT(change->email), BIND_TEXT(change->picture),
                                               BIND_INTEGER(context->now_seconds), BIND_TEXT(change->user_id)),
@@ -251,7 +255,7 @@ enum outcome account_store_change(struct context *context, struct account_change
     return outcome;
 }
 
-/* ---- the end of an account ---- */
+/* ---- what the primary administrator is spared ---- */
 
 /* Locks a user's row, but that of the primary administrator: ACTION_PROHIBITED, in the words of `detail`. */
 static enum outcome lock_but_primary(struct context *context, struct text user_id, const char *detail,
@@ -266,6 +270,36 @@ static enum outcome lock_but_primary(struct context *context, struct text user_i
                ? problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, detail)
                : outcome;
 }
+
+/* ---- a role alone ---- */
+
+struct role_change {
+    struct text user_id, role;
+};
+
+static enum outcome set_role_within(struct context *context, void *argument)
+{
+    const struct role_change *change = argument;
+    struct locked_user user;
+    enum outcome outcome =
+        lock_but_primary(context, change->user_id, "The role of the primary administrator can't be changed.", &user);
+    if (outcome != OK || text_equal(user.role, change->role)) {
+        return outcome;
+    }
+    outcome = database_execute(
+        context, "UPDATE user SET " USER_NAMES_KEPT ", role = ?, updated_at = GREATEST(?, updated_at + 1) WHERE id = ?",
+        PARAMETERS(BIND_TEXT(change->role), BIND_INTEGER(context->now_seconds), BIND_TEXT(change->user_id)), NULL,
+        ERROR_NONE);
+    return outcome == OK ? session_store_end_all(context, change->user_id, KEPT_NONE) : outcome;
+}
+
+enum outcome account_store_set_role(struct context *context, struct text user_id, struct text role)
+{
+    struct role_change change = {user_id, role};
+    return revocation_store_transaction(context, user_id, set_role_within, &change);
+}
+
+/* ---- the end of an account ---- */
 
 struct deletion {
     struct text user_id;

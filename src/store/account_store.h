@@ -56,14 +56,20 @@ struct account_change {
     struct text picture;               /* address; null: it stays */
     const struct picture *new_picture; /* the picture to store, or NULL */
     struct text password_hash;         /* null: it stays */
-    struct kept_session kept;          /* stays valid if the password changes; a change of role ends all sessions */
+    bool has_precondition;             /* nothing is changed unless updated_at is if_updated_at */
+    int64_t if_updated_at;
+    struct kept_session kept; /* stays valid if the password changes; a change of role ends all sessions */
     /* set by the store */
     bool ends_sessions;           /* role or password changed */
     struct text replaced_picture; /* the previous address; null: unchanged */
 };
 
-/* PROBLEM EMAIL_TAKEN, USER_NOT_FOUND, INVALID_IMAGE (picture_store_hold). */
+/* PROBLEM EMAIL_TAKEN, USER_NOT_FOUND, INVALID_IMAGE (picture_store_hold), PRECONDITION_FAILED. */
 enum outcome account_store_change(struct context *context, struct account_change *change);
+
+/* Changes a role and nothing else, and ends all sessions of the user. Idempotent.
+ * PROBLEM ACTION_PROHIBITED: the primary administrator. PROBLEM USER_NOT_FOUND. */
+enum outcome account_store_set_role(struct context *context, struct text user_id, struct text role);
 
 /* Deletes a user with all data of the user, and revokes the sessions in Redis.
  * PROBLEM ACTION_PROHIBITED: the primary administrator. PROBLEM USER_NOT_FOUND. */

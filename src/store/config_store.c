@@ -176,6 +176,7 @@ void config_store_remove(json_object *document, const char *path)
 }
 
 struct change {
+    enum outcome (*check)(struct context *, json_object *, void *); /* NULL: none */
     void (*change)(struct context *, json_object *, void *);
     void *argument;
 };
@@ -212,6 +213,10 @@ static enum outcome change_document(struct context *context, void *argument)
     if (outcome != OK) {
         return outcome;
     }
+    outcome = change->check != NULL ? change->check(context, document, change->argument) : OK;
+    if (outcome != OK) {
+        return outcome;
+    }
     json_text_read(context->arena, row[0].text, &before);
     change->change(context, document, change->argument);
     struct text json = json_text_rewrite(context->arena, before, document);
@@ -222,14 +227,23 @@ static enum outcome change_document(struct context *context, void *argument)
 enum outcome config_store_change_within(struct context *context,
                                         void (*change)(struct context *, json_object *, void *), void *argument)
 {
-    struct change it = {change, argument};
+    struct change it = {NULL, change, argument};
     return change_document(context, &it);
 }
 
 enum outcome config_store_change(struct context *context, void (*change)(struct context *, json_object *, void *),
                                  void *argument)
 {
-    struct change it = {change, argument};
+    struct change it = {NULL, change, argument};
+    database_concerns_nobody();
+    return database_transaction(context, change_document, &it);
+}
+
+enum outcome config_store_change_if(struct context *context,
+                                    enum outcome (*check)(struct context *, json_object *, void *),
+                                    void (*change)(struct context *, json_object *, void *), void *argument)
+{
+    struct change it = {check, change, argument};
     database_concerns_nobody();
     return database_transaction(context, change_document, &it);
 }

@@ -60,7 +60,14 @@ enum outcome config_store_change(struct context *context,
                                  void (*change)(struct context *, json_object *document, void *argument),
                                  void *argument);
 
-/* The same inside a transaction that is already open. */
+/* The same where `check` gives OK for the document as it is stored, within the transaction; else its outcome, and
+ * nothing is changed. */
+enum outcome config_store_change_if(struct context *context,
+                                    enum outcome (*check)(struct context *, json_object *document, void *argument),
+                                    void (*change)(struct context *, json_object *document, void *argument),
+                                    void *argument);
+
+/* As config_store_change, inside a transaction that is already open. */
 enum outcome config_store_change_within(struct context *context,
                                         void (*change)(struct context *, json_object *, void *), void *argument);
 

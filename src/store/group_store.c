@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json_writer.h"
+#include "base/problem.h"
 #include "base/random.h"
 #include "store/chunks.h"
 #include "store/config_store.h"
@@ -115,18 +116,43 @@ enum outcome group_store_add(struct context *context, struct text owner_id, cons
         NULL, ERROR_NONE);
 }
 
-enum outcome group_store_change(struct context *context, struct text group_id, const struct group_change *change)
+struct whole_change {
+    struct text group_id;
+    const struct group_change *change;
+};
+
+static enum outcome change_within(struct context *context, void *argument)
 {
-    database_concerns_nobody();
+    const struct whole_change *whole = argument;
+    const struct group_change *change = whole->change;
+    const struct value *row;
+    enum outcome outcome = database_get_row(context, "SELECT updated_at FROM `group` WHERE id = ? FOR UPDATE",
+                                            PARAMETERS(BIND_TEXT(whole->group_id)), &row, ERROR_NOT_FOUND);
+    if (outcome == OK && change->has_precondition && row[0].integer != change->if_updated_at) {
+        outcome = problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
+                                     "Somebody has changed this group meanwhile: read it again.");
+    }
+    if (outcome != OK) {
+        return outcome;
+    }
     return database_change_row(context,
                                "UPDATE `group` SET name = COALESCE(?, name), description = COALESCE(?, description), "
                                "data = COALESCE(?, data), meta = COALESCE(?, meta), "
-                               "permissions = COALESCE(?, permissions), updated_at = ? WHERE id = ?",
+                               "permissions = COALESCE(?, permissions), updated_at = GREATEST(?, updated_at + 1) "
+                               "WHERE id = ?",
                                PARAMETERS(BIND_TEXT(change->name), BIND_TEXT(change->description),
                                           BIND_TEXT(change->data), BIND_TEXT(change->meta),
                                           BIND_TEXT(change->permissions), BIND_INTEGER(context->now_seconds),
-                                          BIND_TEXT(group_id)),
+                                          BIND_TEXT(whole->group_id)),
                                ERROR_NOT_FOUND);
+}
+
+enum outcome group_store_change(struct context *context, struct text group_id, const struct group_change *change)
+{
+    struct whole_change whole = {group_id, change};
+
+    database_concerns_nobody();
+    return database_transaction(context, change_within, &whole);
 }
 
 /* Within a transaction: sets updated_at of a group. Its row stays locked, so that changes of a group's members do not

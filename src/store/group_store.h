@@ -37,9 +37,12 @@ enum outcome group_store_each_member_id(struct context *context, struct text gro
 struct group_change {
     struct text name, description;
     struct text data, meta, permissions; /* JSON; null: unchanged (in a new group: NULL) */
+    bool has_precondition;               /* of a change: there is none unless updated_at is if_updated_at */
+    int64_t if_updated_at;
 };
 enum outcome group_store_add(struct context *context, struct text owner_id, const struct group_change *group,
                              struct text *group_id_r);
+/* PROBLEM NOT_FOUND, PRECONDITION_FAILED. */
 enum outcome group_store_change(struct context *context, struct text group_id, const struct group_change *change);
 enum outcome group_store_delete(struct context *context, struct text group_id);
 

@@ -180,6 +180,19 @@ enum outcome key_store_delete(struct context *context, struct text user_id, stru
                                PARAMETERS(BIND_TEXT(key_id), BIND_TEXT(user_id)), ERROR_API_KEY_NOT_FOUND);
 }
 
+enum outcome key_store_delete_any(struct context *context, struct text key_id)
+{
+    struct text user_id;
+    enum outcome outcome = database_get_text(context, "SELECT user_id FROM api_key WHERE id = ?",
+                                             PARAMETERS(BIND_TEXT(key_id)), &user_id, ERROR_API_KEY_NOT_FOUND);
+    if (outcome == OK) {
+        database_concerns(user_id);
+        outcome = database_change_row(context, "DELETE FROM api_key WHERE id = ? AND user_id = ?",
+                                      PARAMETERS(BIND_TEXT(key_id), BIND_TEXT(user_id)), ERROR_API_KEY_NOT_FOUND);
+    }
+    return outcome;
+}
+
 void key_store_touch(struct context *context, struct text key_id, int64_t interval_seconds)
 {
     database_concerns_nobody();

@@ -49,6 +49,9 @@ enum outcome key_store_change(struct context *context, struct text user_id, stru
                               const struct key_change *change);
 enum outcome key_store_delete(struct context *context, struct text user_id, struct text key_id);
 
+/* Deletes a key of any user, named or not. PROBLEM API_KEY_NOT_FOUND. */
+enum outcome key_store_delete_any(struct context *context, struct text key_id);
+
 /* Sets last_used_at to now, unless it is newer than the interval, or another transaction locks the row. */
 void key_store_touch(struct context *context, struct text key_id, int64_t interval_seconds);
 

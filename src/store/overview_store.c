@@ -1,5 +1,6 @@
 #include "store/overview_store.h"
 
+#include "base/buffer.h"
 #include "store/user_page.h"
 
 #define VALID_SESSION_AT(moment) "s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > " moment ")"
@@ -77,6 +78,75 @@ enum outcome overview_store_sessions(struct context *context, const struct sessi
                             sessions_r, ERROR_NONE);
 }
 
+/* A page of one of the tables: which rows are on it, then what is shown of them, and how many rows there are. */
+struct page_source {
+    const char *table;   /* as "session s" */
+    const char *alias;   /* of it: "s." */
+    const char *id;      /* the column that is its primary key */
+    const char *where;   /* a condition, with one parameter at most */
+    const char *columns; /* of it and of `user u` */
+};
+
+static const char *conditions(struct context *context, const struct page_source *source,
+                              const struct overview_page *page, struct parameter *parameters, size_t *count)
+{
+    const struct text pattern = user_page_pattern(context->arena, page->query);
+    struct buffer sql;
+    buffer_init(&sql, context->arena);
+    buffer_add_format(
+        &sql, "%s%s WHERE %s", source->table,
+        pattern.data != NULL ? text_format(context->arena, " JOIN user u ON u.id = %suser_id", source->alias).data : "",
+        source->where);
+    if (page->user_id.data != NULL) {
+        buffer_add_format(&sql, " AND %suser_id = ?", source->alias);
+        parameters[(*count)++] = BIND_TEXT(page->user_id);
+    }
+    if (pattern.data != NULL) {
+        buffer_add_string(&sql, " AND (u.name LIKE ? OR u.email_order LIKE ?)");
+        parameters[(*count)++] = BIND_TEXT(pattern);
+        parameters[(*count)++] = BIND_TEXT(pattern);
+    }
+    return buffer_text(&sql).data;
+}
+
+static enum outcome read_page(struct context *context, const struct page_source *source, struct parameter *parameters,
+                              size_t count, const struct overview_page *page, struct result *rows_r, int64_t *total_r)
+{
+    const int64_t number = page->page < 1 ? 1 : page->page > INT32_MAX ? INT32_MAX : page->page;
+    const char *from = conditions(context, source, page, parameters, &count);
+    const char *count_sql = text_format(context->arena, "SELECT COUNT(*) FROM %s", from).data;
+    const char *order =
+        text_format(context->arena, "%screated_at DESC, %s%s DESC", source->alias, source->alias, source->id).data;
+    const char *sql =
+        text_format(context->arena,
+                    "SELECT %s FROM (SELECT %s%s AS id FROM %s ORDER BY %s LIMIT ? OFFSET ?) page JOIN %s ON %s%s = "
+                    "page.id JOIN user u ON u.id = %suser_id ORDER BY %s",
+                    source->columns, source->alias, source->id, from, order, source->table, source->alias, source->id,
+                    source->alias, order)
+            .data;
+    enum outcome outcome = database_get_integer(context, count_sql, parameters, count, 0, total_r);
+    parameters[count++] = BIND_INTEGER(OVERVIEW_PAGE_ROWS);
+    parameters[count++] = BIND_INTEGER((number - 1) * OVERVIEW_PAGE_ROWS);
+    return outcome == OK ? database_execute(context, sql, parameters, count, rows_r, ERROR_NONE) : outcome;
+}
+
+/* That of `where`, three of the conditions, and two for the place of the page. */
+enum { PAGE_PARAMETERS = 6 };
+
+enum outcome overview_store_session_page(struct context *context, const struct overview_page *page,
+                                         struct result *sessions_r, int64_t *total_r)
+{
+    const struct page_source source = {
+        .table = "session s",
+        .alias = "s.",
+        .id = "jti",
+        .where = VALID_SESSION_AT("?"),
+        .columns = text_format(context->arena, "%s, u.id, u.email, u.name", rows_of_session).data,
+    };
+    struct parameter parameters[PAGE_PARAMETERS] = {BIND_INTEGER(context->now_seconds)};
+    return read_page(context, &source, parameters, 1, page, sessions_r, total_r);
+}
+
 enum outcome overview_store_session(struct context *context, struct text jti, const struct value **session_r)
 {
     static const char *sql;
@@ -90,12 +160,25 @@ enum outcome overview_store_session(struct context *context, struct text jti, co
 
 /* ---- API keys ---- */
 
+/* The columns of enum overview_key_column. */
+#define KEY_COLUMNS                                                                                        \
+    "k.id, k.is_primary, k.name, IF(k.`key` LIKE 'sha256:%', k.suffix, RIGHT(k.`key`, 4)), k.expires_at, " \
+    "k.last_used_at, k.routes, k.created_at, u.id, u.email"
+
+enum outcome overview_store_key_page(struct context *context, const struct overview_page *page, struct result *keys_r,
+                                     int64_t *total_r)
+{
+    static const struct page_source source = {
+        .table = "api_key k", .alias = "k.", .id = "id", .where = "TRUE", .columns = KEY_COLUMNS};
+    struct parameter parameters[PAGE_PARAMETERS];
+    return read_page(context, &source, parameters, 0, page, keys_r, total_r);
+}
+
 enum outcome overview_store_keys(struct context *context, const struct key_filter *filter, struct result *keys_r)
 {
     return database_execute(
         context,
-        "SELECT k.id, k.is_primary, k.name, IF(k.`key` LIKE 'sha256:%', k.suffix, RIGHT(k.`key`, 4)), k.expires_at, "
-        "k.last_used_at, k.routes, k.created_at, u.id, u.email FROM api_key k JOIN user u ON u.id = k.user_id "
+        "SELECT " KEY_COLUMNS " FROM api_key k JOIN user u ON u.id = k.user_id "
         "WHERE (? IS NULL OR k.user_id = ?) AND COALESCE(k.last_used_at, k.created_at) <= ? AND "
         "(? < 0 OR k.expires_at <= ?) ORDER BY u.email, u.id, k.is_primary DESC, k.created_at, k.id",
         PARAMETERS(BIND_TEXT(filter->user_id), BIND_TEXT(filter->user_id), BIND_INTEGER(filter->unused_since),

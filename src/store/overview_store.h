@@ -41,6 +41,18 @@ enum { OVERVIEW_SESSION_user_id = SESSION_COLUMNS, OVERVIEW_SESSION_email, OVERV
 enum outcome overview_store_sessions(struct context *context, const struct session_filter *filter,
                                      struct result *sessions_r);
 
+/* A page of what all users have. */
+enum { OVERVIEW_PAGE_ROWS = 30 };
+struct overview_page {
+    struct text query;   /* part of the name or address of their user; null or empty: any */
+    struct text user_id; /* null: of all users */
+    int64_t page;        /* from 1 */
+};
+
+/* Valid sessions with the same columns, newest first, and how many there are on all pages. */
+enum outcome overview_store_session_page(struct context *context, const struct overview_page *page,
+                                         struct result *sessions_r, int64_t *total_r);
+
 /* The valid session of a jti, with the same columns. *session_r is NULL if there is none. */
 enum outcome overview_store_session(struct context *context, struct text jti, const struct value **session_r);
 
@@ -67,6 +79,10 @@ enum overview_key_column {
 /* API keys, by the address of their owners; of each the primary key first, then in the order in which they were made.
  */
 enum outcome overview_store_keys(struct context *context, const struct key_filter *filter, struct result *keys_r);
+
+/* A page of them, newest first, and how many there are on all pages. */
+enum outcome overview_store_key_page(struct context *context, const struct overview_page *page, struct result *keys_r,
+                                     int64_t *total_r);
 
 /* How many accounts have each role: rows of the role and the number. */
 enum outcome overview_store_count_accounts(struct context *context, struct result *counts_r);

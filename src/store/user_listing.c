@@ -7,45 +7,24 @@
 #include "store/picture_store.h"
 #include "store/user_search.h"
 
-/* ---- what is listed, and in which order ---- */
-
-/* The condition of a query. It has two parameters, both like_pattern. */
-#define FILTER " WHERE (u.name LIKE ? OR u.email_order LIKE ?)"
-
-/* `%text%` for LIKE, with `%`, `_` and `\` in the text escaped. */
-static struct text like_pattern(struct arena *arena, struct text query)
-{
-    struct buffer pattern;
-    buffer_init(&pattern, arena);
-    buffer_add_byte(&pattern, '%');
-    for (size_t i = 0; i < query.length; i++) {
-        if (query.data[i] == '%' || query.data[i] == '_' || query.data[i] == '\\') {
-            buffer_add_byte(&pattern, '\\');
-        }
-        buffer_add_byte(&pattern, query.data[i]);
-    }
-    buffer_add_byte(&pattern, '%');
-    return buffer_text(&pattern);
-}
-
 /* ---- a page ---- */
 
 #define COUNT_ALL "SELECT COUNT(*) FROM user u"
 
-static enum outcome count_all(struct context *context, const struct parameter *pattern, int64_t *total_r)
+static enum outcome count_all(struct context *context, const struct user_condition *condition, int64_t *total_r)
 {
-    return pattern != NULL ? database_get_integer(context, COUNT_ALL FILTER, PARAMETERS(*pattern, *pattern), 0, total_r)
-                           : database_get_integer(context, COUNT_ALL, NO_PARAMETERS, 0, total_r);
+    const char *sql = text_format(context->arena, COUNT_ALL "%s", condition->sql).data;
+    return database_get_integer(context, sql, condition->parameters, condition->count, 0, total_r);
 }
 
 /* The SELECT of a page's ids. `counts`: with the total in each row. */
-static const char *find_statement(struct arena *arena, const struct user_order *order, bool is_filtered, bool counts,
-                                  bool is_reversed)
+static const char *find_statement(struct arena *arena, const struct user_order *order, const char *condition,
+                                  bool counts, bool is_reversed)
 {
-    const char *filter = is_filtered ? FILTER : "";
     return text_format(arena, "SELECT u.id%s%s%s FROM %s%s ORDER BY %s LIMIT ? OFFSET ?", counts ? ", (" COUNT_ALL : "",
-                       counts ? filter : "", counts ? ")" : "", is_filtered ? "user u" : user_page_from(arena, order),
-                       filter, user_page_order_by(arena, order, is_reversed, USER_IS_MEMBER))
+                       counts ? condition : "", counts ? ")" : "",
+                       condition[0] != '\0' ? "user u" : user_page_from(arena, order), condition,
+                       user_page_order_by(arena, order, is_reversed, USER_IS_MEMBER))
         .data;
 }
 
@@ -61,15 +40,15 @@ static void take_ids(const struct result *found, bool is_reversed, struct user_p
 
 /* Reads the ids of the page whose first row is behind `first` others, and the total where it is unknown and the page
  * has a row. */
-static enum outcome find_ids(struct context *context, const struct user_order *order, const struct parameter *pattern,
-                             int64_t first, struct user_page *page_r)
+static enum outcome find_ids(struct context *context, const struct user_order *order,
+                             const struct user_condition *condition, int64_t first, struct user_page *page_r)
 {
     const struct user_range range = user_page_range(first, page_r->total);
     const bool counts = page_r->total == USER_TOTAL_UNKNOWN;
-    struct parameter parameters[7];
+    struct parameter parameters[2 * USER_CONDITION_PARAMETERS + 3];
     size_t count = 0;
-    for (int i = 0; pattern != NULL && i < (counts ? 4 : 2); i++) {
-        parameters[count++] = *pattern;
+    for (size_t i = 0; i < condition->count * (counts ? 2 : 1); i++) {
+        parameters[count++] = condition->parameters[i % condition->count];
     }
     if (order->group_id.data != NULL) {
         parameters[count++] = BIND_TEXT(order->group_id);
@@ -78,7 +57,7 @@ static enum outcome find_ids(struct context *context, const struct user_order *o
     parameters[count++] = BIND_INTEGER(range.offset);
     struct result found;
     enum outcome outcome =
-        database_execute(context, find_statement(context->arena, order, pattern != NULL, counts, range.is_reversed),
+        database_execute(context, find_statement(context->arena, order, condition->sql, counts, range.is_reversed),
                          parameters, count, &found, ERROR_NONE);
     if (outcome != OK) {
         return outcome;
@@ -97,19 +76,19 @@ enum outcome user_listing_find(struct context *context, const struct user_listin
                                struct user_page *page_r)
 {
     const struct user_order order = user_page_order(listing);
-    const struct parameter like = BIND_TEXT(like_pattern(context->arena, listing->query));
-    const struct parameter *pattern = listing->query.length > 0 ? &like : NULL;
+    const struct user_condition condition =
+        user_page_condition(context->arena, &listing->filter, user_page_pattern(context->arena, listing->query));
     const int64_t first = user_page_first(listing);
     enum outcome outcome = OK;
     *page_r = (struct user_page){.total = total};
     if (total == USER_TOTAL_UNKNOWN && first >= FAR_ROWS) {
-        outcome = count_all(context, pattern, &page_r->total);
+        outcome = count_all(context, &condition, &page_r->total);
     }
     if (outcome == OK && (page_r->total == USER_TOTAL_UNKNOWN || first < page_r->total)) {
-        outcome = find_ids(context, &order, pattern, first, page_r);
+        outcome = find_ids(context, &order, &condition, first, page_r);
     }
     if (outcome == OK && page_r->total == USER_TOTAL_UNKNOWN) {
-        outcome = count_all(context, pattern, &page_r->total);
+        outcome = count_all(context, &condition, &page_r->total);
     }
     return outcome;
 }
@@ -124,19 +103,17 @@ enum outcome user_listing_next(struct context *context, const struct user_listin
 {
     const struct user_order order = user_page_order(listing);
     const char *comparison = order.ascending ? ">" : "<";
-    const struct parameter pattern = BIND_TEXT(like_pattern(context->arena, listing->query));
-    struct parameter parameters[6];
-    size_t count = 0;
+    const struct user_condition condition =
+        user_page_condition(context->arena, &listing->filter, user_page_pattern(context->arena, listing->query));
+    struct parameter parameters[USER_CONDITION_PARAMETERS + 4];
+    size_t count = condition.count;
     struct buffer sql;
     struct result found;
     invariant(order.group_id.data == NULL);
     buffer_init(&sql, context->arena);
     buffer_add_format(&sql, "SELECT u.id, u.%s FROM %s%s", order.column, user_page_from(context->arena, &order),
-                      listing->query.length > 0 ? FILTER : " WHERE TRUE");
-    if (listing->query.length > 0) {
-        parameters[count++] = pattern;
-        parameters[count++] = pattern;
-    }
+                      condition.sql[0] != '\0' ? condition.sql : " WHERE TRUE");
+    memcpy(parameters, condition.parameters, count * sizeof *parameters);
     if (place->is_behind) {
         buffer_add_format(&sql, " AND (u.%s %s ? OR (u.%s = ? AND u.id %s ?))", order.column, comparison, order.column,
                           comparison);
@@ -289,7 +266,8 @@ static void take_kept(struct context *context, const struct user_page *page, boo
     *missing_r = (struct user_page){.count = 0};
     for (size_t i = 0; i < page->count; i++) {
         struct listed_user *user = &page_r->users[i];
-        user->key = key_of(context, page->ids[i], whole);
+        user->id = page->ids[i];
+        user->key = key_of(context, user->id, whole);
         user->shown = row_cache_get(context, &user->key);
         if (user->shown.data == NULL) {
             user->stamp = row_cache_stamp(context, &user->key);
@@ -322,7 +300,8 @@ static enum outcome show_rows(struct context *context, const struct user_page *p
     struct result rows;
     enum outcome outcome = user_listing_rows(context, page, whole, &rows);
     for (size_t i = 0; outcome == OK && i < rows.row_count; i++) {
-        page_r->users[page_r->count++].row = result_row(&rows, i);
+        page_r->users[page_r->count++] =
+            (struct listed_user){.id = result_row(&rows, i)->text, .row = result_row(&rows, i)};
     }
     return outcome;
 }

@@ -50,6 +50,7 @@ bool user_listing_next_group(struct text *groups, struct text *id_r);
 
 /* A user on a page. */
 struct listed_user {
+    struct text id;
     struct text shown;       /* what user_listing_keep was given; the null text: there is a row */
     const struct value *row; /* as of user_listing_rows */
     struct table_key key;    /* for user_listing_keep */

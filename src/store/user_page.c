@@ -2,6 +2,7 @@
 #include "store/user_page.h"
 
 #include "base/array.h"
+#include "base/buffer.h"
 
 /* Orders of lists: the name in the query, the column, and the index of both column and id. */
 enum { BY_NAME, BY_EMAIL, BY_CREATED_AT, BY_LAST_ACTIVE_AT, BY_UPDATED_AT, BY_ROLE };
@@ -38,6 +39,65 @@ struct user_order user_page_order(const struct user_listing *listing)
         }
     }
     return order_of(BY_CREATED_AT, false);
+}
+
+bool user_filter_is_set(const struct user_filter *filter)
+{
+    return filter->role.data != NULL || filter->group_id.data != NULL || filter->by_disabled || filter->by_activity;
+}
+
+struct text user_page_pattern(struct arena *arena, struct text query)
+{
+    struct buffer pattern;
+    if (query.length == 0) {
+        return TEXT_NULL;
+    }
+    buffer_init(&pattern, arena);
+    buffer_add_byte(&pattern, '%');
+    for (size_t i = 0; i < query.length; i++) {
+        if (query.data[i] == '%' || query.data[i] == '_' || query.data[i] == '\\') {
+            buffer_add_byte(&pattern, '\\');
+        }
+        buffer_add_byte(&pattern, query.data[i]);
+    }
+    buffer_add_byte(&pattern, '%');
+    return buffer_text(&pattern);
+}
+
+static void add_condition(struct buffer *sql, const char *condition)
+{
+    buffer_add_string(sql, sql->length == 0 ? " WHERE " : " AND ");
+    buffer_add_string(sql, condition);
+}
+
+struct user_condition user_page_condition(struct arena *arena, const struct user_filter *filter, struct text pattern)
+{
+    struct user_condition condition = {.count = 0};
+    struct buffer sql;
+    buffer_init(&sql, arena);
+    if (pattern.data != NULL) {
+        add_condition(&sql, "(u.name LIKE ? OR u.email_order LIKE ?)");
+        condition.parameters[condition.count++] = BIND_TEXT(pattern);
+        condition.parameters[condition.count++] = BIND_TEXT(pattern);
+    }
+    if (filter->role.data != NULL) {
+        add_condition(&sql, "u.role = ?");
+        condition.parameters[condition.count++] = BIND_TEXT(filter->role);
+    }
+    if (filter->group_id.data != NULL) {
+        add_condition(&sql, USER_IS_MEMBER);
+        condition.parameters[condition.count++] = BIND_TEXT(filter->group_id);
+    }
+    if (filter->by_disabled) {
+        add_condition(&sql, filter->is_disabled ? "EXISTS (SELECT 1 FROM auth a WHERE a.id = u.id AND a.active = 0)"
+                                                : "NOT " USER_IS_DISABLED);
+    }
+    if (filter->by_activity) { /* a new account has the time of its creation there */
+        add_condition(&sql, "u.last_active_at >= ? AND u.last_active_at > u.created_at");
+        condition.parameters[condition.count++] = BIND_INTEGER(filter->active_since);
+    }
+    condition.sql = buffer_text(&sql).data;
+    return condition;
 }
 
 int64_t user_page_first(const struct user_listing *listing)

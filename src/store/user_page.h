@@ -10,9 +10,19 @@
 
 enum { USER_PAGE_ROWS = 30 };
 
+/* Whom a list is narrowed to. Zero: everybody. */
+struct user_filter {
+    struct text role;     /* null: any */
+    struct text group_id; /* members of it; null: any */
+    bool by_disabled, is_disabled;
+    bool by_activity;
+    int64_t active_since; /* in epoch seconds */
+};
+
 /* Parameters of a list. */
 struct user_listing {
-    struct text query;    /* substring of name or email; null or empty: all */
+    struct text query; /* substring of name or email; null or empty: all */
+    struct user_filter filter;
     struct text order_by; /* as sent; unknown: newest first */
     bool ascending;
     int64_t page; /* from 1 */
@@ -32,6 +42,24 @@ struct user_page {
     struct parameter parameters[4];
     size_t parameter_count;
 };
+
+/* True where a filter leaves somebody out. */
+bool user_filter_is_set(const struct user_filter *filter);
+
+/* A condition on `user u`: ` WHERE …`, or an empty text, and its parameters. */
+enum { USER_CONDITION_PARAMETERS = 5 };
+struct user_condition {
+    const char *sql;
+    struct parameter parameters[USER_CONDITION_PARAMETERS];
+    size_t count;
+};
+
+/* `%query%` for LIKE, with `%`, `_` and `\` in the query escaped; the null text for an empty query. */
+struct text user_page_pattern(struct arena *arena, struct text query);
+
+/* The condition of a filter. `pattern`: and of a query, as a pattern for LIKE; the null text: no query.
+ * Each part of it has an index: see sql/HACKING. */
+struct user_condition user_page_condition(struct arena *arena, const struct user_filter *filter, struct text pattern);
 
 /* What makes the order of a list. */
 struct user_order {
@@ -60,6 +88,10 @@ struct user_range user_page_range(int64_t first, int64_t total);
 
 /* Whether a user is in a group. It has one parameter, the group's id. */
 #define USER_IS_MEMBER "EXISTS (SELECT 1 FROM group_member m WHERE m.user_id = u.id AND m.group_id = ?)"
+
+/* Whether a user's account is disabled, to be asked of each user by itself. MariaDB would rather look each one up in a
+ * list of those who are, which takes several times as long. */
+#define USER_IS_DISABLED "EXISTS (SELECT 1 FROM auth a FORCE INDEX (PRIMARY) WHERE a.id = u.id AND a.active = 0)"
 
 /* What stands behind FROM for rows of everybody in an order: `user u`, and the index that has the order. MariaDB is
  * told to use it, and USER_BY_ID for rows of some ids: where its statistics are older than most of the rows it believes

@@ -1,6 +1,7 @@
 /* user_search.c: see user_search.h. */
 #include "store/user_search.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_writer.h"
@@ -11,10 +12,17 @@
 enum {
     ROWS_PER_ID =
         10, /* rows of an index that are read in the time that a row takes which is found by its id and sorted */
-    SORTED_MIN = 200,   /* so few are always sorted: it saves a statement */
-    WALK_ROWS = 100000, /* read at once while an index is walked along, at most */
-    GROUPED_MAX = 1000  /* so many are sorted by whether they are in a group; of more, each part is found */
+    SORTED_MIN = 200,      /* so few are always sorted: it saves a statement */
+    WALK_ROWS = 100000,    /* read at once while an index is walked along, at most */
+    GROUPED_MAX = 1000,    /* so many are sorted by whether they are in a group; of more, each part is found */
+    NARROWED_MAX = 1000,   /* of so many it is asked who passes the filters; else for all who do */
+    FILTERED_MAX = 200000, /* of so many users all who pass the filters are read; of more SQL finds the page */
 };
+
+/* A list of ids with their rows: one parameter. */
+#define LISTED_USERS                                                                                              \
+    "JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$')) j " \
+    "STRAIGHT_JOIN " USER_BY_ID " ON u.id = j.id"
 
 /* ---- Pages that MariaDB sorts ---- */
 
@@ -22,8 +30,6 @@ enum {
 static void select_page(struct context *context, const struct user_order *order, const struct text *ids, int64_t total,
                         int64_t first, struct user_page *page)
 {
-    static const char table[] = "JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE "
-                                "utf8mb4_nopad_bin PATH '$')) j STRAIGHT_JOIN " USER_BY_ID " ON u.id = j.id";
     const bool is_by_group = order->group_id.data != NULL;
     const struct user_range range = user_page_range(first, total);
     page->count = (size_t)range.count;
@@ -31,7 +37,7 @@ static void select_page(struct context *context, const struct user_order *order,
     page->order_by = user_page_order_by(context->arena, order, range.is_reversed, "member");
     page->select =
         text_format(context->arena, "SELECT u.id%s FROM %s", is_by_group ? ", " USER_IS_MEMBER " AS member" : "",
-                    ids != NULL ? table : user_page_from(context->arena, order))
+                    ids != NULL ? LISTED_USERS : user_page_from(context->arena, order))
             .data;
     page->parameter_count = 0;
     if (is_by_group) {
@@ -178,6 +184,59 @@ static enum outcome add_by_group(struct context *context, const struct user_orde
                : outcome;
 }
 
+/* ---- Filters ---- */
+
+/* The ids of a result's first column. */
+static struct text *ids_of(struct context *context, const struct result *result)
+{
+    struct text *ids = arena_alloc(context->arena, (result->row_count + 1) * sizeof *ids);
+    for (size_t i = 0; i < result->row_count; i++) {
+        ids[i] = result_row(result, i)->text;
+    }
+    return ids;
+}
+
+/* Those of these ids who pass. */
+static enum outcome narrow_ids(struct context *context, const struct user_condition *condition, const struct text *ids,
+                               size_t count, struct result *passed_r)
+{
+    struct parameter parameters[1 + USER_CONDITION_PARAMETERS] = {
+        BIND_TEXT(json_list_of_texts(context->arena, ids, count))};
+    memcpy(parameters + 1, condition->parameters, condition->count * sizeof *parameters);
+    return database_execute(context,
+                            text_format(context->arena, "SELECT u.id FROM " LISTED_USERS "%s", condition->sql).data,
+                            parameters, 1 + condition->count, passed_r, ERROR_NONE);
+}
+
+/* Narrows who matches to who also passes the filters: *ids_r has the ids where they are few, else answer->filter has
+ * who they are. *is_valid_r false: something has changed meanwhile. */
+static enum outcome narrow(struct context *context, const struct user_condition *condition,
+                           struct directory_answer *answer, struct text **ids_r, bool *is_valid_r)
+{
+    struct result passed;
+    enum outcome outcome;
+    if (answer->total <= NARROWED_MAX) {
+        struct text *ids;
+        *is_valid_r = directory_filter_ids(context->arena, &answer->filter, &ids);
+        outcome = *is_valid_r ? narrow_ids(context, condition, ids, (size_t)answer->total, &passed) : OK;
+        if (outcome == OK && *is_valid_r) {
+            *ids_r = ids_of(context, &passed);
+            answer->total = (int64_t)passed.row_count;
+        }
+        return outcome;
+    }
+    outcome = database_execute(context, text_format(context->arena, "SELECT u.id FROM user u%s", condition->sql).data,
+                               condition->parameters, condition->count, &passed, ERROR_NONE);
+    if (outcome != OK) {
+        return outcome;
+    }
+    struct directory_filter others, matching = answer->filter;
+    *is_valid_r = directory_filter_part(context->arena, &matching, ids_of(context, &passed), passed.row_count,
+                                        &answer->filter, &others);
+    answer->total = answer->filter.count;
+    return OK;
+}
+
 /* ---- A page ---- */
 
 /* Whether sorting all who match takes less than walking along an index. */
@@ -218,8 +277,9 @@ static enum outcome find_once(struct context *context, const struct user_listing
 {
     const struct user_order order = user_page_order(listing);
     const int64_t first = user_page_first(listing);
+    const bool is_filtered = user_filter_is_set(&listing->filter);
     const bool is_all = query.length == 0, is_by_group = order.group_id.data != NULL;
-    const bool is_by_creation = !is_by_group && strcmp(order.column, "created_at") == 0;
+    const bool is_by_creation = !is_filtered && !is_by_group && strcmp(order.column, "created_at") == 0;
     struct directory_question question = {
         .query = query,
         .by_creation = is_by_creation || (is_all && !is_by_group), /* which needs no filter */
@@ -234,12 +294,22 @@ static enum outcome find_once(struct context *context, const struct user_listing
     if (!*found_r) {
         return OK;
     }
+    struct text *ids = NULL;
+    enum outcome outcome = OK;
+    if (is_filtered) {
+        const struct user_condition condition = user_page_condition(context->arena, &listing->filter, TEXT_NULL);
+        outcome = narrow(context, &condition, &answer, &ids, is_whole_r);
+        if (outcome != OK || !*is_whole_r) {
+            return outcome;
+        }
+    }
     page->total = answer.total;
     const int64_t left = answer.total - first, expected = left < 0 ? 0 : left < USER_PAGE_ROWS ? left : USER_PAGE_ROWS;
-    enum outcome outcome = OK;
     if (is_by_creation) {
         memcpy(page->ids, answer.ids, answer.count * sizeof *answer.ids);
         page->count = answer.count;
+    } else if (expected > 0 && ids != NULL) {
+        select_page(context, &order, ids, answer.total, first, page);
     } else if (expected > 0) {
         outcome = find_elsewhere(context, &order, &answer, is_all, first, expected, page);
     }
@@ -255,6 +325,13 @@ enum outcome user_search_find(struct context *context, const struct user_listing
     if (!directory_exists() || (query.length == 0 && listing->query.length > 0)) {
         return OK;
     }
+    if (user_filter_is_set(&listing->filter)) { /* without a query, indices know better than the directory */
+        struct directory_figures figures;
+        directory_figures(&figures);
+        if (query.length == 0 || figures.users > FILTERED_MAX) {
+            return OK;
+        }
+    }
     for (int attempt = 0; attempt < 2 && directory_feed_catch_up(context); attempt++) {
         bool is_whole;
         enum outcome outcome = find_once(context, listing, query, page_r, found_r, &is_whole);
@@ -267,6 +344,35 @@ enum outcome user_search_find(struct context *context, const struct user_listing
         }
     }
     return OK;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return text_compare(*(const struct text *)a, *(const struct text *)b);
+}
+
+enum outcome user_search_match(struct context *context, struct text query, struct user_match *match_r, bool *found_r)
+{
+    const struct directory_question question = {.query = text_fold(context->arena, query)};
+    *found_r = false;
+    for (int attempt = 0; !*found_r && attempt < 2; attempt++) {
+        struct directory_answer answer;
+        if (question.query.length == 0 || !directory_exists() || !directory_feed_catch_up(context) ||
+            !directory_ask(context->arena, &question, &answer)) {
+            return OK;
+        }
+        *found_r = directory_filter_ids(context->arena, &answer.filter, &match_r->ids);
+        match_r->count = (size_t)answer.total;
+    }
+    if (*found_r) {
+        qsort(match_r->ids, match_r->count, sizeof *match_r->ids, compare_ids);
+    }
+    return OK;
+}
+
+bool user_match_has(const struct user_match *match, struct text id)
+{
+    return bsearch(&id, match->ids, match->count, sizeof *match->ids, compare_ids) != NULL;
 }
 
 void user_search_doubt(void)

@@ -13,6 +13,18 @@
 enum outcome user_search_find(struct context *context, const struct user_listing *listing, struct user_page *page_r,
                               bool *found_r);
 
+/* Who matches a query, as the directory has it. */
+struct user_match {
+    struct text *ids; /* sorted */
+    size_t count;
+};
+
+/* Finds all who match a query. *found_r false: SQL has to be asked, as above. FAULT as database_execute. */
+enum outcome user_search_match(struct context *context, struct text query, struct user_match *match_r, bool *found_r);
+
+/* Whether a user is among them. */
+bool user_match_has(const struct user_match *match, struct text id);
+
 /* A user of a page that was found twice has no row. */
 void user_search_doubt(void);
 

@@ -204,11 +204,12 @@ enum outcome user_store_primary(struct context *context, struct text *user_id_r)
 enum outcome user_store_lock(struct context *context, struct text user_id, struct locked_user *user_r)
 {
     const struct value *row;
-    enum outcome outcome = database_get_row(context,
-                                            "SELECT role, email, LEFT(profile_image_url, 255), "
-                                            "LEFT(profile_banner_image_url, 255) FROM user WHERE id = ? FOR UPDATE",
-                                            PARAMETERS(BIND_TEXT(user_id)), &row, ERROR_USER_NOT_FOUND);
-    *user_r = outcome == OK ? (struct locked_user){row[0].text, row[1].text, row[2].text, row[3].text}
+    enum outcome outcome =
+        database_get_row(context,
+                         "SELECT role, email, LEFT(profile_image_url, 255), "
+                         "LEFT(profile_banner_image_url, 255), updated_at FROM user WHERE id = ? FOR UPDATE",
+                         PARAMETERS(BIND_TEXT(user_id)), &row, ERROR_USER_NOT_FOUND);
+    *user_r = outcome == OK ? (struct locked_user){row[0].text, row[1].text, row[2].text, row[3].text, row[4].integer}
                             : (struct locked_user){0};
     return outcome;
 }

@@ -34,6 +34,7 @@ enum outcome user_store_last_active(struct context *context, struct text user_id
 struct locked_user {
     struct text role, email;
     struct text picture, banner; /* addresses; of a data URI its first 255 characters */
+    int64_t updated_at;
 };
 enum outcome user_store_lock(struct context *context, struct text user_id, struct locked_user *user_r);
 

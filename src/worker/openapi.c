@@ -131,7 +131,7 @@ static void put_success(struct json_writer *out, const struct route *route)
         put_media(out, "text/plain", shape->name);
     } else {
         put_media(out, "application/json", shape->name);
-        if (route->gives == SHAPE_ServiceStatus) {
+        if (route->query == SCHEMA_status_query) { /* which selects the form */
             json_member_object(out, "text/plain");
             json_name(out, "schema");
             openapi_put_type_schema(out, "string");

@@ -144,6 +144,9 @@ static void put_overlay(struct json_writer *out)
     const struct schema_row *schema = schema_row(SCHEMA_permissions);
     json_member_object(out, "properties");
     for (size_t i = 0; i < schema->field_count; i++) {
+        if (field_is_precondition(&schema->fields[i])) {
+            continue;
+        }
         json_add_name_string(out, schema->fields[i].name);
         json_begin_object(out);
         put_section(out, schema->fields[i].name, SHAPE_NONE, false, false);
@@ -287,7 +290,9 @@ static void put_member_schema(void *argument, const struct member *member)
 
 static void put_member_name(void *argument, const struct member *member)
 {
-    json_add_string(argument, member->name);
+    if (!member->may_be_absent) {
+        json_add_string(argument, member->name);
+    }
 }
 
 static void put_shape(struct json_writer *out, enum shape shape)

@@ -1,5 +1,7 @@
 #include "worker/schema.h"
 
+#include <string.h>
+
 #include "base/log.h"
 
 /* Each FIELD must be below the SCHEMA that it names. */
@@ -36,4 +38,9 @@ const struct schema_row *schema_row(enum schema schema)
 {
     invariant(schema > SCHEMA_NONE && schema < SCHEMA_COUNT);
     return &schemas[schema];
+}
+
+bool field_is_precondition(const struct field_row *field)
+{
+    return strncmp(field->name, "if_", 3) == 0;
 }

@@ -2,6 +2,7 @@
 #ifndef ROSTER_WORKER_SCHEMA_H
 #define ROSTER_WORKER_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum schema {
@@ -58,5 +59,8 @@ struct schema_row {
 
 /* The row of a schema, static. Not for SCHEMA_NONE. */
 const struct schema_row *schema_row(enum schema schema);
+
+/* Whether a field of a body says how what is changed was before: `if_…`. */
+bool field_is_precondition(const struct field_row *field);
 
 #endif

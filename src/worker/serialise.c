@@ -111,10 +111,15 @@ void serialise_oauth_session(struct json_writer *json, const struct value *sessi
     json_end_object(json);
 }
 
+void serialise_session_members(struct json_writer *json, const struct value *session, struct text present_jti)
+{
+    serialise_columns(json, "session", session_columns, SESSION_COLUMNS, session);
+    json_member_boolean(json, "current", text_equal(session[SESSION_jti].text, present_jti));
+}
+
 void serialise_session(struct json_writer *json, const struct value *session, struct text present_jti)
 {
     json_begin_object(json);
-    serialise_columns(json, "session", session_columns, SESSION_COLUMNS, session);
-    json_member_boolean(json, "current", text_equal(session[SESSION_jti].text, present_jti));
+    serialise_session_members(json, session, present_jti);
     json_end_object(json);
 }

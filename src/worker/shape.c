@@ -37,7 +37,7 @@ enum table {
     TABLE_ldap_server
 };
 
-enum { NEVER = false, MAYBE = true };
+enum { NEVER, MAYBE, ABSENT };
 
 /* A row MEMBER, or a row MEMBERS, which has a table. */
 static const struct member_row {
@@ -46,8 +46,8 @@ static const struct member_row {
     struct member member;
 } members[] = {
 #define MEMBER(shape, name, type, of, null, text) \
-    {SHAPE_##shape, TABLE_NONE, {#name, MEMBER_##type, SHAPE_##of, null, text}},
-#define MEMBERS(shape, table) {SHAPE_##shape, TABLE_##table, {NULL, MEMBER_TEXT, SHAPE_NONE, false, NULL}},
+    {SHAPE_##shape, TABLE_NONE, {#name, MEMBER_##type, SHAPE_##of, (null) == MAYBE, (null) == ABSENT, text}},
+#define MEMBERS(shape, table) {SHAPE_##shape, TABLE_##table, {NULL, MEMBER_TEXT, SHAPE_NONE, false, false, NULL}},
 #include "tables/shapes.def"
 };
 
@@ -88,7 +88,7 @@ typedef void member_function(void *argument, const struct member *member);
 static void each_column(const struct column_row *rows, size_t count, member_function *each, void *argument)
 {
     for (size_t i = 0; i < count; i++) {
-        struct member member = {rows[i].name, type_of_column(rows[i].type), SHAPE_NONE, rows[i].may_be_null,
+        struct member member = {rows[i].name, type_of_column(rows[i].type), SHAPE_NONE, rows[i].may_be_null, false,
                                 rows[i].text};
         each(argument, &member);
     }
@@ -127,9 +127,11 @@ static void each_field(enum schema schema, enum shape of, member_function *each,
     const struct schema_row *row = schema_row(schema);
     for (size_t i = 0; i < row->field_count; i++) {
         const struct field_row *field = &row->fields[i];
-        struct member member = {field->name, type_of_field(field->type), of, field->needed == FIELD_NULLABLE,
+        struct member member = {field->name, type_of_field(field->type), of, field->needed == FIELD_NULLABLE, false,
                                 field->text};
-        each(argument, &member);
+        if (!field_is_precondition(field)) {
+            each(argument, &member);
+        }
     }
 }
 

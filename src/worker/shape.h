@@ -54,6 +54,7 @@ struct member {
     enum member_type type;
     enum shape of; /* for SHAPE and LIST, and for some SECTIONs; else SHAPE_NONE */
     bool may_be_null;
+    bool may_be_absent;
     const char *text; /* NULL: the tables have none */
 };
 

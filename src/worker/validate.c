@@ -133,6 +133,11 @@ static enum fault_type check_length(const struct field_row *field, struct text t
     return field->min > 0 && text_count_characters(text) < field->min ? FAULT_string_too_short : FAULT_NONE;
 }
 
+static bool is_role(struct text text)
+{
+    return text_is(text, "pending") || text_is(text, "user") || text_is(text, "admin");
+}
+
 static enum fault_type check_text(const struct field_row *field, json_object *json, struct input *input)
 {
     if (json_object_get_type(json) != json_type_string) {
@@ -140,8 +145,7 @@ static enum fault_type check_text(const struct field_row *field, json_object *js
     }
     input->text = json_text(json);
     if (field->type == FIELD_ROLE) {
-        bool known = text_is(input->text, "pending") || text_is(input->text, "user") || text_is(input->text, "admin");
-        return known ? FAULT_NONE : FAULT_enum;
+        return is_role(input->text) ? FAULT_NONE : FAULT_enum;
     }
     if (field->type == FIELD_NAME && !text_is_plain(input->text)) {
         return FAULT_string_pattern_mismatch;
@@ -529,6 +533,8 @@ static enum outcome validate_query(struct request *request)
             input->integer = boolean;
         } else if (!text_is_utf8(input->text) || memchr(input->text.data, '\0', input->text.length) != NULL) {
             type = FAULT_string_unicode;
+        } else if (field->type == FIELD_ROLE) {
+            type = is_role(input->text) ? FAULT_NONE : FAULT_enum;
         } else {
             type = check_length(field, input->text);
         }

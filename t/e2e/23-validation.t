@@ -314,6 +314,17 @@ is_deeply [sort keys %tried], [sort grep { $schema{$_}{kind} ne 'QUERY' } keys %
 
 # ---- Queries ----
 
+# A body with which nothing is wrong, for a route that has both.
+my %body = (users_bulk => {action => 'enable', user_ids => []});
+
+sub ask_query ($route, $query) {
+    my $body = $body{$route->{name}};
+    return $roster->request(
+        $route->{method} => path_of($route) =~ s/nothing/$admin->{id}/r . $query,
+        token => who($route),
+        ($body ? (json => $body) : ()));
+}
+
 %tried = ();
 for my $route (grep { $_->{query} ne 'NONE' } @routes) {
     next if $tried{$route->{query}}++ && $route->{name} ne 'users_search';
@@ -321,7 +332,9 @@ for my $route (grep { $_->{query} ne 'NONE' } @routes) {
         my $name = $field->{name};
         my %faults;
         $faults{string_unicode} = ['%FF', '%00', 'a%00b', '%ED%A0%80', '%C3', '%F5%80%80%80']
-            if $field->{type} eq 'TEXT';
+            if $field->{type} eq 'TEXT' || $field->{type} eq 'ROLE';
+        $faults{enum} = ['', 'owner', 'Admin', 'user%20', $mark{text}] if $field->{type} eq 'ROLE';
+        my $good = $field->{type} eq 'ROLE' ? 'user' : 1;
         $faults{int_parsing} =
             ['', '%20', 'x', '1.5', '1e3', '0x1', '--1', 'true', '1%2C0', '%00', '1%00', '%FF', $mark{text}]
             if $field->{type} eq 'INTEGER';
@@ -335,24 +348,18 @@ for my $route (grep { $_->{query} ne 'NONE' } @routes) {
                 my $wanted = "$type " . $coder->encode(['query', $name]);
                 for my $whole (
                     $query,
-                    "?$name=1&" . substr($query, 1),
+                    "?$name=$good&" . substr($query, 1),
                     "?%" . (sprintf '%02X', ord $name) . substr($name, 1) . "=$value&other=1")
                 {
-                    is outcome_of($roster->request(
-                        GET => path_of($route) =~ s/nothing/$admin->{id}/r . $whole,
-                        token => who($route))),
-                        $wanted,
+                    is outcome_of(ask_query($route, $whole)), $wanted,
                         "$route->{name}$query is $type"
                         . ($whole eq $query ? '' : ', ' . ($whole =~ /other/ ? 'escaped' : 'the last one'));
                 }
             }
         }
-        my $answer = $roster->request(
-            GET => path_of($route) =~ s/nothing/$admin->{id}/r
-                . "?$name="
-                . ($faults{int_parsing} || $faults{bool_parsing} ? 'x' : '%FF')
-                . "&$name=1",
-            token => who($route));
+        my $answer =
+            ask_query($route,
+            "?$name=" . ($faults{int_parsing} || $faults{bool_parsing} ? 'x' : '%FF') . "&$name=$good");
         isnt $answer->{status}, 422, "$route->{name}: of two $name the last one counts";
     }
 }

@@ -54,6 +54,7 @@ my %in = (user_id => $shown->{id}, group_id => $group, key_id => $key->{id}, fil
 my %statements = (
     admin_config_get => 1,
     admin_details => 3,
+    admin_status => 1,
     api_key_get => 2,
     api_keys_get => 2,
     api_keys_list => 2,

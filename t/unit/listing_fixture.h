@@ -22,7 +22,41 @@ struct listing_order {
 /* A search, and what SQL says for it. */
 struct listing_filter {
     const char *query, *condition;
+    struct user_filter filter; /* zero: none */
 };
+
+#define LISTING_QUERY(query, condition) \
+    {                                   \
+        query, condition,               \
+        {                               \
+            .by_disabled = false        \
+        }                               \
+    }
+
+/* Filters of a list, and what SQL says for them. In people whom add_people has made. */
+#define LISTING_FILTERS(group)                                                                                         \
+    {NULL, "u.role = 'admin'", {.role = {"admin", 5}}},                                                                \
+        {NULL,                                                                                                         \
+         "u.id IN (SELECT user_id FROM group_member WHERE group_id = '" group "')",                                    \
+         {.group_id = {group, sizeof group - 1}}},                                                                     \
+        {NULL, "u.id IN (SELECT id FROM auth WHERE active = 0)", {.by_disabled = true, .is_disabled = true}},          \
+        {NULL, "u.id NOT IN (SELECT id FROM auth WHERE active = 0)", {.by_disabled = true}},                           \
+        {NULL, "u.last_active_at >= 3 AND u.last_active_at > u.created_at", {.by_activity = true, .active_since = 3}}, \
+    {                                                                                                                  \
+        "bjo",                                                                                                         \
+            "u.name LIKE '%bjo%' AND u.role = 'admin' AND u.id NOT IN (SELECT id FROM auth WHERE active = 0) "         \
+            "AND u.id IN (SELECT user_id FROM group_member WHERE group_id = '" group "')",                             \
+        {                                                                                                              \
+            .role = {"admin", 5}, .group_id = {group, sizeof group - 1}, .by_disabled = true                           \
+        }                                                                                                              \
+    }
+
+/* Some of them are disabled. */
+static inline void listing_disable_some(void)
+{
+    execute("INSERT IGNORE INTO auth (id, email, password, active) SELECT id, email, '', CRC32(id) % 5 > 0 FROM user "
+            "WHERE CRC32(id) % 3 > 0");
+}
 
 /* Ids in one text. */
 static inline struct text listing_ids(const struct text *ids, size_t count)

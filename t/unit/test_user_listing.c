@@ -42,6 +42,7 @@ static int set_up(void **state)
     }
     add_people(1, PEOPLE);
     add_groups();
+    listing_disable_some();
     return 0;
 }
 
@@ -67,11 +68,12 @@ static const struct listing_order orders[] = {
 };
 
 static const struct listing_filter filters[] = {
-    {NULL, "TRUE"},
-    {"", "TRUE"},
-    {"bjo", "u.name LIKE '%bjo%' OR u.email_order LIKE '%bjo%'"},
-    {"3@", "u.name LIKE '%3@%' OR u.email_order LIKE '%3@%'"},
-    {"%", "FALSE"},
+    LISTING_QUERY(NULL, "TRUE"),
+    LISTING_QUERY("", "TRUE"),
+    LISTING_QUERY("bjo", "u.name LIKE '%bjo%' OR u.email_order LIKE '%bjo%'"),
+    LISTING_QUERY("3@", "u.name LIKE '%3@%' OR u.email_order LIKE '%3@%'"),
+    LISTING_QUERY("%", "FALSE"),
+    LISTING_FILTERS("g1"),
 };
 
 static void compare_page(struct user_listing listing, const struct listing_filter *filter,
@@ -101,6 +103,7 @@ static void compare_pages(size_t order, size_t filter, bool ascending)
     const int64_t last = total / 30 + 2;
     for (int64_t page = 0; page <= last; page++) {
         compare_page((struct user_listing){.query = text_of(filters[filter].query),
+                                           .filter = filters[filter].filter,
                                            .order_by = text_of(orders[order].order_by),
                                            .ascending = ascending,
                                            .page = page},
@@ -258,8 +261,10 @@ static void test_all(void **state)
 /* A whole list, from page to page. */
 static void compare_whole(size_t order, size_t filter, bool ascending)
 {
-    const struct user_listing listing = {
-        .query = text_of(filters[filter].query), .order_by = text_of(orders[order].order_by), .ascending = ascending};
+    const struct user_listing listing = {.query = text_of(filters[filter].query),
+                                         .filter = filters[filter].filter,
+                                         .order_by = text_of(orders[order].order_by),
+                                         .ascending = ascending};
     struct user_place place = {0};
     struct user_page page;
     struct buffer ids;

@@ -24,6 +24,7 @@ static void add_people(int from, int to)
                 "%s, ELT(seq %% 3 + 1, 'user', 'admin', 'pending'), seq %% 11, 5, seq DIV 50, NULL FROM seq_%d_to_%d",
                 names, from, to)
                 .data);
+    listing_disable_some();
     execute("DELETE FROM group_member");
     execute("INSERT INTO group_member (id, group_id, user_id) SELECT UUID(), g.id, u.id FROM user u JOIN `group` g "
             "WHERE CRC32(CONCAT(u.id, g.id)) % IF(g.id = 'half', 2, 70) = 0 AND g.id <> 'none'");
@@ -73,13 +74,21 @@ static const struct listing_order orders[] = {
 };
 
 static const struct listing_filter filters[] = {
-    {NULL, "TRUE"},
-    {"bjo", "u.name LIKE '%bjo%'"},
-    {"77", "u.email_order LIKE '%77%'"},
-    {"X", "u.name LIKE '%x%' OR u.email_order LIKE '%x%'"},
-    {"\xE5\xB1\xB1", "u.name LIKE '%\xE5\xB1\xB1%'"},
-    {"%", "FALSE"},
+    LISTING_QUERY(NULL, "TRUE"),
+    LISTING_QUERY("bjo", "u.name LIKE '%bjo%'"),
+    LISTING_QUERY("77", "u.email_order LIKE '%77%'"),
+    LISTING_QUERY("X", "u.name LIKE '%x%' OR u.email_order LIKE '%x%'"),
+    LISTING_QUERY("\xE5\xB1\xB1", "u.name LIKE '%\xE5\xB1\xB1%'"),
+    LISTING_QUERY("%", "FALSE"),
+    LISTING_FILTERS("half"),
+    {"e", "(u.name LIKE '%e%' OR u.email_order LIKE '%e%') AND u.role = 'user'", {.role = {"user", 4}}},
 };
+
+/* Without a query SQL knows better. */
+static bool is_for_sql(const struct listing_filter *filter)
+{
+    return filter->query == NULL && user_filter_is_set(&filter->filter);
+}
 
 static void compare_page(struct user_listing listing, size_t filter, size_t order, int64_t total)
 {
@@ -88,7 +97,10 @@ static void compare_page(struct user_listing listing, size_t filter, size_t orde
     struct result rows;
     bool is_found;
     assert_int_equal(user_search_find(&context, &listing, &page, &is_found), OK);
-    assert_true(is_found);
+    assert_int_equal(is_found, !is_for_sql(&filters[filter]));
+    if (!is_found) {
+        return;
+    }
     assert_int_equal(page.total, total);
     assert_int_equal(user_listing_rows(&context, &page, false, &rows), OK);
     struct text got = listing_ids_of_rows(&rows);
@@ -108,6 +120,7 @@ static void compare_pages(size_t order, size_t filter, bool ascending)
     for (size_t i = 0; i < ARRAY_COUNT(pages); i++) {
         if (pages[i] >= 1 && (i == 0 || pages[i] > pages[i - 1])) {
             compare_page((struct user_listing){.query = text_of(filters[filter].query),
+                                               .filter = filters[filter].filter,
                                                .order_by = text_of(orders[order].order_by),
                                                .ascending = ascending,
                                                .page = pages[i]},
