@@ -1,7 +1,8 @@
 // account.mjs: the pages of a person, run by account.t.
-import { browse, done, facts, is, look, ok, sees } from "./browser.mjs";
+import { becomes, browse, done, facts, is, look, ok, sees } from "./browser.mjs";
 
 const { ada, bob, changing, limited, pending } = facts;
+const NEW = "another good battery";
 
 async function signIn(page, person, password = person.password) {
     await page.getByLabel("Email address").fill(person.email);
@@ -9,18 +10,291 @@ async function signIn(page, person, password = person.password) {
     await page.getByRole("button", { name: "Sign in" }).click();
 }
 
+const atAccount = (page, title = "My account") => page.getByRole("heading", { name: title, level: 1 }).waitFor();
+const part = (page, name) => page.getByRole("region", { name, exact: true });
+
+// The answer of the API, asked with the cookie of the window.
+const ask = async (page, path) => (await page.request.get(`/api/v1${path}`)).json();
+
 await browse("sign-in", async (page) => {
     await page.goto("/");
-    await page.waitForURL("**/account/sign-in?rd=*");
+    await page.waitForURL("**/account/sign-in?rd=%2Faccount%2F");
     await sees(page, "Example users");
     await look(page, "sign-in");
+    is(await page.evaluate(() => document.activeElement.type), "email", "the first field has the focus");
+    await page.keyboard.press("Enter");
+    await sees(page, "Please fill this in.");
     await signIn(page, bob, "wrong password");
     await sees(page, "The email address or the password is wrong.");
     is(await page.getByLabel("Email address").inputValue(), bob.email, "what was typed stays");
     await look(page, "sign-in-wrong");
-    await signIn(page, bob);
+    await page.getByLabel("Password", { exact: true }).fill(bob.password);
+    await page.keyboard.press("Enter");
     await page.waitForURL("**/account/");
-    await page.getByRole("heading", { name: "My account" }).waitFor();
-    ok(true, "a person signs in, and sees the account");
+    await atAccount(page);
+    is((await page.context().cookies()).find(({ name }) => name === "token").httpOnly, true, "the session is a cookie that no script sees");
+
+    await page.goto("/account/sign-in?rd=%2Faccount%2F%3Fback");
+    await sees(page, `You are signed in as ${bob.name}, ${bob.email}.`);
+    await look(page, "signed-in");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.waitForURL("**/account/?back");
+    await page.goto(`/account/sign-in?rd=${encodeURIComponent("//evil.example/x")}`);
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.waitForURL((url) => url.pathname !== "/account/sign-in");
+    is(new URL(page.url()).origin, facts.url, "an address of somebody else's leads nowhere");
+
+    await page.goto("/account/");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL("**/account/sign-in");
+    is((await page.request.get("/api/v1/auths/")).status(), 401, "after signing out the session has ended");
 });
+
+await browse("a password to be changed", async (page) => {
+    await page.goto("/account/sign-in");
+    await signIn(page, changing);
+    await sees(page, "Choose a new password before you go on.");
+    await look(page, "sign-in-change");
+    await page.getByLabel("New password").fill("short");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await sees(page, /Choose another one: /);
+    is(await page.getByLabel("New password").getAttribute("aria-invalid"), "true", "the error is that of the field");
+    await page.getByLabel("New password").fill(NEW);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await atAccount(page);
+});
+
+await browse("too many attempts", async (page) => {
+    for (let i = 0; i < 15; i++) await page.request.post("/api/v1/auths/signin", { data: { email: limited.email, password: "wrong password" } });
+    await page.goto("/account/sign-in");
+    await signIn(page, limited);
+    await sees(page, /Too many attempts\. Try again in \d+ s\./);
+    const seconds = async () => Number(/(\d+) s\./.exec(await page.getByText("Too many attempts").textContent())[1]);
+    const first = await seconds();
+    ok(await page.getByRole("button", { name: "Sign in" }).isDisabled(), "nobody tries again before");
+    await page.waitForFunction((before) => Number(/(\d+) s\./.exec(document.body.textContent)[1]) < before, first);
+    ok(true, "the seconds count down");
+    await look(page, "sign-in-limited");
+});
+
+await browse("sign-up", async (page) => {
+    await page.goto("/account/sign-in");
+    await page.getByRole("link", { name: "Create an account" }).click();
+    await page.waitForURL("**/account/sign-up");
+    await page.getByLabel("Name").fill("Dora");
+    await page.getByLabel("Email address").fill(bob.email);
+    await page.getByLabel("Password").fill(NEW);
+    const create = page.getByRole("button", { name: "Create an account" });
+    await create.click();
+    await sees(page, "Another account has this address.");
+    await look(page, "sign-up");
+    await page.getByLabel("Email address").fill("dora@example.org");
+    await create.click();
+    await sees(page, "Your account waits for an administrator.");
+    await sees(page, `Ask ${ada.name}, ${ada.email}.`);
+    await look(page, "pending");
+});
+
+await browse("profile", async (page, context) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.goto("/account/");
+    await atAccount(page);
+    await look(page, "account");
+
+    const profile = part(page, "Profile");
+    await profile.getByLabel("Name").fill("  ");
+    await profile.getByRole("button", { name: "Save" }).click();
+    await sees(page, "Please fill this in.");
+    await profile.getByLabel("Name").fill("Bob <b>Builder</b>");
+    await profile.getByLabel("Time zone").selectOption("Europe/Vienna");
+    await profile.getByRole("button", { name: "Save" }).click();
+    await profile.locator("form").getByText("Saved.").waitFor();
+    const { name, bio, timezone } = await ask(page, "/users/user/status");
+    is([name, bio, timezone], ["Bob <b>Builder</b>", "Builds things.", "Europe/Vienna"], "the profile is saved, and the rest of it stays");
+
+    // A picture, drawn here: 40 by 20 pixels.
+    const drawn = await page.evaluate(() => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 40, height: 20 });
+        canvas.getContext("2d").fillRect(0, 0, 20, 20);
+        return canvas.toDataURL().split(",")[1];
+    });
+    const choose = async (file) => {
+        const [chooser] = await Promise.all([page.waitForEvent("filechooser"), profile.getByRole("button", { name: "Choose a picture" }).click()]);
+        await chooser.setFiles(file);
+    };
+    await choose({ name: "text.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+    await sees(page, "The browser can't read this file as a picture.");
+    await choose({ name: "drawn.png", mimeType: "image/png", buffer: Buffer.from(drawn, "base64") });
+    const crop = page.getByRole("dialog", { name: "Choose a picture" });
+    await crop.waitFor();
+    await look(page, "crop");
+    await crop.getByLabel("Size").fill("2");
+    await crop.getByRole("img").press("ArrowRight");
+    const box = await crop.getByRole("img").boundingBox();
+    await page.mouse.move(box.x + 60, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 90, box.y + 70);
+    await page.mouse.up();
+    await crop.getByRole("button", { name: "Save" }).click();
+    await crop.waitFor({ state: "detached" });
+    const address = async () => (await ask(page, "/users/user/status")).profile_image_url;
+    await becomes(async () => /^\/pictures\/\w+\.webp$/.test(await address()), true, "the picture is stored");
+    const stored = await address();
+    is(await page.evaluate(async (from) => {
+        const { width, height } = await createImageBitmap(await (await fetch(from)).blob());
+        return [width, height];
+    }, stored), [256, 256], "... as a square");
+    await choose({ name: "drawn.png", mimeType: "image/png", buffer: Buffer.from(drawn, "base64") });
+    await page.keyboard.press("Escape");
+    await crop.waitFor({ state: "detached" });
+    is(await address(), stored, "Escape changes nothing");
+    await profile.getByRole("button", { name: "Remove" }).click();
+    await becomes(address, "/user.png", "and removed again");
+
+    const status = part(page, "Status");
+    await status.getByLabel("Emoji").fill("☕");
+    await status.getByLabel("Message").fill("Tea, with milk");
+    await status.getByLabel("Until").selectOption("+4");
+    await status.getByRole("button", { name: "Save" }).click();
+    await status.getByText("Saved.").waitFor();
+    const set = await ask(page, "/users/user/status");
+    is([set.status_emoji, set.status_message], ["☕", "Tea, with milk"], "the status is set");
+    ok(Math.abs(set.status_expires_at - Date.now() / 1000 - 4 * 3600) < 600, "... for four hours");
+    await page.reload();
+    is([await status.getByLabel("Message").inputValue(), await status.getByLabel("Until").inputValue()], ["Tea, with milk", String(set.status_expires_at)],
+        "... and shown");
+    await status.getByRole("button", { name: "Clear" }).click();
+    await becomes(async () => [await status.getByLabel("Message").inputValue(), (await ask(page, "/users/user/status")).status_message], ["", ""], "... and cleared");
+
+    // What the browser can't reach is not lost.
+    await profile.getByLabel("About me").fill("A long text.");
+    await context.setOffline(true);
+    await profile.getByRole("button", { name: "Save" }).click();
+    await sees(page, "The service can't be reached. What you typed is still here.");
+    await context.setOffline(false);
+    await profile.getByRole("button", { name: "Save" }).click();
+    await becomes(async () => (await ask(page, "/users/user/status")).bio, "A long text.", "after an interruption it is saved");
+
+    const may = part(page, "What I may do");
+    await may.getByText("features", { exact: true }).click();
+    is(await may.getByRole("row", { name: /^api keys/ }).getByRole("cell").allTextContents(), ["yes", "Key holders"], "a permission comes from a group");
+    is(await may.getByRole("row", { name: /^notes/ }).getByRole("cell").allTextContents(), ["yes", "everybody"], "... or from the defaults");
+    await look(page, "account-may");
+}, { token: bob.token });
+
+await browse("sessions, keys and password", async (page, context) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const elsewhere = async () => (await (await page.request.post("/api/v1/auths/signin", { data: { email: bob.email, password: bob.password }, headers: {
+        "User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1" } })).json()).token;
+    const tokens = [await elsewhere(), await elsewhere()];
+    await context.clearCookies();
+    await page.goto("/account/sign-in");
+    await signIn(page, bob);
+    await atAccount(page);
+    const sessions = part(page, "Sessions");
+    const rows = sessions.getByRole("listitem");
+    const count = await rows.count();
+    is(await sessions.getByText("Safari, iPhone").count(), 2, "sessions are told by their device");
+    is(await sessions.getByText("(this one)").count(), 1, "... and this one is marked");
+    await sessions.getByRole("button", { name: "End: Safari, iPhone" }).first().click();
+    await becomes(() => rows.count(), count - 1, "one ends");
+    await sessions.getByRole("button", { name: "End all others" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    is(await rows.count(), count - 1, "nothing ends by asking");
+    await sessions.getByRole("button", { name: "End all others" }).click();
+    await look(page, "ask");
+    await page.getByRole("dialog").getByRole("button", { name: "End" }).click();
+    await becomes(() => rows.count(), 1, "all others end");
+    for (const token of tokens) {
+        is((await fetch(`${facts.url}/api/v1/auths/`, { headers: { Authorization: `Bearer ${token}` } })).status, 401, "another session has ended");
+    }
+
+    const keys = part(page, "API keys");
+    await keys.getByLabel("What is it for?").fill("Backup");
+    await keys.getByRole("button", { name: "Create a key" }).click();
+    const key = await keys.getByRole("status").locator("code").textContent();
+    await keys.getByRole("button", { name: "Copy" }).click();
+    await keys.getByText("Copied.").waitFor();
+    is(await page.evaluate(() => navigator.clipboard.readText()), key, "the key is copied");
+    is((await fetch(`${facts.url}/api/v1/auths/`, { headers: { Authorization: `Bearer ${key}` } })).status, 200, "... and works");
+    await look(page, "account-key");
+    const [stored] = await ask(page, "/auths/api_keys");
+    ok(Math.abs(stored.expires_at - Date.now() / 1000 - 90 * 86400) < 600, "... for 90 days");
+    await page.reload();
+    await keys.getByText("Backup").waitFor();
+    ok(!(await page.content()).includes(key), "... and is not shown again");
+    await keys.getByRole("button", { name: "Remove: Backup" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+    await keys.getByText("Backup").waitFor({ state: "detached" });
+    await becomes(() => ask(page, "/auths/api_keys"), [], "a key is removed");
+
+    const password = part(page, "Password");
+    await password.getByLabel("Current password").fill("wrong password");
+    await password.getByLabel("New password").fill(NEW);
+    await password.getByRole("button", { name: "Change password" }).click();
+    await sees(page, "This is not your password.");
+    is(await password.getByLabel("New password").inputValue(), NEW, "what was typed stays");
+    await password.getByLabel("Current password").fill(bob.password);
+    await password.getByRole("button", { name: "Change password" }).click();
+    await sees(page, "Changed. Your other sessions have ended.");
+
+    // The session ends elsewhere, while somebody types.
+    const profile = part(page, "Profile");
+    await profile.getByLabel("About me").fill("Typed before.");
+    const { token } = await (await page.request.post("/api/v1/auths/signin", { data: { email: bob.email, password: NEW } })).json();
+    await fetch(`${facts.url}/api/v1/auths/sessions`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
+    await profile.getByRole("button", { name: "Save" }).click();
+    const again = page.getByRole("dialog", { name: "Your session has ended" });
+    await again.waitFor();
+    await look(page, "session-ended");
+    await again.getByLabel("Password").fill(NEW);
+    await again.getByRole("button", { name: "Sign in" }).click();
+    await becomes(async () => (await ask(page, "/users/user/status")).bio, "Typed before.", "a session that ended elsewhere loses nothing that was typed");
+});
+
+await browse("pending", async (page) => {
+    await page.goto("/account/");
+    await sees(page, "Your account waits for an administrator.");
+    is(await page.getByRole("region", { name: "Profile" }).count(), 0, "who waits changes nothing");
+}, { token: pending.token });
+
+await browse("Deutsch", async (page) => {
+    await page.goto("/account/sign-in");
+    await page.getByRole("heading", { name: "Anmelden" }).waitFor();
+    is(await page.evaluate(() => document.documentElement.lang), "de", "the language is that of the browser");
+    await look(page, "sign-in-de");
+    await page.getByRole("combobox", { name: "Sprache" }).selectOption("en");
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.getByRole("combobox", { name: "Language" }).selectOption("de");
+    await page.getByRole("heading", { name: "Anmelden" }).waitFor();
+    await page.getByLabel("E-Mail-Adresse").fill(ada.email);
+    await page.getByLabel("Passwort").fill(ada.password);
+    await page.getByRole("button", { name: "Anmelden" }).click();
+    await atAccount(page, "Mein Konto");
+    await look(page, "account-de");
+}, { language: "de-AT" });
+
+// The client in a browser: each of the twenty operations.
+await browse("client", async (page) => {
+    await page.goto("/account/");
+    await atAccount(page);
+    is(await page.evaluate(async (id) => {
+        const roster = (await import("/account/client.js")).client();
+        const called = [];
+        const call = async (name, ...given) => {
+            await roster[name](...given).catch((error) => { if (name !== "user_oauth_sessions" || error.code !== "USER_NOT_FOUND") throw error; });
+            called.push(name);
+        };
+        for (const name of ["users_list", "users_all", "users_search", "users_own_groups", "users_own_permissions", "settings_get", "status_get", "info_get"]) await call(name);
+        await call("default_permissions_set", await roster.default_permissions_get());
+        await call("settings_update", { ui: {} });
+        await call("status_update", { status_message: "Here" });
+        await call("info_update", { a: 1 });
+        for (const name of ["user_get", "user_oauth_sessions", "user_picture", "user_active", "user_groups"]) await call(name, id);
+        await call("user_update", id, await roster.user_get(id));
+        await call("user_delete", id);
+        return called.length;
+    }, limited.id), 19, "all operations work from a page; reading the default permissions is the twentieth");
+}, { token: ada.token });
+
 await done();

@@ -18,6 +18,22 @@ my %person = (
     pending => $roster->add_user(role => 'pending', name => 'Pen', email => 'pen@example.org'));
 $roster->sql('UPDATE auth SET must_change = 1 WHERE email = ?', 'cleo@example.org');
 $roster->secret('another good battery');
+# Bob may have keys, by a group.
+$roster->request(
+    POST => '/auths/admin/config',
+    token => $person{ada}{token},
+    json => {
+        %{$roster->get('/auths/admin/config', $person{ada})->{json}}, ENABLE_API_KEYS => JSON::PP::true
+    });
+my $group = $roster->request(
+    POST => '/groups/create',
+    token => $person{ada}{token},
+    json => {name => 'Key holders', description => '', permissions => {features => {api_keys => JSON::PP::true}}}
+)->{json};
+$roster->request(
+    POST => "/groups/id/$group->{id}/users/add",
+    token => $person{ada}{token},
+    json => {user_ids => [$person{bob}{id}]});
 Roster::Browser::run($roster, 'account', %person);
 
 done_testing;

@@ -19,6 +19,16 @@ export function is(got, wanted, name) {
     return ok(same, name, { got, wanted });
 }
 
+// Asks again until the answer is the wanted one: what a click has begun takes its time.
+export async function becomes(get, wanted, name) {
+    const end = Date.now() + patience;
+    let got;
+    do {
+        got = await get();
+    } while (JSON.stringify(got) !== JSON.stringify(wanted) && Date.now() < end && await new Promise((go) => setTimeout(go, 50, true)));
+    return is(got, wanted, name);
+}
+
 const browser = await chromium.launch({ executablePath: facts.chromium, args: ["--no-sandbox", "--no-proxy-server", "--disable-dev-shm-usage"] });
 
 // Runs work(page) in a window with no cookies, and checks that the console has nothing to say. That an answer of the API

@@ -90,6 +90,7 @@ function status({ status_emoji, status_message, status_expires_at }) {
 }
 
 const password = () => section("password", form({
+	before: h("input", { value: user.email, autocomplete: "username", hidden: true }),
 	fields: [{ name: "password", label: t("current_password"), type: "password", needed: true, autocomplete: "current-password" },
 		{ name: "new_password", label: t("new_password"), type: "password", needed: true, autocomplete: "new-password", hint: rules() }],
 	submit: t("password.change"),
@@ -105,12 +106,15 @@ const password = () => section("password", form({
 
 const end = ({ jti }) => api.session_end(jti).catch((error) => { if (error.code !== "NOT_FOUND") throw error; });
 
-const sessions = list(async (again) => (await api.sessions_list()).map((one) => [
-	h("div", {}, h("b", {}, device(one.user_agent)), one.current && ` (${t("sessions.this")})`,
+const sessions = list(async (again) => {
+	const all = await api.sessions_list();
+	others.hidden = all.length < 2;
+	return all.map((one) => [h("div", {}, h("b", {}, device(one.user_agent)), one.current && ` (${t("sessions.this")})`,
 		h("div", { class: "quiet" }, one.address, " · ", when(one.last_seen_at), " · ", t("sessions.since", { date: date(one.created_at) }))),
-	!one.current && action(t("end"), () => end(one).then(again), { "aria-label": `${t("end")}: ${device(one.user_agent)}` })]));
+	!one.current && action(t("end"), () => end(one).then(again), { "aria-label": `${t("end")}: ${device(one.user_agent)}` })]);
+});
 
-const others = () => action(t("end.others"), async () => {
+const others = action(t("end.others"), async () => {
 	if (!await ask(t("end.others"), t("end.ask"), t("end"))) return;
 	await Promise.all((await api.sessions_list()).filter(({ current }) => !current).map(end));
 	await sessions.fill();
@@ -134,6 +138,7 @@ function keys() {
 		save: ({ name, days }) => api.api_keys_create({ name, expires_at: days ? now() + days * 86400 : null }),
 		done: async ({ api_key }) => {
 			fresh.replaceChildren(t("keys.once"), " ", h("code", {}, api_key), " ", action(t("keys.copy"), () => navigator.clipboard.writeText(api_key).then(() => t("keys.copied"))));
+			document.querySelector("#keys [name=name]").value = "";
 			await keyRows.fill();
 		},
 	}));
@@ -156,7 +161,7 @@ start("account", "user", async () => {
 	await Promise.all([sessions.fill(), hasKeys && keyRows.fill()]);
 	const admin = isPending && await api.admin_details().catch(() => null);
 	const parts = [!isPending && profile(person), !isPending && status(person), site.password_sign_in && password(),
-		section("sessions", sessions.element, others()), hasKeys && keys(), !isPending && await may()].filter(Boolean);
+		section("sessions", sessions.element, others), hasKeys && keys(), !isPending && await may()].filter(Boolean);
 	return [h("p", { class: "quiet" }, user.email), isPending && h("p", { class: "pending" }, t("pending"), " ", admin?.email && t("pending.ask", admin)),
 		h("nav", { "aria-label": t("account") }, parts.map(({ id }) => h("a", { href: `#${id}` }, t(id)))), parts];
 });

@@ -12,7 +12,7 @@ const texts = {};
 export const addTexts = async (url) => Object.assign(texts, (await import(new URL(`${language}.js`, url))).default);
 await addTexts(import.meta.url);
 
-// The text of a key, with values.name in place of {name}.
+// The text of a key; {name} becomes values.name.
 export function t(key, values) {
 	if (!texts[key]) console.error(`no text: ${key}`);
 	return (texts[key] ?? key).replace(/{(\w+)}/g, (_, name) => values[name]);
@@ -20,7 +20,7 @@ export function t(key, values) {
 
 // ---- Elements ----
 
-// h("p", { class: "quiet", onclick: f }, "text", element, null): an element.
+// An element: h("p", { class: "quiet", onclick: f }, "text", another, null).
 export function h(tag, attributes, ...children) {
 	const element = document.createElement(tag);
 	for (const [key, value] of Object.entries(attributes ?? {})) {
@@ -31,7 +31,7 @@ export function h(tag, attributes, ...children) {
 	return element;
 }
 
-// Appends elements and texts, in lists of any depth.
+// Appends elements, texts, and lists of them.
 export function put(element, ...children) {
 	for (const child of children.flat(9)) {
 		if (child?.constructor === Object) throw new TypeError("this is no text");
@@ -41,19 +41,19 @@ export function put(element, ...children) {
 
 export const date = (seconds) => new Date(seconds * 1000).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
 
-// "5 minutes ago", with the date as title.
+// "5 minutes ago".
 export function when(seconds) {
 	const ahead = seconds - Date.now() / 1000;
-	const [size, unit] = [[31557600, "year"], [2629800, "month"], [86400, "day"], [3600, "hour"], [60, "minute"], [0]].find(([least]) => Math.abs(ahead) >= least);
-	return h("time", { title: date(seconds) }, unit ? new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(Math.round(ahead / size), unit) : t("now"));
+	const [size, unit] = [[2629800, "month"], [86400, "day"], [3600, "hour"], [60, "minute"], [0]].find(([least]) => Math.abs(ahead) >= least);
+	return h("time", { title: date(seconds) }, unit ? new Intl.RelativeTimeFormat(language).format(Math.round(ahead / size), unit) : t("now"));
 }
 
 // A User-Agent in words: "Firefox, Linux".
 export function device(agent) {
-	const find = (names) => names.split(" ").map((pair) => pair.split("=")).find(([sign]) => agent?.includes(sign))?.[1];
-	return [find("Edg=Edge OPR=Opera Firefox=Firefox FxiOS=Firefox Chrom=Chrome CriOS=Chrome Safari=Safari"),
-		find("iPhone=iPhone iPad=iPad Android=Android Windows=Windows Mac=macOS CrOS=ChromeOS Linux=Linux")].filter(Boolean).join(", ")
-		|| agent?.split("/")[0] || t("unknown");
+	const find = (names) => names.find((name) => agent?.includes(name));
+	const words = [find(["Edg", "OPR", "Firefox", "FxiOS", "Chrom", "CriOS", "Safari"]), find(["iPhone", "iPad", "Android", "Windows", "Mac", "CrOS", "Linux"])];
+	const whole = { Edg: "Edge", OPR: "Opera", FxiOS: "Firefox", Chrom: "Chrome", CriOS: "Chrome", CrOS: "ChromeOS" };
+	return words.filter(Boolean).map((word) => whole[word] ?? word).join(", ") || agent?.split("/")[0] || t("unknown");
 }
 
 // The picture of a person, or the initials.
@@ -69,7 +69,7 @@ export function explain(error) {
 	return texts[key] ? t(key, error) : error.detail;
 }
 
-// Does the work once, however often the button is clicked. After 200 ms style.css shows that it is busy.
+// Does the work once, however often the button is clicked.
 export async function busy(button, work) {
 	if (button.ariaBusy) return;
 	button.ariaBusy = "true";
@@ -88,7 +88,7 @@ export function action(label, work, attributes) {
 	return button;
 }
 
-// A dialog: a promise of the value of the button that closes it, "" after Escape; close(value) closes it.
+// A promise of the value of the button that closes the dialog, "" after Escape; close(value) closes it.
 export function dialog(title, ...content) {
 	const box = h("dialog", { "aria-label": title }, h("h2", {}, title), content);
 	document.body.append(box);
@@ -107,8 +107,7 @@ export const ask = async (title, content, yes, kind = "danger") => await dialog(
 
 let ids = 0;
 
-// { name, label, type, value, hint, needed, options, ...attributes }. type: of <input>, or textarea, or select with
-// options [[value, text]].
+// type: of <input>, or textarea. options: [[value, text]] of a select.
 export function field({ name, label, type = "text", value = "", hint, needed, options, ...attributes }) {
 	const id = `i${++ids}`, isBox = type === "checkbox";
 	const input = h(options ? "select" : type === "textarea" ? type : "input", { id, name, type, "aria-describedby": `${id}p`, "aria-required": needed && "true", ...attributes },
@@ -129,8 +128,7 @@ export function field({ name, label, type = "text", value = "", hint, needed, op
 // Which field an error is about.
 const about = { INVALID_CRED: "password", EMAIL_TAKEN: "email", INVALID_EMAIL_FORMAT: "email", INCORRECT_PASSWORD: "password", INVALID_PASSWORD: "new_password", PASSWORD_TOO_LONG: "new_password" };
 
-// A form: save(values) does the work, done(answer) answers what is then shown. Whatever fails, what was typed stays.
-// before, after: elements.
+// save(values) does the work, done(answer) answers what is then shown. Whatever fails, what was typed stays.
 export function form({ fields, submit, save, done, before, after }) {
 	const rows = fields.map(field);
 	const find = (name) => rows.find((row) => row.name === name);
@@ -185,7 +183,7 @@ async function signInAgain() {
 	const box = dialog(t("again"), form({
 		before: t("again.text"),
 		fields: [{ name: "email", label: t("email"), value: user.email, readonly: true, autocomplete: "username" },
-			{ name: "password", label: t("password"), type: "password", needed: true, autocomplete: "current-password" }],
+			{ name: "password", label: t("password"), type: "password", needed: true, autocomplete: "current-password", autofocus: true }],
 		submit: t("sign_in"),
 		save: direct.sign_in,
 		done: () => box.close("yes"),
@@ -193,7 +191,7 @@ async function signInAgain() {
 	return await box === "yes";
 }
 
-// The client of the API. Where the session has ended meanwhile, a call waits until the person has signed in again.
+// The client. Where the session has ended meanwhile, a call waits until the person has signed in again.
 export const api = Object.fromEntries(Object.entries(direct).map(([name, call]) => [name, (...given) => call(...given).catch(async (error) => {
 	if (!user || !hasEnded(error)) throw error;
 	again ??= signInAgain().finally(() => { again = null; });
@@ -222,8 +220,7 @@ function footer() {
 	return h("footer", {}, choice);
 }
 
-// Shows a page: title is a key of the texts; build() answers the content of <main>; who: "anyone", "user" (whoever is
-// signed in) or "admin".
+// Shows a page. title: a key; who: "anyone", "user" (whoever is signed in), "admin"; build() answers what <main> holds.
 export async function start(title, who, build) {
 	const main = h("main");
 	try {
