@@ -153,6 +153,8 @@ static enum outcome let_in(struct request *request, const struct value *user, co
     add_field(request, "Remote-Name", request->identity.name);
     add_groups(request, groups);
     add_field(request, "Remote-Role", request->identity.role);
+    /* nginx passes the field Authorization on to an application only where it has not signed in here */
+    response_add_header(request, "X-Roster-Credential", request->identity.by_cookie ? TEXT("cookie") : TEXT("field"));
     return OK;
 }
 

@@ -3,12 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/ascii.h"
 #include "base/file.h"
 #include "ctl/ctl.h"
+
+/* The kinds of applications that `nginx protect' knows: a file in nginx/roster/ for each. */
+#define NGINX_KINDS(row) \
+    row("php") row("proxy") row("static") row("grafana") row("gitea") row("cgit") row("nextcloud") row("open-webui")
 
 static const struct {
     const char *template, *name;
@@ -20,8 +25,14 @@ static const struct {
     {"roster-fastcgi.conf", "roster-fastcgi.conf", OPTION_NONE},     /* included by the locations */
     {"roster-headers.conf", "roster-headers.conf", OPTION_NONE},     /* the same */
     {"roster.conf", "roster.conf", OPTION_server_name},              /* a site */
-    {"private.conf", "nginx.conf", OPTION_private},                  /* the complete configuration of a private nginx */
-    {"private-tls.conf", "private-tls.conf", OPTION_listen_tls},     /* in its server { } */
+    {"roster/server.conf", "roster/server.conf", OPTION_NONE},       /* for protected applications: in server { } */
+    {"roster/ask.conf", "roster/ask.conf", OPTION_NONE},             /* included by each of the following */
+    {"roster/fastcgi-fields.conf", "roster/fastcgi-fields.conf", OPTION_NONE},
+    {"roster/proxy-fields.conf", "roster/proxy-fields.conf", OPTION_NONE},
+#define KIND_FILE(kind) {"roster/" kind ".conf", "roster/" kind ".conf", OPTION_NONE},
+    NGINX_KINDS(KIND_FILE){"private.conf", "nginx.conf",
+                           OPTION_private},                      /* the complete configuration of a private nginx */
+    {"private-tls.conf", "private-tls.conf", OPTION_listen_tls}, /* in its server { } */
 };
 
 static const char *option_or(const struct invocation *invocation, enum option option, const char *otherwise)
@@ -207,6 +218,20 @@ int command_nginx_headers(struct invocation *invocation)
     return print_file(invocation, "roster-headers.conf");
 }
 
+int command_nginx_protect(struct invocation *invocation)
+{
+#define KIND_NAME(kind) kind,
+    static const char *const kinds[] = {NGINX_KINDS(KIND_NAME)};
+    const char *typed = ctl_argument(invocation, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        if (strcmp(typed, kinds[i]) == 0) {
+            return print_file(invocation, text_format(invocation->context.arena, "roster/%s.conf", typed).data);
+        }
+    }
+#define KIND_WORD(kind) " " kind
+    return ctl_fail(EXIT_USAGE, "there is no kind \"%s\"; there are" NGINX_KINDS(KIND_WORD), typed);
+}
+
 int command_nginx_write(struct invocation *invocation)
 {
     struct arena *arena = invocation->context.arena;
@@ -233,6 +258,10 @@ int command_nginx_write(struct invocation *invocation)
                 return status;
             }
         }
+    }
+    const char *subdirectory = text_format(arena, "%s/roster", directory.data).data;
+    if (mkdir(subdirectory, 0755) != 0 && errno != EEXIST) {
+        return ctl_fail(EXIT_FAILED, "%s: %s", subdirectory, strerror(errno));
     }
     for (size_t i = 0; i < count; i++) {
         if (!file_write(filled[i].path, buffer_text(&filled[i].content), 0644)) {

@@ -1,0 +1,333 @@
+# Applications that Roster protects, by the files of nginx/roster/: PHP behind the real PHP-FPM, cgit behind fcgiwrap, a
+# program that says what arrives, and files. Who gets in, what an application is told, and what it is not.
+use v5.36;
+use utf8;
+
+use File::Temp ();
+use IO::Socket::UNIX;
+use JSON::PP ();
+use MIME::Base64 ();
+use Test::More;
+use Roster;
+
+binmode Test::More->builder->$_, ':encoding(UTF-8)' for qw(output failure_output);
+
+my $own = File::Temp->newdir(TEMPLATE => 'roster-app-XXXXXX', TMPDIR => 1);
+chmod 0755, "$own";
+
+sub find (@programs) {
+    return (reverse sort grep { -x } map { glob } @programs)[0];
+}
+my $php = find(map { ("$_/php-fpm*") } '/usr/sbin', '/usr/local/sbin', split /:/, $ENV{PATH});
+my ($wrap, $cgit) = (find('/usr/sbin/fcgiwrap'), find('/usr/lib/cgit/cgit.cgi'));
+
+# As they stand in the comments of the files, but for paths.
+my $server = <<~"NGINX";
+    include roster/server.conf;
+    location ~ ^/php/.*\\.php\$ {
+        set \$roster_require "group:staff";
+        set \$roster_application wiki;
+        include roster/php.conf;
+        client_max_body_size 20m;
+        include $own/fastcgi_params;
+        fastcgi_param SCRIPT_FILENAME $own/index.php;
+        fastcgi_pass unix:$own/php.sock;
+    }
+    location /odd/ {
+        set \$roster_require 'group:"<b>" role:admin';
+        include roster/static.conf;
+        root $own;
+    }
+    location /unreadable/ {
+        set \$roster_require "staff";
+        include roster/static.conf;
+        root $own;
+    }
+    location /files/ {
+        include roster/static.conf;
+        root $own;
+    }
+    location /elsewhere/ {
+        set \$roster_sign_in https://users.example.org/account/sign-in;
+        include roster/static.conf;
+        root $own;
+    }
+    location /cgit/ {
+        set \$roster_require "group:staff";
+        include roster/cgit.conf;
+        include $own/fastcgi_params;
+        fastcgi_split_path_info ^(/cgit)(/.*)\$;
+        fastcgi_param SCRIPT_FILENAME @{[$cgit // '/nowhere']};
+        fastcgi_param PATH_INFO \$fastcgi_path_info;
+        fastcgi_param CGIT_CONFIG $own/cgitrc;
+        fastcgi_pass unix:$own/cgit.sock;
+    }
+    NGINX
+my @proxied = qw(proxy grafana gitea open-webui);
+$server .= <<~"NGINX" for @proxied;
+    location /$_/ {
+        include roster/$_.conf;
+        proxy_pass http://unix:$own/echo.sock;
+    }
+    NGINX
+
+my $params = join '', map { "fastcgi_param $_;\n" } 'QUERY_STRING $query_string', 'REQUEST_METHOD $request_method',
+    'CONTENT_TYPE $content_type', 'CONTENT_LENGTH $content_length', 'SCRIPT_NAME $fastcgi_script_name',
+    'REQUEST_URI $request_uri', 'SERVER_PROTOCOL $server_protocol', 'SERVER_NAME $server_name', 'REDIRECT_STATUS 200';
+Roster::Database::write_file("$own/fastcgi_params", $params);
+Roster::Database::write_file("$own/index.php", <<~'PHP');
+    <?php
+    header('Content-Type: application/json');
+    echo json_encode(['server' => $_SERVER, 'cookies' => $_COOKIE, 'bytes' => strlen(file_get_contents('php://input'))]);
+    PHP
+for my $name (qw(files odd unreadable elsewhere)) {
+    mkdir "$own/$name";
+    Roster::Database::write_file("$own/$name/a.txt", "the file of $name\n");
+}
+
+my $roster = Roster->new(
+    config => {rate_limits => 'no', request_body_limit => '4m'},
+    nginx_server => $server,
+    nginx_http => 'underscores_in_headers on;');
+my $admin = $roster->add_user(role => 'admin', name => 'Root', email => 'root@example.org');
+my $anne = $roster->add_user(name => 'Änne', email => 'anne@example.org', username => 'anne');
+my $ben = $roster->add_user(name => 'Ben', email => 'ben@example.org');
+my $staff = $roster->post('/groups/create', $admin, {name => 'staff', description => ''})->{json};
+$roster->post("/groups/id/$staff->{id}/users/add", $admin, {user_ids => [$anne->{id}]});
+$roster->sql('INSERT INTO config (data) VALUES (?)',
+    '{"auth": {"enable_api_keys": true}, "user": {"permissions": {"features": {"api_keys": true}}}}');
+
+# ---- The applications ----
+
+if ($php) {
+    my $owner = $> == 0 ? "user = root\ngroup = root" : '';
+    Roster::Database::write_file("$own/fpm.conf", <<~"CONF");
+        [global]
+        daemonize = no
+        error_log = $own/fpm.log
+        [app]
+        $owner
+        listen = $own/php.sock
+        pm = static
+        pm.max_children = 1
+        CONF
+    $roster->spawn('php', [$php, '--fpm-config', "$own/fpm.conf", $> == 0 ? '--allow-to-run-as-root' : ()]);
+    $roster->wait_for('php', sub { IO::Socket::UNIX->new(Peer => "$own/php.sock") });
+}
+
+# Answers the header of each request, as it came.
+my $listener = IO::Socket::UNIX->new(Local => "$own/echo.sock", Listen => 20) // die "$own/echo.sock: $!\n";
+my $echo = fork // die "fork: $!\n";
+if (!$echo) {
+    $SIG{TERM} = 'DEFAULT';
+    while (my $socket = $listener->accept) {
+        my $header = '';
+        while (defined(my $line = readline $socket)) {
+            $header .= $line;
+            last if $line eq "\r\n";
+        }
+        printf {$socket}
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+            length $header, $header;
+        close $socket;
+    }
+    POSIX::_exit(0);
+}
+END { kill 'TERM', $echo if $echo }
+
+# What a browser sends that opens a page, and what its scripts send.
+my @page = (headers => [Accept => 'text/html,*/*', 'Sec-Fetch-Mode' => 'navigate', 'User-Agent' => 'Mozilla/5.0']);
+my @script = (headers => [Accept => 'text/html,*/*', 'Sec-Fetch-Mode' => 'cors', 'User-Agent' => 'Mozilla/5.0']);
+
+sub fetch ($path, $who = undef, %options) {
+    return $roster->request(GET => $path, ($who ? (cookie => $who->{token}) : ()), %options);
+}
+
+# ---- Signing in ----
+
+for my $case (
+    ['/files/a.txt?x=1&y=/2%20', 'files'],
+    ['/elsewhere/a.txt?x', 'files elsewhere'],
+    $php ? ['/php/a.php?x=1&y', 'PHP'] : ())
+{
+    my ($path, $name) = @$case;
+    my $answer = fetch($path, undef, @page);
+    is $answer->{status}, 303, "$name: a browser goes to sign in";
+    is $answer->{headers}{location},
+        $name eq 'files elsewhere'
+        ? "https://users.example.org/account/sign-in?rd=http://roster.example.org$path"
+        : "/account/sign-in?rd=$path", '... and says where it wanted to go'
+        if ok $answer->{headers}{location} !~ /^http:/, 'by a relative address';
+    is $answer->{headers}{'cache-control'}, 'no-store', '... which no cache keeps';
+    for my $program ([], \@script, [headers => [Accept => 'application/json']]) {
+        my $refused = fetch($path, undef, @$program);
+        is_problem $refused, 401, 'NOT_AUTHENTICATED', "$name: a program gets 401";
+        like $refused->{headers}{'www-authenticate'},
+            @$program && $program == \@script ? qr/^Bearer$/ : qr/^Basic realm="Roster", charset="UTF-8"$/,
+            '... with one challenge';
+    }
+}
+my $back = fetch('/files/a.txt?x=1&y=/2%20', undef, @page)->{headers}{location};
+is $roster->get('/auths/return' . ($back =~ s/^[^?]*//r))->{json}{url}, '/files/a.txt?x=1&y=/2%20',
+    'the sign-in page learns where to go back to';
+my $session = {token => $roster->new_session($anne)};
+is fetch('/files/a.txt', $session, @page)->{body}, "the file of files\n", '... and there is no loop';
+is fetch('/files/a.txt', $session)->{headers}{'cache-control'}, 'private, no-cache', 'a shared cache does not keep it';
+
+# ---- Refusals ----
+
+for my $path ('/odd/a.txt', '/unreadable/a.txt', $php ? '/php/a.php' : ()) {
+    my $answer = fetch($path, $ben, @page);
+    is $answer->{status}, 403, "$path: a page of others";
+    like $answer->{headers}{'content-type'}, qr{^text/html}, '... is a page';
+    like $answer->{body}, qr/Request <code>$answer->{headers}{'x-request-id'}</, '... with the id of the request';
+    unlike $answer->{body}, qr/The rule|role:|staff/, '... and without the rule';
+    is_problem fetch($path, $ben), 403, 'ACCESS_PROHIBITED', '... programs get the error';
+}
+my $refused = fetch('/odd/a.txt', $admin, @page);
+like $refused->{body}, qr/<code>group:&quot;&lt;b&gt;&quot; role:admin \(there is no group &quot;&lt;b&gt;&quot;\)</,
+    'an administrator sees the rule, which is no HTML';
+like fetch('/unreadable/a.txt', $admin, @page)->{body}, qr/staff \(&quot;staff&quot; is no term/,
+    '... and what is wrong with it';
+is fetch('/files/a.txt', {token => 'rubbish'})->{status}, 401, 'a token that is none';
+is fetch('/files/a.txt', {token => $roster->token_for($anne->{id}, iat => time - 7200, exp => time - 3600)})->{status},
+    401, 'an expired token';
+for my $internal (qw(/roster-verify /roster-sign-in/page /roster-refused/page /roster-unavailable)) {
+    is fetch($internal, $anne)->{status}, 404, "nobody gets $internal";
+}
+
+# ---- What applications get ----
+
+# Everything that a client may claim, in all spellings that an application may take for it.
+my @claims = map { ($_, tr/-/_/r, lc) } qw(Remote-User Remote-Email Remote-Name Remote-Groups Remote-Role X-Remote-User
+    X-Forwarded-User X-Forwarded-Email X-Forwarded-Groups X-Forwarded-Preferred-Username X-Auth-Request-User
+    X-Auth-Request-Email X-WEBAUTH-USER X-WEBAUTH-EMAIL X-WEBAUTH-NAME X-WEBAUTH-FULLNAME X-WEBAUTH-GROUPS X-WEBAUTH-ROLE
+    X-User-Email X-User-Name X-User-Groups), 'REMOTE-USER';
+my @spoofed = map { ($_ => 'evil@example.org') } @claims;
+
+is fetch('/files/a.txt', undef, headers => \@spoofed)->{status}, 401, 'claims let nobody in';
+my %expected = (
+    proxy => {
+        'Remote-User' => 'anne@example.org',
+        'Remote-Email' => 'anne@example.org',
+        'Remote-Name' => 'Änne',
+        'Remote-Groups' => 'staff',
+        'Remote-Role' => 'user',
+        'X-Forwarded-User' => 'anne@example.org'
+    },
+    grafana =>
+        {'X-WEBAUTH-USER' => 'anne@example.org', 'X-WEBAUTH-EMAIL' => 'anne@example.org', 'X-WEBAUTH-NAME' => 'Änne'},
+    gitea => {
+        'X-WEBAUTH-USER' => 'anne@example.org',
+        'X-WEBAUTH-EMAIL' => 'anne@example.org',
+        'X-WEBAUTH-FULLNAME' => 'Änne'
+    },
+    'open-webui' => {'X-User-Email' => 'anne@example.org', 'X-User-Name' => 'Änne', 'X-User-Groups' => 'staff'});
+for my $kind (@proxied) {
+    my $answer = fetch("/$kind/x?y", undef,
+        headers => [@spoofed, Cookie => "a=b; token=$session->{token}; c=d", Authorization => 'Basic eDp5']);
+    is $answer->{status}, 200, "$kind: somebody is let in" or diag $answer->{body};
+    my %fields;
+    push @{$fields{$1}}, Encode::decode('UTF-8', $2) while $answer->{body} =~ /^([^:\r\n]+): ?(.*?)\r$/mg;
+    is_deeply $fields{$_}, [$expected{$kind}{$_}], "... $_" for sort keys %{$expected{$kind}};
+    unlike join("\n", map { @$_ } values %fields), qr/evil/, '... and no claim of the client arrives';
+    is_deeply $fields{Authorization}, ['Basic eDp5'], '... a password for the application does';
+    is_deeply $fields{Cookie}, [$kind eq 'open-webui' ? "a=b; token=$session->{token}; c=d" : 'a=b;c=d'],
+        $kind eq 'open-webui' ? '... cookies arrive, as its pages want them' : '... but the session does not';
+}
+for my $case (
+    ["token=$session->{token}", undef],
+    ["a=b; token=$session->{token}", 'a=b;'],
+    ["token=x; token=$session->{token}; a=b", undef],
+    ["xtoken=1; token=$session->{token}; tokens=2", 'xtoken=1;tokens=2'])
+{
+    my ($cookie, $arrives) = @$case;
+    my ($got) = fetch('/proxy/', undef, headers => [Cookie => $cookie])->{body} =~ /^Cookie: (.*)\r$/m;
+    is $got, $arrives,
+        'of the cookies ' . ($cookie =~ s/\Q$session->{token}\E/TOKEN/r) . ' arrives ' . ($arrives // 'nothing');
+}
+my $key = $roster->call(
+    api_keys_create => 200,
+    token => $anne->{token},
+    json => {name => 'k', routes => ['verify:wiki', '/verify']}
+)->{json}{api_key};
+for my $field (
+    [Authorization => "Bearer $key"],
+    ['X-API-Key' => $key],
+    [Authorization => 'Basic ' . MIME::Base64::encode_base64("git:$key", '')])
+{
+    my $body = fetch('/proxy/', undef, headers => $field)->{body};
+    like $body, qr/^Remote-User: anne/m, "$field->[0]: an API key lets in";
+    unlike $body, qr/^(?:Authorization|X-API-Key)/mi, '... and does not arrive';
+}
+
+SKIP: {
+    skip 'php-fpm is not installed', 1 if !$php;
+    my $answer = fetch('/php/a.php?x=1', undef, headers => [@spoofed, Cookie => "a=b; token=$session->{token}"]);
+    my $got = $answer->{json} // {};
+    is_deeply [map { $got->{server}{"REMOTE_$_"} } qw(USER EMAIL NAME GROUPS ROLE)],
+        ['anne@example.org', 'anne@example.org', 'Änne', 'staff', 'user'], 'PHP: who it is';
+    is_deeply [grep { ($got->{server}{$_} // '') =~ /evil/ } sort keys %{$got->{server}}], [],
+        '... and no claim of the client arrives';
+    is_deeply $got->{cookies}, {a => 'b'}, '... nor does the session';
+    $answer = $roster->request(
+        POST => '/php/a.php',
+        cookie => $session->{token},
+        body => 'x' x 6_000_000,
+        headers => ['Content-Type' => 'text/plain']);
+    is $answer->{json}{bytes}, 6_000_000, 'an upload beyond the limit of Roster is up to the application'
+        or diag $answer->{body};
+    my $one = $roster->call(
+        api_keys_create => 200,
+        token => $anne->{token},
+        json => {name => 'one', routes => ['verify:wiki']}
+    )->{json}{api_key};
+    is fetch('/php/a.php', undef, headers => [Authorization => "Bearer $one"])->{status}, 200,
+        'a key for this application';
+    is fetch('/proxy/', undef, headers => [Authorization => "Bearer $one"])->{status}, 403, '... and no other';
+}
+
+SKIP: {
+    skip 'cgit or fcgiwrap is not installed', 1 if !$wrap || !$cgit;
+    Roster::Database::write_file("$own/cgitrc",
+        "root-title=Our repositories\nvirtual-root=/cgit\nrepo.url=tools\nrepo.path=$own/tools.git\n");
+    is system('git', 'init', '-q', '--bare', "$own/tools.git"), 0, 'a repository';
+    $roster->spawn('fcgiwrap', [$wrap, '-s', "unix:$own/cgit.sock"]);
+    $roster->wait_for('fcgiwrap', sub { IO::Socket::UNIX->new(Peer => "$own/cgit.sock") });
+    is fetch('/cgit/', undef)->{status}, 401, 'cgit: nobody';
+    is fetch('/cgit/', $ben)->{status}, 403, '... others';
+    my $answer = fetch('/cgit/', $session);
+    is $answer->{status}, 200, '... the group';
+    like $answer->{body}, qr/Our repositories/, '... sees the page' or diag $answer->{body};
+}
+
+# ---- Signing out ----
+
+$roster->request(GET => '/auths/signout', cookie => $session->{token});
+is fetch($_, $session)->{status}, 401, "after signing out of one, $_ is over"
+    for '/files/a.txt', map { "/$_/" } @proxied;
+
+# ---- What is printed ----
+
+for my $kind (qw(php proxy static grafana gitea cgit nextcloud open-webui)) {
+    my ($status, $text) = $roster->rosterctl('nginx', 'protect', $kind, '--templates', "$roster->{source}/nginx");
+    is $status, 0, "nginx protect $kind";
+    like $text, qr{^include /etc/nginx/roster/roster/ask\.conf;$}m, '... includes the question';
+    unlike $text, qr/\@[A-Z_]+\@/, '... is filled in';
+}
+my ($status, $said) = $roster->rosterctl('nginx', 'protect', 'perl');
+is $status >> 8, 2, 'nginx protect perl';
+like $said, qr/there is no kind "perl"; there are php proxy/, '... says which kinds there are';
+
+# ---- Without Roster ----
+
+$roster->stop('roster');
+my $answer = fetch('/files/a.txt', $anne);
+is $answer->{status}, 503, 'while Roster is away: 503, and not 500';
+ok $answer->{headers}{'retry-after'}, '... with Retry-After';
+
+kill 'TERM', $echo;
+waitpid $echo, 0;
+undef $echo;
+$roster->finish;
+done_testing;
