@@ -108,7 +108,13 @@ subtest 'a reload' => sub {
     my $log = "$roster->{directory}/log/roster-error.log";
     rename $log, "$log.1";
     $roster->process('roster')->signal('USR1');
-    ok wait_until(10, sub { grep { (readlink // '') eq $log } glob "/proc/$pid/fd/*" }), 'it opens the log anew';
+    ok wait_until(
+        10,
+        sub {
+            grep { (readlink($_) // '') eq $log } glob "/proc/$pid/fd/*";
+        }
+        ),
+        'it opens the log anew';
     my $level = sub ($level) {
         $roster->reconfigure(log_level => $level);
         ok wait_until(10, sub { my $now = $roster->watcher; $now && $now != $pid }), "log_level = $level: another one";
