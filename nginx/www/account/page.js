@@ -1,6 +1,16 @@
 // page.js: what all pages share. HACKING, Pages, tells how a page is made.
 import { client, RosterError } from "./client.js";
 
+const direct = client();
+const hasEnded = ({ code }) => ["NOT_AUTHENTICATED", "UNAUTHORIZED", "INVALID_TOKEN"].includes(code);
+
+// Asked for while the texts are read.
+const facts = Promise.all([direct.site(), direct.session_get().catch((error) => {
+	if (hasEnded(error) || error.code === "PASSWORD_CHANGE_REQUIRED") return null;
+	throw error;
+})]);
+facts.catch(() => {}); // start tells
+
 // ---- Texts ----
 
 const languages = { en: "English", de: "Deutsch" };
@@ -171,8 +181,6 @@ export function form({ fields, submit, save, done, before, after }) {
 
 // ---- The session ----
 
-const direct = client();
-const hasEnded = ({ code }) => ["NOT_AUTHENTICATED", "UNAUTHORIZED", "INVALID_TOKEN"].includes(code);
 let again;
 
 // What everybody may know of the site; who is signed in, or null. start sets both.
@@ -224,10 +232,7 @@ function footer() {
 export async function start(title, who, build) {
 	const main = h("main");
 	try {
-		[site, user] = await Promise.all([direct.site(), direct.session_get().catch((error) => {
-			if (hasEnded(error) || error.code === "PASSWORD_CHANGE_REQUIRED") return null;
-			throw error;
-		})]);
+		[site, user] = await facts;
 		document.title = `${t(title)} – ${site.name}`;
 		if (who !== "anyone" && !user) return location.replace(`/account/sign-in?rd=${encodeURIComponent(location.pathname + location.hash)}`);
 		put(main, h("h1", {}, t(title)), who === "admin" && user.role !== who ? t("error.ACCESS_PROHIBITED") : await build());
