@@ -70,6 +70,7 @@ struct directory_progress {
     uint32_t number;         /* of an entry */
     _Atomic bool is_doubted; /* somebody is in the directory who is in no table */
     bool is_asked;           /* since the last comparison of numbers */
+    bool is_moving;          /* somebody was changed or deleted within the window */
     int64_t loaded_at;       /* in seconds since 1970 */
     int64_t load_microseconds;
     uint32_t cursor_length;

@@ -1,9 +1,10 @@
 /* directory_feed.h: fills the directory (directory.h) from MariaDB, and keeps it as MariaDB is.
  *
  * It is loaded in steps, behind answers and by idle workers of the pool directory. From then on each answer begins
- * with one statement that reads who was changed or deleted since the last one: by user.changed_at, which MariaDB sets
- * itself, and deleted_user. As these are times of statements, not of commits, the last OVERLAP_SECONDS are read again
- * each time. So every change counts whose transaction took no longer, whoever made it. How the others are found:
+ * with a look for who was changed or deleted since the last one: by user.changed_at, which MariaDB sets itself, and
+ * deleted_user. As these are times of statements, not of commits, the last OVERLAP_SECONDS are read again each time; a
+ * statement that takes half the time says whether somebody was changed in them at all. So every change counts whose
+ * transaction took no longer, whoever made it. How the others are found:
  * - transactions that were open for up to WIDE_SECONDS: read again now and then
  * - rows that were deleted by hand, without a row in deleted_user: the number of users is compared now and then, and a
  *   page misses their rows; then all ids are compared, in steps */

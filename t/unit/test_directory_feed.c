@@ -247,6 +247,89 @@ static void committed_late(void **state)
     pclose(other);
 }
 
+/* How many statements a look takes that finds so many. */
+static unsigned statements_for(const char *query, int64_t expected)
+{
+    const unsigned before = context.statement_count;
+    assert_int_equal(count_now(query), expected);
+    return context.statement_count - before;
+}
+
+/* While nobody has changed of late, a look asks for the greatest moments alone. */
+static void still(void **state)
+{
+    (void)state;
+    assert_int_equal(statements_for("", PEOPLE), 1);
+    assert_int_equal(statements_for("moved", 0), 1);
+    execute("UPDATE user SET name = 'Moved' WHERE id = 'id7'");
+    assert_int_equal(statements_for("moved", 1), 2);
+    assert_int_equal(statements_for("moved", 1), 1);
+    let_time_pass();
+    assert_int_equal(statements_for("moved", 1), 1); /* this one finds that all is still */
+    assert_int_equal(statements_for("moved", 1), 1);
+    execute("DELETE FROM user WHERE id = 'id7'");
+    assert_int_equal(statements_for("moved", 1), 1);
+    execute("INSERT INTO deleted_user (id) VALUES ('id7')");
+    assert_int_equal(statements_for("moved", 0), 2);
+}
+
+/* A change whose moment is the first one of the window. */
+static void at_the_edge(void **state)
+{
+    (void)state;
+    assert_int_equal(count_now(""), PEOPLE);
+    execute("UPDATE user SET name = 'At the edge' WHERE id = 'id7'");
+    progress()->window_from =
+        ask_integer("SELECT CAST(UNIX_TIMESTAMP(changed_at) * 1000000 AS SIGNED) FROM user WHERE id = 'id7'");
+    assert_int_equal(count_now("at the edge"), 1);
+}
+
+/* Two transactions, of which the second commits first, and is seen before the first one commits. `behind`: how many
+ * seconds the second one is behind; NULL: it changes nobody. */
+static void commit_behind_a_look(const char *late, const char *seen, const char *behind)
+{
+    char begin_late[96], change_late[96], change_seen[96];
+    execute("UPDATE user SET changed_at = NULL");
+    execute("DELETE FROM deleted_user");
+    execute("SET @moment = UNIX_TIMESTAMP(NOW(6)) - 3");
+    snprintf(begin_late, sizeof begin_late, "SET timestamp = %s; START TRANSACTION",
+             ask_text("SELECT CONCAT(@moment)").data);
+    snprintf(change_late, sizeof change_late, "UPDATE user SET name = '%s' WHERE id = 'id7'", late);
+    snprintf(change_seen, sizeof change_seen, "UPDATE user SET name = '%s' WHERE id = 'id9'", seen);
+    assert_int_equal(count_now(late), 0);
+    assert_false(progress()->is_moving);
+    tell_other(begin_late);
+    tell_other(change_late);
+    if (behind != NULL) {
+        execute(text_format(context.arena, "SET timestamp = @moment + %s", behind).data);
+        execute(change_seen);
+        execute("SET timestamp = DEFAULT");
+        assert_int_equal(count_now(seen), 1);
+    }
+    assert_int_equal(count_now(late), 0);
+    tell_other("COMMIT; SET timestamp = DEFAULT");
+    progress()->is_moving = false; /* so that the greatest moments are asked for, whatever was seen before */
+    assert_int_equal(count_now(late), 1);
+}
+
+static void committed_behind_a_look(void **state)
+{
+    (void)state;
+    open_other();
+    commit_behind_a_look("late alone", "", NULL);
+    commit_behind_a_look("late at the same moment", "seen with it", "0");
+    commit_behind_a_look("late by a microsecond", "seen before it", "0.000001");
+    commit_behind_a_look("late by a second", "seen long before it", "1");
+    tell_other("START TRANSACTION; DELETE FROM user WHERE id = 'id8'; INSERT INTO deleted_user (id) VALUES ('id8')");
+    execute("UPDATE user SET name = 'Seen before the deletion' WHERE id = 'id9'");
+    assert_int_equal(count_now("seen before the deletion"), 1);
+    assert_int_equal(count_now("person8@"), 1);
+    tell_other("COMMIT");
+    progress()->is_moving = false;
+    assert_int_equal(count_now("person8@"), 0);
+    pclose(other);
+}
+
 static void far_too_much(void **state)
 {
     (void)state;
@@ -375,6 +458,9 @@ int main(void)
         cmocka_unit_test_setup(deleted_by_hand, begin),
         cmocka_unit_test_setup(counted_seldom, begin),
         cmocka_unit_test_setup(committed_late, begin),
+        cmocka_unit_test_setup(still, begin),
+        cmocka_unit_test_setup(at_the_edge, begin),
+        cmocka_unit_test_setup(committed_behind_a_look, begin),
         cmocka_unit_test_setup(far_too_much, begin),
         cmocka_unit_test_setup(a_clock_is_set_back, begin),
         cmocka_unit_test_setup(not_looked_for_long, begin),
