@@ -255,7 +255,7 @@ enum outcome handle_sign_out(struct request *request)
     bool by_cookie;
     enum outcome outcome = OK;
     if (identity_find_token(context, &request->credentials, &text, &by_cookie) == OK && text.data != NULL &&
-        !api_key_is(text) && token_read_signed(context, text, context->config->secret_key, &token)) {
+        !api_key_is(text) && token_read_signed(context, text, &context->config->secret_keys, &token)) {
         outcome = session_store_end(context, token.jti, token.id, token.expires_at);
     }
     if (outcome != OK) {

@@ -24,10 +24,12 @@ enum outcome session_issue(struct request *request, struct text user_id, struct 
     }
     int64_t lifetime = config_store_lifetime(context, document);
     *expires_at_r = lifetime < 0 ? -1 : context->now_seconds + lifetime;
-    struct text jti;
-    *token_r = token_issue(context, context->config->secret_key, user_id, context->now_seconds, *expires_at_r, &jti);
+    struct text jti, key = context->config->secret_keys.items[0];
+    char key_id[TOKEN_KEY_ID_SIZE];
+    token_key_id(key, key_id);
+    *token_r = token_issue(context, key, user_id, context->now_seconds, *expires_at_r, &jti);
     return session_store_add(context, jti, user_id, password_hash, *expires_at_r, text_of(context->client_address),
-                             request->user_agent);
+                             request->user_agent, key_id);
 }
 
 void session_add_members(struct request *request, struct text token, const struct value *user)

@@ -30,10 +30,8 @@ static void hmac(const void *key, size_t key_length, const void *bytes, size_t l
 }
 
 /* The cookies have a key of their own, so that no other use of the secret key can sign one. */
-static void sign(struct context *context, const unsigned char *bytes, size_t length,
-                 unsigned char mac_r[static MAC_LENGTH])
+static void sign(struct text secret, const unsigned char *bytes, size_t length, unsigned char mac_r[static MAC_LENGTH])
 {
-    struct text secret = context->config->secret_key;
     unsigned char key[MAC_LENGTH];
 
     hmac(secret.data, secret.length, label, sizeof label - 1, key);
@@ -41,7 +39,8 @@ static void sign(struct context *context, const unsigned char *bytes, size_t len
     OPENSSL_cleanse(key, sizeof key);
 }
 
-static void name_account(struct context *context, const struct device *device, struct text user_id,
+/* The name of an account by one of the secret keys. */
+static void name_account(struct context *context, struct text secret, const struct device *device, struct text user_id,
                          unsigned char account_r[static DEVICE_ACCOUNT_LENGTH])
 {
     size_t length = 1 + DEVICE_NUMBER_LENGTH + user_id.length;
@@ -53,7 +52,7 @@ static void name_account(struct context *context, const struct device *device, s
         memcpy(bytes + 1 + DEVICE_NUMBER_LENGTH, user_id.data, user_id.length);
     }
     unsigned char mac[MAC_LENGTH];
-    sign(context, bytes, length, mac);
+    sign(secret, bytes, length, mac);
     memcpy(account_r, mac, DEVICE_ACCOUNT_LENGTH);
 }
 
@@ -68,6 +67,18 @@ static size_t decode(struct text cookie, unsigned char bytes_r[static BYTES_MAX]
     return hex_decode(cookie, bytes_r, length) ? length : 0;
 }
 
+/* Whether one of the keys has signed the bytes, behind which the signature stands. */
+static bool is_signed(const struct secret_keys *keys, const unsigned char *bytes, size_t length)
+{
+    unsigned char mac[MAC_LENGTH];
+    bool is_ours = false;
+    for (size_t i = 0; i < keys->count && !is_ours; i++) {
+        sign(keys->items[i], bytes, length, mac);
+        is_ours = CRYPTO_memcmp(mac, bytes + length, MAC_LENGTH) == 0;
+    }
+    return is_ours;
+}
+
 bool device_read(struct context *context, struct text cookie, struct device *device_r)
 {
     unsigned char bytes[BYTES_MAX];
@@ -78,9 +89,7 @@ bool device_read(struct context *context, struct text cookie, struct device *dev
         return false;
     }
     size_t signed_length = length - MAC_LENGTH;
-    unsigned char mac[MAC_LENGTH];
-    sign(context, bytes, signed_length, mac);
-    if (CRYPTO_memcmp(mac, bytes + signed_length, MAC_LENGTH) != 0) {
+    if (!is_signed(&context->config->secret_keys, bytes, signed_length)) {
         return false;
     }
     memcpy(device_r->number, bytes + 1, DEVICE_NUMBER_LENGTH);
@@ -98,15 +107,35 @@ bool device_read(struct context *context, struct text cookie, struct device *dev
 
 bool device_knows(struct context *context, const struct device *device, struct text user_id)
 {
+    const struct secret_keys *keys = &context->config->secret_keys;
     unsigned char account[DEVICE_ACCOUNT_LENGTH];
     bool knows = false;
 
-    name_account(context, device, user_id, account);
-    for (size_t i = 0; i < device->count; i++) {
-        bool is_same = CRYPTO_memcmp(device->accounts[i].account, account, sizeof account) == 0;
-        knows = knows || (is_same && device->accounts[i].signed_in_at > context->now_seconds - DEVICE_LIFETIME_SECONDS);
+    for (size_t key = 0; key < keys->count; key++) {
+        name_account(context, keys->items[key], device, user_id, account);
+        for (size_t i = 0; i < device->count; i++) {
+            bool is_same = CRYPTO_memcmp(device->accounts[i].account, account, sizeof account) == 0;
+            knows =
+                knows || (is_same && device->accounts[i].signed_in_at > context->now_seconds - DEVICE_LIFETIME_SECONDS);
+        }
     }
     return knows && user_id.data != NULL;
+}
+
+/* The place of an account, whichever key has named it; device->count: it has none. */
+static size_t find_account(struct context *context, const struct device *device, struct text user_id)
+{
+    const struct secret_keys *keys = &context->config->secret_keys;
+    unsigned char account[DEVICE_ACCOUNT_LENGTH];
+    for (size_t key = 0; key < keys->count; key++) {
+        name_account(context, keys->items[key], device, user_id, account);
+        for (size_t i = 0; i < device->count; i++) {
+            if (memcmp(device->accounts[i].account, account, sizeof account) == 0) {
+                return i;
+            }
+        }
+    }
+    return device->count;
 }
 
 void device_add(struct context *context, struct device *device, struct text user_id)
@@ -117,11 +146,8 @@ void device_add(struct context *context, struct device *device, struct text user
     if (memcmp(device->number, zero, sizeof zero) == 0) {
         random_bytes(device->number, sizeof device->number);
     }
-    name_account(context, device, user_id, first.account);
-    size_t place = 0;
-    while (place < device->count && memcmp(device->accounts[place].account, first.account, sizeof first.account) != 0) {
-        place++;
-    }
+    name_account(context, context->config->secret_keys.items[0], device, user_id, first.account);
+    size_t place = find_account(context, device, user_id);
     if (place == device->count) {
         place = device->count < DEVICE_ACCOUNTS_MAX ? device->count++ : DEVICE_ACCOUNTS_MAX - 1;
     }
@@ -143,7 +169,7 @@ struct text device_print(struct context *context, const struct device *device)
             bytes[length++] = (unsigned char)((uint64_t)device->accounts[i].signed_in_at >> shift);
         }
     }
-    sign(context, bytes, length, bytes + length);
+    sign(context->config->secret_keys.items[0], bytes, length, bytes + length);
     return hex_encode(context->arena, bytes, length + MAC_LENGTH);
 }
 
@@ -151,7 +177,7 @@ struct text device_key(struct context *context, const struct device *device, str
 {
     unsigned char account[DEVICE_ACCOUNT_LENGTH];
 
-    name_account(context, device, user_id, account);
+    name_account(context, context->config->secret_keys.items[0], device, user_id, account);
     struct text number = hex_encode(context->arena, device->number, sizeof device->number);
     struct text name = hex_encode(context->arena, account, sizeof account);
     return text_format(context->arena, "%.*s:%.*s", (int)number.length, number.data, (int)name.length, name.data);

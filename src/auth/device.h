@@ -6,8 +6,9 @@
  *
  * It holds, in hexadecimal: a version, a random number of the device, up to DEVICE_ACCOUNTS_MAX accounts with the
  * time of their last sign-in, and an HMAC-SHA256 over all of it. An account is stored as an HMAC of the device's number
- * and the user's id, so that the cookie does not reveal its users. The key of the HMAC is derived from the secret key
- * with a label, so that a cookie never verifies as a token, nor a token as a cookie. */
+ * and the user's id, so that the cookie does not reveal its users. The key of the HMAC is derived from a secret key
+ * with a label, so that a cookie never verifies as a token, nor a token as a cookie. The first secret key signs, and
+ * all verify. An account keeps the name that it got by an older key until its next sign-in. */
 #ifndef ROSTER_AUTH_DEVICE_H
 #define ROSTER_AUTH_DEVICE_H
 

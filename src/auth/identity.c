@@ -256,7 +256,7 @@ static enum outcome authenticate_token(struct context *context, const struct cre
                                        struct identity *identity)
 {
     struct token token;
-    switch (token_verify(context, identity->token, context->config->secret_key, true, &token)) {
+    switch (token_verify(context, identity->token, &context->config->secret_keys, true, &token)) {
     case TOKEN_GOOD:
         break;
     case TOKEN_BAD_USER:

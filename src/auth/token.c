@@ -4,12 +4,13 @@
  * and fractions, accepts invalid characters in base64 (1.10), and writes beyond its buffer on an empty first segment.
  * Its verification also takes three times as long, for each request with a session.
  *
- * Verification here: check the segments; read the algorithm before the key is used; compute the signature, with an HMAC
- * context of OpenSSL that has the key set already; compare it in constant time; then parse the payload. */
+ * Verification here: check the segments; read algorithm and key before a key is used; compute the signature, with an
+ * HMAC context of OpenSSL that has the key set already; compare it in constant time; then parse the payload. */
 #include "auth/token.h"
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <jwt.h>
@@ -19,6 +20,7 @@
 
 #include "base/ascii.h"
 #include "base/base64.h"
+#include "base/hex.h"
 #include "base/json_scan.h"
 #include "base/json_text.h"
 #include "base/json_writer.h"
@@ -29,6 +31,7 @@
 enum {
     DIGEST_LENGTH = 32,
     SIGNATURE_LENGTH = 43, /* DIGEST_LENGTH bytes in base64url, without padding */
+    HEADER_LENGTH_MAX = 80,
     JSON_DEPTH_MAX = 32
 };
 
@@ -126,16 +129,17 @@ static bool is_string(struct text value)
     return value.length > 0 && value.data[0] == '"';
 }
 
-/* RFC 7515, section 4.1. `crit` names extensions that the recipient must support; none is supported here. `b64` (RFC
- * 7797) is one of them. */
-static const char *check_header(struct arena *arena, struct text header)
+/* {"alg":"HS256","typ":"JWT"}, as most programs write it, and the same in the other order. */
+static bool is_plain(struct text header)
 {
-    /* {"alg":"HS256","typ":"JWT"}, as libjwt and most others write it, and the same in the other order. */
-    if (text_is(header, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9") ||
-        text_is(header, "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9")) {
-        return NULL;
-    }
+    return text_is(header, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9") ||
+           text_is(header, "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9");
+}
 
+/* RFC 7515, section 4.1. `crit` names extensions that the recipient must support; none is supported here. `b64` (RFC
+ * 7797) is one of them. *kid_r: the key that it names; the null text: none. */
+static const char *check_header(struct arena *arena, struct text header, struct text *kid_r)
+{
     struct json_members members;
     const char *reason = parse_segment(arena, header, &members);
     if (reason != NULL) {
@@ -151,51 +155,103 @@ static const char *check_header(struct arena *arena, struct text header)
     if (member_of(&members, TEXT("crit")).data != NULL) {
         return "the header has crit";
     }
-    return member_of(&members, TEXT("b64")).data != NULL ? "the header has b64" : NULL;
+    if (member_of(&members, TEXT("b64")).data != NULL) {
+        return "the header has b64";
+    }
+    const struct text kid = member_of(&members, TEXT("kid"));
+    *kid_r = is_string(kid) ? json_text_string(arena, kid) : TEXT_NULL;
+    return NULL;
 }
 
-/* The HMAC context is initialised once per process and key: with a new one for each token the signature takes four
- * times as long. A worker has one key; rosterctl and the tests may have several. */
-static void hmac_sha256(struct text key, struct text message, unsigned char digest_r[DIGEST_LENGTH])
+/* A key with what is made of it once per process: with a new HMAC context for each token the signature takes four times
+ * as long. */
+struct prepared {
+    EVP_MAC_CTX *mac;
+    struct text key; /* owned */
+    char id[TOKEN_KEY_ID_SIZE];
+    char header[HEADER_LENGTH_MAX]; /* encoded, as token_issue writes it */
+    size_t header_length;
+};
+
+static void hmac_sha256(const struct prepared *key, struct text message, unsigned char digest_r[DIGEST_LENGTH])
 {
-    static EVP_MAC_CTX *prepared;
-    static struct text prepared_key;
-
-    if (prepared == NULL || prepared_key.length != key.length ||
-        CRYPTO_memcmp(prepared_key.data, key.data, key.length) != 0) {
-        EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-        invariant(mac != NULL);
-        EVP_MAC_CTX_free(prepared);
-        memory_secret_free((void *)prepared_key.data);
-
-        OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
-                                   OSSL_PARAM_END};
-        prepared = EVP_MAC_CTX_new(mac);
-        invariant(prepared != NULL);
-        EVP_MAC_free(mac);
-        invariant(EVP_MAC_init(prepared, (const unsigned char *)key.data, key.length, parameters) == 1);
-        char *copy = memory_secret_alloc(key.length);
-        memcpy(copy, key.data, key.length);
-        prepared_key = (struct text){copy, key.length};
-    }
-    invariant(EVP_MAC_init(prepared, NULL, 0, NULL) == 1);
-    invariant(EVP_MAC_update(prepared, (const unsigned char *)message.data, message.length) == 1);
+    invariant(EVP_MAC_init(key->mac, NULL, 0, NULL) == 1);
+    invariant(EVP_MAC_update(key->mac, (const unsigned char *)message.data, message.length) == 1);
     size_t length = 0;
-    invariant(EVP_MAC_final(prepared, digest_r, &length, DIGEST_LENGTH) == 1);
+    invariant(EVP_MAC_final(key->mac, digest_r, &length, DIGEST_LENGTH) == 1);
     invariant(length == DIGEST_LENGTH);
+}
+
+/* The id of a key is a part of an HMAC with it, as each token has one: it tells no more of the key than a token does.
+ * No token has this HMAC, as what is signed of a token has a dot in it. */
+static void name_key(struct prepared *key)
+{
+    static const char label[] = "roster key id 1";
+    unsigned char digest[DIGEST_LENGTH];
+    char header[HEADER_LENGTH_MAX];
+    hmac_sha256(key, TEXT(label), digest);
+    for (size_t i = 0; i + 1 < TOKEN_KEY_ID_SIZE; i++) {
+        key->id[i] = hex_digit(digest[i / 2] >> (i % 2 == 0 ? 4 : 0));
+    }
+    int length = snprintf(header, sizeof header, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"JWT\"}", key->id);
+    key->header_length = base64_encode(BASE64_URL, (const unsigned char *)header, (size_t)length, key->header);
+}
+
+static void forget_key(struct prepared *key)
+{
+    EVP_MAC_CTX_free(key->mac);
+    memory_secret_free((void *)key->key.data);
+    *key = (struct prepared){.mac = NULL};
+}
+
+static void prepare_key(struct prepared *prepared, struct text key)
+{
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    invariant(mac != NULL);
+    forget_key(prepared);
+    OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
+                               OSSL_PARAM_END};
+    prepared->mac = EVP_MAC_CTX_new(mac);
+    invariant(prepared->mac != NULL);
+    EVP_MAC_free(mac);
+    invariant(EVP_MAC_init(prepared->mac, (const unsigned char *)key.data, key.length, parameters) == 1);
+    char *copy = memory_secret_alloc(key.length);
+    memcpy(copy, key.data, key.length);
+    prepared->key = (struct text){copy, key.length};
+    name_key(prepared);
+}
+
+/* The key in its prepared form. A process has those of its configuration; tests may have more than there is room for.
+ */
+static const struct prepared *prepared_key(struct text key)
+{
+    static struct prepared all[SECRET_KEYS_MAX];
+    static size_t next;
+    for (size_t i = 0; i < SECRET_KEYS_MAX && all[i].mac != NULL; i++) {
+        if (all[i].key.length == key.length && CRYPTO_memcmp(all[i].key.data, key.data, key.length) == 0) {
+            return &all[i];
+        }
+    }
+    struct prepared *place = &all[next];
+    next = (next + 1) % SECRET_KEYS_MAX;
+    prepare_key(place, key);
+    return place;
 }
 
 void token_load_library(void)
 {
-    unsigned char digest[DIGEST_LENGTH];
-    hmac_sha256(TEXT("not a key"), TEXT(""), digest);
+    struct prepared other = {.mac = NULL};
+    prepare_key(&other, TEXT("not a key"));
+    forget_key(&other);
 }
 
-static const char *check_signature(const struct segments *segments, struct text key)
+void token_key_id(struct text key, char id_r[static TOKEN_KEY_ID_SIZE])
 {
-    if (key.length == 0) {
-        return "there is no key to verify with";
-    }
+    memcpy(id_r, prepared_key(key)->id, TOKEN_KEY_ID_SIZE);
+}
+
+static const char *check_signature(const struct segments *segments, const struct prepared *key)
+{
     if (segments->signature.length != SIGNATURE_LENGTH) {
         return "the signature has the wrong length";
     }
@@ -210,6 +266,50 @@ static const char *check_signature(const struct segments *segments, struct text 
     OPENSSL_cleanse(digest, sizeof digest);
     OPENSSL_cleanse(signature, sizeof signature);
     return same ? NULL : "the signature is not ours";
+}
+
+static bool is_ours(const struct secret_keys *keys, struct text kid)
+{
+    for (size_t i = 0; kid.data != NULL && i < keys->count; i++) {
+        if (text_is(kid, prepared_key(keys->items[i])->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Checks header and signature. A header only chooses among our keys. One that names none of them, as other programs
+ * with the same key write it, is tried with each. */
+static const char *check_signed(struct arena *arena, const struct segments *segments, const struct secret_keys *keys)
+{
+    if (keys->count == 0 || keys->items[0].length == 0) {
+        return "there is no key to verify with";
+    }
+    struct text kid = TEXT_NULL;
+    const char *reason = NULL;
+    if (!is_plain(segments->header)) {
+        for (size_t i = 0; i < keys->count; i++) { /* those that token_issue writes */
+            const struct prepared *key = prepared_key(keys->items[i]);
+            if (text_equal(segments->header, (struct text){key->header, key->header_length})) {
+                return check_signature(segments, key);
+            }
+        }
+        reason = check_header(arena, segments->header, &kid);
+    }
+    if (reason != NULL) {
+        return reason;
+    }
+    const bool is_named = is_ours(keys, kid);
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct prepared *key = prepared_key(keys->items[i]);
+        if (!is_named || text_is(kid, key->id)) {
+            reason = check_signature(segments, key);
+            if (reason == NULL) {
+                return NULL;
+            }
+        }
+    }
+    return reason;
 }
 
 static int64_t clamp_seconds(int64_t seconds)
@@ -349,8 +449,8 @@ static enum token_verdict read_id(struct context *context, const struct json_mem
     return TOKEN_GOOD;
 }
 
-enum token_verdict token_verify(struct context *context, struct text token, struct text key, bool unlimited,
-                                struct token *token_r)
+enum token_verdict token_verify(struct context *context, struct text token, const struct secret_keys *keys,
+                                bool unlimited, struct token *token_r)
 {
     struct segments segments;
     struct json_members claims;
@@ -358,10 +458,7 @@ enum token_verdict token_verify(struct context *context, struct text token, stru
     *token_r = (struct token){.expires_at = -1, .issued_at = -1};
     token_r->reason = split_token(token, &segments);
     if (token_r->reason == NULL) {
-        token_r->reason = check_header(context->arena, segments.header);
-    }
-    if (token_r->reason == NULL) {
-        token_r->reason = check_signature(&segments, key);
+        token_r->reason = check_signed(context->arena, &segments, keys);
     }
     if (token_r->reason == NULL) {
         token_r->reason = parse_segment(context->arena, segments.payload, &claims);
@@ -376,14 +473,15 @@ enum token_verdict token_verify(struct context *context, struct text token, stru
     return verdict;
 }
 
-bool token_read_signed(struct context *context, struct text token, struct text key, struct token *token_r)
+bool token_read_signed(struct context *context, struct text token, const struct secret_keys *keys,
+                       struct token *token_r)
 {
     struct segments segments;
     struct json_members claims;
 
     *token_r = (struct token){.expires_at = -1, .issued_at = -1};
-    if (split_token(token, &segments) != NULL || check_header(context->arena, segments.header) != NULL ||
-        check_signature(&segments, key) != NULL || parse_segment(context->arena, segments.payload, &claims) != NULL ||
+    if (split_token(token, &segments) != NULL || check_signed(context->arena, &segments, keys) != NULL ||
+        parse_segment(context->arena, segments.payload, &claims) != NULL ||
         read_id(context, &claims, token_r) != TOKEN_GOOD) {
         return false;
     }
@@ -421,6 +519,7 @@ struct text token_issue(struct context *context, struct text key, struct text us
     if (user_id.data != NULL && memchr(user_id.data, '\0', user_id.length) == NULL && jwt_new(&jwt) == 0 &&
         jwt_add_grant(jwt, "id", text_to_string(context->arena, user_id)) == 0 &&
         jwt_add_grant(jwt, "jti", jti.data) == 0 && jwt_add_grants_json(jwt, json_finish(&times).data) == 0 &&
+        jwt_add_header(jwt, "kid", prepared_key(key)->id) == 0 &&
         jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)key.data, (int)key.length) == 0) {
         encoded = jwt_encode_str(jwt);
     }

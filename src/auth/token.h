@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/context.h"
+#include "config/config.h"
 
 /* The longest token that is parsed, in bytes. */
 enum { TOKEN_LENGTH_MAX = 8192 };
@@ -28,21 +29,29 @@ struct token {
  * The master calls it, so that workers have it from their fork on. Not needed otherwise. */
 void token_load_library(void);
 
+/* The size of a key's id, with its NUL: eight hexadecimal digits, which may be public. */
+enum { TOKEN_KEY_ID_SIZE = 9 };
+
+/* The id of a key: `kid` of the tokens that it signs. */
+void token_key_id(struct text key, char id_r[static TOKEN_KEY_ID_SIZE]);
+
 /* Verifies signature and claims: roster-api(7), JSON Web Tokens.
+ * The signature is that of the key which the token names (kid), or, where it names none of ours, of any.
  * `unlimited`: a token without `exp` is accepted.
  * The texts of *token_r are in the arena.
  * The algorithm is checked before the key is used, and the signature is compared in constant time. */
-enum token_verdict token_verify(struct context *context, struct text token, struct text key, bool unlimited,
-                                struct token *token_r);
+enum token_verdict token_verify(struct context *context, struct text token, const struct secret_keys *keys,
+                                bool unlimited, struct token *token_r);
 
-/* Verifies the signature alone (HS256, `key`), without regard to times and other claims. For signing out: the clock of
+/* Verifies the signature alone (HS256), without regard to times and other claims. For signing out: the clock of
  * this host, or of the host that issued the token, may be wrong.
  * expires_at is -1 where `exp` is absent or not a number.
  * False where the signature does not match, or `id` or `jti` is not a string. */
-bool token_read_signed(struct context *context, struct text token, struct text key, struct token *token_r);
+bool token_read_signed(struct context *context, struct text token, const struct secret_keys *keys,
+                       struct token *token_r);
 
-/* Returns a signed token with `id`, `jti`, `iat` and, where expires_at is not -1, `exp`. Times are epoch seconds.
- * *jti_r: its `jti`, a random UUID. */
+/* Returns a token signed with `key`, with `id`, `jti`, `iat` and, where expires_at is not -1, `exp`. Times are epoch
+ * seconds. *jti_r: its `jti`, a random UUID. */
 struct text token_issue(struct context *context, struct text key, struct text user_id, int64_t issued_at,
                         int64_t expires_at, struct text *jti_r);
 

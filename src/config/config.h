@@ -41,6 +41,13 @@ struct pool_config {
 #undef CONFIG_FIELD_POOL
 };
 
+/* The keys that sign tokens and device cookies. The first signs; all of them verify. */
+enum { SECRET_KEYS_MAX = 8 };
+struct secret_keys {
+    struct text items[SECRET_KEYS_MAX]; /* data NULL behind the last one */
+    size_t count;
+};
+
 struct config {
 #define CONFIG_FIELD_GLOBAL(name, type) CONFIG_TYPE_##type name;
 #define CONFIG_FIELD_POOL(name, type)
@@ -52,10 +59,10 @@ struct config {
     /* true: `workers` of the pool is set in the file; false: it was derived from the machine */
     bool workers_are_chosen[POOL_COUNT];
 
-    const char *path; /* of the file */
-    /* the content of secret_key_file, without a newline at its end; data NULL until config_load_secrets */
-    struct text secret_key;
-    struct text database_password; /* the same for database_password_file; NULL data where unset */
+    const char *path;               /* of the file */
+    struct secret_keys secret_keys; /* the lines of secret_key_file; none until config_load_secrets */
+    /* the content of database_password_file, without a newline at its end; data NULL where unset */
+    struct text database_password;
     struct text redis_password;
     struct text migration_password; /* data NULL until config_load_migration_secret */
     struct arena *arena;            /* owns all of the above */

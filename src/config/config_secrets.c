@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -85,7 +86,7 @@ static struct text without_line_end(struct text content)
     return content;
 }
 
-/* Moves a secret, without a newline at its end, to memory that is excluded from core files. */
+/* Copies a secret, without a newline at its end, to memory that is excluded from core files. */
 static struct text keep_secret(struct text content)
 {
     struct text trimmed = without_line_end(content);
@@ -95,20 +96,16 @@ static struct text keep_secret(struct text content)
         memcpy(kept, trimmed.data, trimmed.length);
     }
     kept[trimmed.length] = '\0';
-    if (content.length > 0) {
-        explicit_bzero((void *)(uintptr_t)content.data, content.length);
-    }
     return (struct text){kept, trimmed.length};
 }
 
-static bool read_secret(struct config *config, const char *directive, const char *path, size_t min,
-                        struct text *secret_r, struct error *error)
+/* Reads the file of a secret; the caller wipes the content. A directive without a file gives the null text. */
+static bool read_content(struct config *config, const char *directive, const char *path, struct text *content_r,
+                         struct error *error)
 {
-    struct text content;
     struct stat status;
 
-    wipe(secret_r);
-    path = secret_path(config, directive, path);
+    *content_r = TEXT_NULL;
     if (path[0] == '\0') {
         return true;
     }
@@ -130,50 +127,162 @@ static bool read_secret(struct config *config, const char *directive, const char
                   (unsigned)(status.st_mode & 07777));
         goto failed;
     }
-    if (!file_read_descriptor(config->arena, fd, (size_t)status.st_size, &content)) {
+    if (!file_read_descriptor(config->arena, fd, (size_t)status.st_size, content_r)) {
         error_set(error, "%s (%s): can't be read: %s", path, directive, strerror(errno));
         goto failed;
     }
-    *secret_r = keep_secret(content);
-    if (secret_r->length == 0 || memchr(secret_r->data, '\0', secret_r->length) != NULL) {
-        error_set(error, "%s (%s): %s", path, directive,
-                  secret_r->length == 0 ? "is empty" : "contains a NUL byte: it must be text");
-        goto failed;
-    }
-    if (secret_r->length < min) {
-        error_set(error, "%s (%s): is %zu bytes long and must be %zu or more: write one with `openssl rand -base64 48`",
-                  path, directive, secret_r->length, min);
-        goto failed;
-    }
     close(fd);
+    if (without_line_end(*content_r).length == 0 || memchr(content_r->data, '\0', content_r->length) != NULL) {
+        error_set(error, "%s (%s): %s", path, directive,
+                  without_line_end(*content_r).length == 0 ? "is empty" : "contains a NUL byte: it must be text");
+        return false;
+    }
     return true;
 
 failed:
-    wipe(secret_r);
     if (fd >= 0) {
         close(fd);
     }
     return false;
 }
 
+static void wipe_content(struct text content)
+{
+    if (content.length > 0) {
+        explicit_bzero((void *)(uintptr_t)content.data, content.length);
+    }
+}
+
+static bool read_password(struct config *config, const char *directive, const char *path, struct text *secret_r,
+                          struct error *error)
+{
+    struct text content;
+
+    wipe(secret_r);
+    bool is_good = read_content(config, directive, secret_path(config, directive, path), &content, error);
+    if (is_good && content.data != NULL) {
+        *secret_r = keep_secret(content);
+    }
+    wipe_content(content);
+    return is_good;
+}
+
+static void wipe_keys(struct secret_keys *keys)
+{
+    for (size_t i = 0; i < SECRET_KEYS_MAX; i++) {
+        wipe(&keys->items[i]);
+    }
+    keys->count = 0;
+}
+
+bool config_names_secret_keys(const struct config *config)
+{
+    return config_line((const struct config_loaded *)config, "secret_key_file", CONFIG_SCOPE_GLOBAL) != 0;
+}
+
+const char *config_secret_key_path(struct config *config)
+{
+    return secret_path(config, "secret_key_file", config->secret_key_file);
+}
+
+static bool take_keys(struct secret_keys *keys, const char *path, struct text content, struct error *error)
+{
+    size_t number = 0;
+
+    while (content.length > 0) {
+        struct text line = without_line_end(text_take(&content, '\n'));
+        number++;
+        if (line.length == 0) {
+            continue;
+        }
+        if (line.length < SECRET_KEY_MIN) {
+            return error_set(
+                error,
+                "%s (secret_key_file): line %zu is %zu bytes long and must be %d or more: write a key with "
+                "`openssl rand -base64 48`",
+                path, number, line.length, (int)SECRET_KEY_MIN);
+        }
+        if (keys->count == SECRET_KEYS_MAX) {
+            return error_set(error,
+                             "%s (secret_key_file): has more than %d keys: `rosterctl secret retire' removes old ones",
+                             path, (int)SECRET_KEYS_MAX);
+        }
+        keys->items[keys->count++] = keep_secret(line);
+    }
+    return keys->count > 0 || error_set(error, "%s (secret_key_file): is empty", path);
+}
+
+static bool read_keys(struct config *config, struct error *error)
+{
+    struct text content;
+    const char *path = config_secret_key_path(config);
+
+    wipe_keys(&config->secret_keys);
+    bool is_good = read_content(config, "secret_key_file", path, &content, error) &&
+                   take_keys(&config->secret_keys, path, content, error);
+    wipe_content(content);
+    if (!is_good) {
+        wipe_keys(&config->secret_keys);
+    }
+    return is_good;
+}
+
+/* Writes the keys, one in a line, to a new file. */
+static bool write_keys(int fd, const struct secret_keys *keys)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        struct iovec parts[] = {{(void *)(uintptr_t)keys->items[i].data, keys->items[i].length}, {(char[]){'\n'}, 1}};
+        ssize_t length = (ssize_t)(parts[0].iov_len + parts[1].iov_len);
+        if (writev(fd, parts, 2) != length) {
+            errno = errno != 0 ? errno : EIO;
+            return false;
+        }
+    }
+    return fsync(fd) == 0;
+}
+
+bool config_write_secret_keys(struct config *config, const struct secret_keys *keys, struct error *error)
+{
+    struct stat present;
+    const char *path = config_secret_key_path(config);
+    char *beside = (char *)(uintptr_t)text_format(config->arena, "%s.XXXXXX", path).data;
+    const bool is_there = stat(path, &present) == 0;
+
+    errno = 0;
+    int fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
+    bool is_good =
+        fd >= 0 && (!is_there || present.st_uid == geteuid() || fchown(fd, present.st_uid, (gid_t)-1) == 0) &&
+        (!is_there || present.st_gid == getegid() || fchown(fd, (uid_t)-1, present.st_gid) == 0) &&
+        (!is_there || fchmod(fd, present.st_mode & 07770) == 0) && write_keys(fd, keys) && rename(beside, path) == 0;
+    if (!is_good) {
+        error_set(error, "%s: can't be written: %s", path, strerror(errno));
+        if (fd >= 0) {
+            unlink(beside);
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_good;
+}
+
 bool config_load_secrets(struct config *config, struct error *error)
 {
-    return read_secret(config, "secret_key_file", config->secret_key_file, SECRET_KEY_MIN, &config->secret_key,
-                       error) &&
-           read_secret(config, "database_password_file", config->database_password_file, 1, &config->database_password,
-                       error) &&
-           read_secret(config, "redis_password_file", config->redis_password_file, 1, &config->redis_password, error);
+    return read_keys(config, error) &&
+           read_password(config, "database_password_file", config->database_password_file, &config->database_password,
+                         error) &&
+           read_password(config, "redis_password_file", config->redis_password_file, &config->redis_password, error);
 }
 
 bool config_load_migration_secret(struct config *config, struct error *error)
 {
-    return read_secret(config, "migration_password_file", config->migration_password_file, 1,
-                       &config->migration_password, error);
+    return read_password(config, "migration_password_file", config->migration_password_file,
+                         &config->migration_password, error);
 }
 
 void config_wipe_secrets(struct config *config)
 {
-    wipe(&config->secret_key);
+    wipe_keys(&config->secret_keys);
     wipe(&config->database_password);
     wipe(&config->redis_password);
     wipe(&config->migration_password);

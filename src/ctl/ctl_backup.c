@@ -119,10 +119,13 @@ static int write_archive(struct invocation *invocation, void *argument)
     buffer_init(&backup->lines, backup->arena);
     backup->error.text[0] = '\0';
     bool is_read = database_snapshot(&invocation->context, write_within, backup) == OK;
-    /* the line end is what an editor or `openssl rand' would write */
-    struct text key = backup->with_secrets
-                          ? text_format(invocation->context.arena, "%s\n", invocation->config->secret_key.data)
-                          : TEXT_NULL;
+    struct buffer keys;
+    buffer_init(&keys, invocation->context.arena);
+    for (size_t i = 0; backup->with_secrets && i < invocation->config->secret_keys.count; i++) {
+        buffer_add_text(&keys, invocation->config->secret_keys.items[i]);
+        buffer_add_byte(&keys, '\n');
+    }
+    struct text key = backup->with_secrets ? buffer_text(&keys) : TEXT_NULL;
     if (!is_read || !archive_end(&backup->writer, key)) {
         return backup->error.text[0] != '\0' ? ctl_fail(EXIT_FAILED, "%s", backup->error.text)
                                              : ctl_problem(invocation, "the tables");

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/array.h"
-#include "base/file.h"
 #include "base/json_writer.h"
+#include "config/config_secrets.h"
 #include "ctl/archive.h"
 #include "ctl/ask.h"
 #include "ctl/ctl.h"
@@ -267,26 +267,26 @@ static int load(struct invocation *invocation, void *argument)
 
 /* ---- The secret key ---- */
 
-/* Replaces the file of the key. It keeps its owner and its mode. */
-static int write_key(struct invocation *invocation, const struct restore *restore)
+static int write_keys(struct invocation *invocation, const struct restore *restore)
 {
-    struct context *context = &invocation->context;
-    const char *path = invocation->config->secret_key_file;
+    struct secret_keys keys = {.count = 0};
     struct error error;
-    struct text key;
-    struct stat status;
-    if (!archive_read(context->arena, restore->archive, restore->archive->secret_key, &key, &error)) {
+    struct text content;
+    if (!archive_read(invocation->context.arena, restore->archive, restore->archive->secret_key, &content, &error)) {
         return ctl_fail(EXIT_FAILED, "%s", error.text);
     }
-    const bool is_there = stat(path, &status) == 0;
-    if (!file_write(path, key, is_there ? status.st_mode & 07777 : 0600) ||
-        (is_there && chown(path, status.st_uid, status.st_gid) != 0)) {
-        return ctl_fail(EXIT_FAILED,
-                        "%s: %s; the accounts were restored, but not the key: call the command again as a user who may "
-                        "write it",
-                        path, strerror(errno));
+    while (content.length > 0 && keys.count < SECRET_KEYS_MAX) {
+        keys.items[keys.count] = text_take(&content, '\n');
+        keys.count += keys.items[keys.count].length > 0;
     }
-    ctl_say(invocation, "%s: the secret key of the backup. Restart the service, so that it uses it.", path);
+    if (!config_write_secret_keys(invocation->config, &keys, &error)) {
+        return ctl_fail(EXIT_FAILED,
+                        "%s; the accounts were restored, but not the key: call the command again as a user who may "
+                        "write it",
+                        error.text);
+    }
+    ctl_say(invocation, "%s: the secret key of the backup. Restart the service, so that it uses it.",
+            config_secret_key_path(invocation->config));
     return EXIT_DONE;
 }
 
@@ -366,7 +366,7 @@ static int restore_archive(struct invocation *invocation, struct restore *restor
     } else {
         ctl_say(invocation, "Restored the backup of %s.", restore->archive->made_at);
         if (ctl_has_option(invocation, OPTION_with_secrets)) {
-            status = write_key(invocation, restore);
+            status = write_keys(invocation, restore);
         }
     }
     return status;

@@ -95,7 +95,7 @@ static int explain_token(struct invocation *invocation, struct text typed, struc
     findings->header = show_part(invocation, "header", segment(typed, 0));
     findings->payload = show_part(invocation, "payload", segment(typed, 1));
     struct token token;
-    if (token_verify(context, typed, context->config->secret_key, true, &token) != TOKEN_GOOD) {
+    if (token_verify(context, typed, &context->config->secret_keys, true, &token) != TOKEN_GOOD) {
         findings->reason = token.reason;
         return EXIT_DONE;
     }

@@ -78,6 +78,13 @@ enum outcome overview_store_sessions(struct context *context, const struct sessi
                             sessions_r, ERROR_NONE);
 }
 
+enum outcome overview_store_sessions_by_key(struct context *context, struct result *counts_r)
+{
+    return database_execute(
+        context, "SELECT s.key_id, COUNT(*) FROM session s WHERE " VALID_SESSION_AT("?") " GROUP BY s.key_id",
+        PARAMETERS(BIND_INTEGER(context->now_seconds)), counts_r, ERROR_NONE);
+}
+
 /* A page of one of the tables: which rows are on it, then what is shown of them, and how many rows there are. */
 struct page_source {
     const char *table;   /* as "session s" */

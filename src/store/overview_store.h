@@ -56,6 +56,11 @@ enum outcome overview_store_session_page(struct context *context, const struct o
 /* The valid session of a jti, with the same columns. *session_r is NULL if there is none. */
 enum outcome overview_store_session(struct context *context, struct text jti, const struct value **session_r);
 
+/* The columns of the numbers of sessions: the id of the key that signed their tokens, or NULL where it was not noted,
+ * and how many are valid. */
+enum { OVERVIEW_SIGNED_key_id, OVERVIEW_SIGNED_count };
+enum outcome overview_store_sessions_by_key(struct context *context, struct result *counts_r);
+
 /* Which API keys. */
 struct key_filter {
     struct text user_id;   /* null: of all users */

@@ -227,18 +227,18 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
 /* ---- sessions that begin and end ---- */
 
 enum outcome session_store_add(struct context *context, struct text jti, struct text user_id, struct text password_hash,
-                               int64_t expires_at, struct text address, struct text user_agent)
+                               int64_t expires_at, struct text address, struct text user_agent, const char *key_id)
 {
     struct text agent = text_is_utf8(user_agent) ? text_cut_bytes(user_agent, 512) : TEXT_NULL;
     database_concerns(user_id, jti);
     return database_change_row(
         context,
-        "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent) "
-        "SELECT ?, u.id, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
+        "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent, key_id) "
+        "SELECT ?, u.id, ?, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
         "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 AND (? IS NULL OR a.password = ?) LOCK IN SHARE MODE",
         PARAMETERS(BIND_TEXT(jti), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
                    BIND_MOMENT(expires_at), BIND_TEXT(text_cut_bytes(address, 45)), BIND_TEXT(agent),
-                   BIND_TEXT(user_id), BIND_TEXT(password_hash), BIND_TEXT(password_hash)),
+                   BIND_TEXT(text_of(key_id)), BIND_TEXT(user_id), BIND_TEXT(password_hash), BIND_TEXT(password_hash)),
         ERROR_INVALID_CRED);
 }
 

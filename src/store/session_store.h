@@ -42,12 +42,12 @@ enum { SESSION_CLEAN_ROWS = 500 };
 enum outcome session_store_find(struct context *context, struct text user_id, struct text jti, int64_t issued_at,
                                 struct token_session *session_r);
 
-/* Adds a session of a user. expires_at -1: it never expires.
+/* Adds a session of a user. expires_at -1: it never expires. key_id: that of the key that signs its token.
  * PROBLEM INVALID_CRED: the user was deleted or disabled meanwhile, or the password hash is not `password_hash` (null:
  * not checked). A change of password locks the row of the hash until the other sessions are ended, so no session with
  * the old password remains. */
 enum outcome session_store_add(struct context *context, struct text jti, struct text user_id, struct text password_hash,
-                               int64_t expires_at, struct text address, struct text user_agent);
+                               int64_t expires_at, struct text address, struct text user_agent, const char *key_id);
 
 /* Notes in the user's row that the user has signed in, from where. Skipped if another transaction locks the row. */
 void session_store_note_sign_in(struct context *context, struct text user_id, struct text address);

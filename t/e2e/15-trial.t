@@ -157,7 +157,7 @@ subtest 'one that can not start' => sub {
     my %cases = (
         'no key' => [qr/secret\.key \(secret_key_file\): can't be read/, sub { unlink $key }],
         'a short key' => [
-            qr/secret\.key \(secret_key_file\): is 5 bytes long/,
+            qr/secret\.key \(secret_key_file\): line 1 is 5 bytes long/,
             sub { Roster::Database::write_file($key, "short\n") }
         ],
         'a mistake in roster.conf' =>

@@ -16,6 +16,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct text key = {"0123456789abcdef0123456789abcdef", 32};
+static const struct secret_keys keys = {
+    {{"another key of more than thirty-two bytes", 41}, {"0123456789abcdef0123456789abcdef", 32}}, 2};
 
 #define require(condition) ((condition) ? (void)0 : abort())
 
@@ -73,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     struct token result;
-    enum token_verdict verdict = token_verify(&context, token, key, *copy == 'p' && size % 2 == 0, &result);
+    enum token_verdict verdict = token_verify(&context, token, &keys, *copy == 'p' && size % 2 == 0, &result);
     if (verdict == TOKEN_GOOD) {
         require(result.reason == NULL && result.id.data != NULL);
         require(text_is_utf8(result.id) && memchr(result.id.data, '\0', result.id.length) == NULL);

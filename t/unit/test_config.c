@@ -169,7 +169,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->pools[POOL_PASSWORD].workers, cores > 1 ? cores : 2);
     assert_int_equal(config->pools[POOL_DIRECTORY].workers, cores);
     assert_int_equal(config->pools[POOL_STATUS].workers, 1);
-    assert_null(config->secret_key.data);
+    assert_null(config->secret_keys.items[0].data);
     config_free(config);
     config_free(NULL);
 }
@@ -912,12 +912,46 @@ static void assert_key_refused(const char *name, const char *key, size_t length,
     assert_false(config_load_secrets(config, &error));
     assert_int_equal(strncmp(error.text, name, strlen(name)), 0);
     assert_string_equal(error.text + strlen(name), message);
-    assert_null(config->secret_key.data);
+    assert_null(config->secret_keys.items[0].data);
     config_free(config);
     unlink(name);
 }
 
 #define KEY "0123456789abcdef0123456789abcdef"
+#define THREE_KEYS KEY "1\n" KEY "2\n" KEY "3\n"
+#define NINE_KEYS THREE_KEYS THREE_KEYS THREE_KEYS
+
+/* Each line is a key; what is written back has the owner and the mode of what was there. */
+static void test_several_keys(void **state)
+{
+    (void)state;
+    char name[128];
+    struct error error;
+    struct stat status;
+    snprintf(name, sizeof name, "%s/key", directory);
+    struct config *config = with_key(name, "\n" KEY "1\r\n\n" KEY "2", 2 * strlen(KEY) + 6, 0640);
+    assert_true(config_load_secrets(config, &error));
+    assert_int_equal(config->secret_keys.count, 2);
+    assert_memory_equal(config->secret_keys.items[0].data, KEY "1", 34);
+    assert_memory_equal(config->secret_keys.items[1].data, KEY "2", 34);
+    assert_null(config->secret_keys.items[2].data);
+
+    struct secret_keys keys = {{TEXT(KEY "3"), config->secret_keys.items[0]}, 2};
+    assert_true(config_write_secret_keys(config, &keys, &error));
+    assert_int_equal(stat(name, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+    assert_true(config_load_secrets(config, &error));
+    assert_int_equal(config->secret_keys.count, 2);
+    assert_memory_equal(config->secret_keys.items[0].data, KEY "3", 34);
+    assert_memory_equal(config->secret_keys.items[1].data, KEY "1", 34);
+    config_free(config);
+    unlink(name);
+
+    config = read_content("secret_key_file = /proc/none/key\n");
+    assert_false(config_write_secret_keys(config, &keys, &error));
+    assert_string_equal(error.text, "/proc/none/key: can't be written: No such file or directory");
+    config_free(config);
+}
 
 static void test_secrets(void **state)
 {
@@ -929,24 +963,31 @@ static void test_secrets(void **state)
     snprintf(name, sizeof name, "%s/key", directory);
     config = with_key(name, KEY "\n", strlen(KEY) + 1, 0640);
     assert_true(config_load_secrets(config, &error));
-    assert_int_equal(config->secret_key.length, 32);
-    assert_memory_equal(config->secret_key.data, KEY, 32);
+    assert_int_equal(config->secret_keys.items[0].length, 32);
+    assert_memory_equal(config->secret_keys.items[0].data, KEY, 32);
     assert_null(config->database_password.data);
     assert_null(config->redis_password.data);
     assert_true(config_load_secrets(config, &error));
-    assert_memory_equal(config->secret_key.data, KEY, 32);
+    assert_memory_equal(config->secret_keys.items[0].data, KEY, 32);
     config_free(config);
     config = with_key(name, KEY "\r\n", strlen(KEY) + 2, 0600);
     assert_true(config_load_secrets(config, &error));
-    assert_int_equal(config->secret_key.length, 32);
+    assert_int_equal(config->secret_keys.items[0].length, 32);
     config_free(config);
     unlink(name);
 
     assert_key_refused(name, KEY, 31, 0600,
-                       " (secret_key_file): is 31 bytes long and must be 32 or more: write one with `openssl rand "
-                       "-base64 48`");
+                       " (secret_key_file): line 1 is 31 bytes long and must be 32 or more: write a key with "
+                       "`openssl rand -base64 48`");
     assert_key_refused(name, KEY, 32, 0644,
                        " (secret_key_file): others may read or change it (mode 0644): run chmod 0640 on it");
+    assert_key_refused(
+        name, KEY "\n\nshort\n", strlen(KEY) + 8, 0600,
+        " (secret_key_file): line 3 is 5 bytes long and must be 32 or more: write a key with `openssl rand "
+        "-base64 48`");
+    assert_key_refused(name, NINE_KEYS, strlen(NINE_KEYS), 0600,
+                       " (secret_key_file): has more than 8 keys: `rosterctl secret retire' removes old ones");
+    assert_key_refused(name, "\n\r\n\n", 4, 0600, " (secret_key_file): is empty");
     assert_key_refused(name, "\n", 1, 0600, " (secret_key_file): is empty");
     assert_key_refused(name, KEY "\0x", 34, 0600, " (secret_key_file): contains a NUL byte: it must be text");
 
@@ -979,7 +1020,7 @@ static void test_credentials_of_systemd(void **state)
 
     config = read_content("");
     assert_true(config_load_secrets(config, NULL));
-    assert_int_equal(config->secret_key.length, 64);
+    assert_int_equal(config->secret_keys.items[0].length, 64);
     assert_int_equal(config->database_password.length, 9);
     assert_memory_equal(config->database_password.data, "swordfish", 9);
     assert_null(config->redis_password.data);
@@ -988,7 +1029,7 @@ static void test_credentials_of_systemd(void **state)
     snprintf(content, sizeof content, "secret_key_file = %s\ndatabase_password_file =\n", other);
     config = read_content(content);
     assert_true(config_load_secrets(config, NULL));
-    assert_int_equal(config->secret_key.length, 32);
+    assert_int_equal(config->secret_keys.items[0].length, 32);
     assert_null(config->database_password.data);
     config_free(config);
 
@@ -1139,6 +1180,7 @@ int main(void)
         cmocka_unit_test(test_sample_shows_the_defaults),
         cmocka_unit_test(test_files_that_cannot_be_read),
         cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_several_keys),
         cmocka_unit_test(test_credentials_of_systemd),
         cmocka_unit_test(test_compare_restart),
         cmocka_unit_test(test_networks),

@@ -17,7 +17,7 @@ static int set_up(void **state)
     (void)state;
     memset(&context, 0, sizeof context);
     memset(&config, 0, sizeof config);
-    config.secret_key = TEXT("a secret key of more than thirty-two bytes");
+    config.secret_keys = (struct secret_keys){{TEXT("a secret key of more than thirty-two bytes")}, 1};
     context.arena = arena_new(0);
     context.config = &config;
     context.now_seconds = NOW;
@@ -87,8 +87,36 @@ static void test_forgeries(void **state)
     }
     assert_false(device_read(&context, upper, &device));
 
-    config.secret_key = TEXT("another key of more than thirty-two bytes");
+    config.secret_keys = (struct secret_keys){{TEXT("another key of more than thirty-two bytes")}, 1};
     assert_false(device_read(&context, cookie, &device));
+}
+
+/* After a rotation a cookie counts until its key is retired; a sign-in meanwhile moves that account to the new key. */
+static void test_rotation(void **state)
+{
+    (void)state;
+    const struct text old = config.secret_keys.items[0], new = TEXT("another key of more than thirty-two bytes");
+    struct text cookie = make_cookie((const char *const[]){"one", "two"}, 2);
+    struct device device;
+
+    config.secret_keys = (struct secret_keys){{new, old}, 2};
+    assert_true(knows(cookie, "one"));
+    assert_true(knows(cookie, "two"));
+    assert_false(knows(cookie, "three"));
+    assert_true(device_read(&context, cookie, &device));
+    device_add(&context, &device, TEXT("one"));
+    assert_int_equal(device.count, 2);
+    struct text signed_anew = device_print(&context, &device);
+    assert_true(knows(signed_anew, "one"));
+    assert_true(knows(signed_anew, "two"));
+
+    config.secret_keys = (struct secret_keys){{new}, 1};
+    assert_false(device_read(&context, cookie, &device));
+    assert_true(knows(signed_anew, "one"));
+    assert_false(knows(signed_anew, "two"));
+
+    config.secret_keys = (struct secret_keys){{old}, 1};
+    assert_false(device_read(&context, signed_anew, &device));
 }
 
 static void test_a_cookie_is_no_token(void **state)
@@ -99,8 +127,8 @@ static void test_a_cookie_is_no_token(void **state)
     struct device device;
     struct text cookie = make_cookie((const char *const[]){"one"}, 1);
 
-    assert_int_equal(token_verify(&context, cookie, config.secret_key, true, &token), TOKEN_BAD);
-    struct text issued = token_issue(&context, config.secret_key, TEXT("one"), NOW, NOW + 100, &jti);
+    assert_int_equal(token_verify(&context, cookie, &config.secret_keys, true, &token), TOKEN_BAD);
+    struct text issued = token_issue(&context, config.secret_keys.items[0], TEXT("one"), NOW, NOW + 100, &jti);
     assert_false(device_read(&context, issued, &device));
 }
 
@@ -165,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_device_knows_its_accounts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forgeries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rotation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cookie_is_no_token, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_year, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_several_accounts, set_up, tear_down),

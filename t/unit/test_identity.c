@@ -60,7 +60,7 @@ static int fresh(void **state)
     config.redis_prefix = "open-webui";
     config.redis_required = false;
     config.redis_timeout = 5000;
-    config.secret_key = TEXT("0123456789abcdef0123456789abcdef");
+    config.secret_keys = (struct secret_keys){{TEXT("0123456789abcdef0123456789abcdef")}, 1};
     config.last_active_interval = 60;
     execute("DELETE FROM `user`");
     execute("DELETE FROM `group`");
@@ -138,8 +138,8 @@ static struct text token_of(const char *claims)
         text_format(context.arena, "%.*s.%.*s", (int)left.length, left.data, (int)right.length, right.data);
     struct text signature;
 
-    HMAC(EVP_sha256(), config.secret_key.data, (int)config.secret_key.length, (const unsigned char *)input.data,
-         input.length, mac, &mac_length);
+    HMAC(EVP_sha256(), config.secret_keys.items[0].data, (int)config.secret_keys.items[0].length,
+         (const unsigned char *)input.data, input.length, mac, &mac_length);
     signature = encode(mac, mac_length);
     return text_format(context.arena, "%s.%.*s", input.data, (int)signature.length, signature.data);
 }
@@ -266,7 +266,7 @@ static void test_bad_tokens(void **state)
     assert_refused(call_with(token_of("{\"id\":7,\"exp\":1800000500}")), ERROR_INVALID_TOKEN, 401, true);
     assert_int_equal(context.statement_count, 0);
     token = GOOD_TOKEN;
-    config.secret_key = TEXT("0123456789abcdef0123456789abcdeF");
+    config.secret_keys = (struct secret_keys){{TEXT("0123456789abcdef0123456789abcdeF")}, 1};
     assert_refused(call_with(token), ERROR_UNAUTHORIZED, 401, true);
 
     /* Ids are the same bytes or another user's. */
@@ -295,8 +295,9 @@ static void test_session_row(void **state)
     struct text token = GOOD_TOKEN;
 
     (void)state;
-    assert_int_equal(
-        session_store_add(&context, TEXT("j1"), TEXT("u1"), TEXT_NULL, 1800000500, TEXT("192.0.2.1"), TEXT_NULL), OK);
+    assert_int_equal(session_store_add(&context, TEXT("j1"), TEXT("u1"), TEXT_NULL, 1800000500, TEXT("192.0.2.1"),
+                                       TEXT_NULL, "0123abcd"),
+                     OK);
     assert_good(token);
     assert_true(text_is(identity.session_jti, "j1"));
     assert_int_equal(identity.session_last_seen_at, NOW);

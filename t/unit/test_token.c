@@ -19,6 +19,7 @@
 #define GOOD_CLAIMS "\"id\":\"u1\",\"exp\":1800000001"
 
 static struct text key = {"0123456789abcdef0123456789abcdef", 32};
+static struct secret_keys ours = {{{"0123456789abcdef0123456789abcdef", 32}}, 1};
 static struct context context;
 
 static int set_up(void **state)
@@ -68,7 +69,7 @@ static struct text token_of(const char *header, const char *payload)
 
 static enum token_verdict verify(struct text token, struct token *token_r)
 {
-    return token_verify(&context, token, key, false, token_r);
+    return token_verify(&context, token, &ours, false, token_r);
 }
 
 static void assert_bad(struct text token, const char *reason)
@@ -116,16 +117,92 @@ static void keys(void **state)
     struct text other = {"another key of 32 bytes, or more.", 33};
     struct text token = token_of(HEADER, "{" GOOD_CLAIMS "}");
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(token_verify(&context, token, other, false, &result), TOKEN_BAD);
+        assert_int_equal(token_verify(&context, token, &(struct secret_keys){{other}, 1}, false, &result), TOKEN_BAD);
         assert_string_equal(result.reason, "the signature is not ours");
-        assert_int_equal(token_verify(&context, token, key, false, &result), TOKEN_GOOD);
+        assert_int_equal(token_verify(&context, token, &ours, false, &result), TOKEN_GOOD);
     }
-    assert_int_equal(token_verify(&context, token, (struct text){key.data, 31}, false, &result), TOKEN_BAD);
-    assert_int_equal(token_verify(&context, token, TEXT(""), false, &result), TOKEN_BAD);
+    assert_int_equal(token_verify(&context, token, &(struct secret_keys){{{key.data, 31}}, 1}, false, &result),
+                     TOKEN_BAD);
+    assert_int_equal(token_verify(&context, token, &(struct secret_keys){{TEXT("")}, 1}, false, &result), TOKEN_BAD);
     assert_string_equal(result.reason, "there is no key to verify with");
     assert_int_equal(token_verify(&context, sign(TEXT(HEADER), TEXT("{" GOOD_CLAIMS "}"), TEXT(""), EVP_sha256()),
-                                  TEXT(""), false, &result),
+                                  &(struct secret_keys){{TEXT("")}, 1}, false, &result),
                      TOKEN_BAD);
+    assert_int_equal(token_verify(&context, token, &(struct secret_keys){.count = 0}, false, &result), TOKEN_BAD);
+}
+
+static enum token_verdict verify_with(struct text token, const struct secret_keys *some)
+{
+    struct token result;
+    enum token_verdict verdict = token_verify(&context, token, some, false, &result);
+    assert_int_equal(verdict == TOKEN_GOOD, token_read_signed(&context, token, some, &result) ||
+                                                (verdict == TOKEN_GOOD && result.jti.data == NULL));
+    return verdict;
+}
+
+/* The first key signs, all verify; what a token says of its key only chooses among them. */
+static void several_keys(void **state)
+{
+    (void)state;
+    static const struct text second = {"another key of 32 bytes, or more.", 33};
+    const struct secret_keys both = {{second, key}, 2}, none = {{TEXT("a third key of 32 bytes, or more..")}, 1};
+    const struct secret_keys new = {{second}, 1};
+    char id[TOKEN_KEY_ID_SIZE], other_id[TOKEN_KEY_ID_SIZE];
+    struct text jti;
+    token_key_id(key, id);
+    token_key_id(second, other_id);
+    assert_int_equal(strlen(id), 8);
+    assert_string_not_equal(id, other_id);
+
+    /* With kid, as we issue them. */
+    struct text issued = token_issue(&context, key, TEXT("user-1"), NOW, NOW + 60, &jti);
+    struct text header = text_format(context.arena, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"JWT\"}", id);
+    struct text expected = text_of(encode(header.data, header.length));
+    assert_true(text_equal((struct text){issued.data, expected.length}, expected));
+    assert_int_equal(issued.data[expected.length], '.');
+    assert_int_equal(verify_with(issued, &ours), TOKEN_GOOD);
+    assert_int_equal(verify_with(issued, &both), TOKEN_GOOD);
+    assert_int_equal(verify_with(issued, &new), TOKEN_BAD);
+    assert_int_equal(verify_with(issued, &none), TOKEN_BAD);
+
+    /* Without one, and with one of somebody else's. */
+    static const char *const others[] = {HEADER, "{\"alg\":\"HS256\",\"kid\":\"../../etc/passwd\"}",
+                                         "{\"alg\":\"HS256\",\"kid\":\"' OR 1 = 1\"}", "{\"alg\":\"HS256\",\"kid\":7}",
+                                         "{\"kid\":\"\",\"alg\":\"HS256\"}"};
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+        struct text token = token_of(others[i], "{\"jti\":\"j\"," GOOD_CLAIMS "}");
+        assert_int_equal(verify_with(token, &both), TOKEN_GOOD);
+        assert_int_equal(verify_with(token, &ours), TOKEN_GOOD);
+        assert_int_equal(verify_with(token, &new), TOKEN_BAD);
+    }
+
+    /* One that names another key of ours than the one which signed it, in our form and in another. */
+    static const char *const forms[] = {"{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"JWT\"}",
+                                        "{\"kid\":\"%s\",\"alg\":\"HS256\"}"};
+    for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+        const char *rest = strstr(forms[i], "%s");
+        const char *good = text_format(context.arena, "%.*s%s%s", (int)(rest - forms[i]), forms[i], id, rest + 2).data;
+        const char *wrong =
+            text_format(context.arena, "%.*s%s%s", (int)(rest - forms[i]), forms[i], other_id, rest + 2).data;
+        assert_int_equal(verify_with(token_of(good, "{\"jti\":\"j\"," GOOD_CLAIMS "}"), &both), TOKEN_GOOD);
+        assert_int_equal(verify_with(token_of(wrong, "{\"jti\":\"j\"," GOOD_CLAIMS "}"), &both), TOKEN_BAD);
+    }
+    /* The id is no key, and neither is the HMAC that it is a part of. */
+    assert_int_equal(verify_with(sign(TEXT(HEADER), TEXT("{" GOOD_CLAIMS "}"), text_of(id), EVP_sha256()), &both),
+                     TOKEN_BAD);
+}
+
+/* More keys than are kept prepared, in turn. */
+static void many_keys(void **state)
+{
+    (void)state;
+    struct text jti;
+    for (int i = 0; i < 40; i++) {
+        struct text one = text_format(context.arena, "key number %d of 32 bytes, or more", i * i % 13);
+        struct text token = token_issue(&context, one, TEXT("u"), NOW, NOW + 60, &jti);
+        assert_int_equal(verify_with(token, &(struct secret_keys){{one}, 1}), TOKEN_GOOD);
+        assert_int_equal(verify_with(token, &ours), TOKEN_BAD);
+    }
 }
 
 static void form(void **state)
@@ -379,12 +456,12 @@ static void times(void **state)
     }
 
     struct text unlimited = token_of(HEADER, "{\"id\":\"u\",\"iat\":1}");
-    assert_int_equal(token_verify(&context, unlimited, key, true, &result), TOKEN_GOOD);
+    assert_int_equal(token_verify(&context, unlimited, &ours, true, &result), TOKEN_GOOD);
     assert_int_equal(result.expires_at, -1);
-    assert_int_equal(token_verify(&context, unlimited, key, false, &result), TOKEN_BAD);
-    assert_int_equal(token_verify(&context, token_of(HEADER, "{\"id\":\"u\",\"exp\":null}"), key, true, &result),
+    assert_int_equal(token_verify(&context, unlimited, &ours, false, &result), TOKEN_BAD);
+    assert_int_equal(token_verify(&context, token_of(HEADER, "{\"id\":\"u\",\"exp\":null}"), &ours, true, &result),
                      TOKEN_BAD);
-    assert_int_equal(token_verify(&context, token_of(HEADER, "{\"id\":\"u\",\"exp\":1}"), key, true, &result),
+    assert_int_equal(token_verify(&context, token_of(HEADER, "{\"id\":\"u\",\"exp\":1}"), &ours, true, &result),
                      TOKEN_BAD);
 }
 
@@ -404,7 +481,7 @@ static void issue(void **state)
     struct text unlimited = token_issue(&context, key, TEXT("q\"\\\xc3\xa9"), NOW, -1, &other_jti);
     assert_false(text_equal(jti, other_jti));
     assert_int_equal(verify(unlimited, &result), TOKEN_BAD);
-    assert_int_equal(token_verify(&context, unlimited, key, true, &result), TOKEN_GOOD);
+    assert_int_equal(token_verify(&context, unlimited, &ours, true, &result), TOKEN_GOOD);
     assert_true(text_is(result.id, "q\"\\\xc3\xa9"));
     assert_int_equal(result.expires_at, -1);
 
@@ -495,8 +572,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(good),     TEST(keys),  TEST(form),  TEST(signature),          TEST(header), TEST(claims),
-        TEST(bad_user), TEST(times), TEST(issue), TEST(two_json_libraries), TEST(uuid),   TEST(digests)};
+        TEST(good),   TEST(keys),     TEST(form),         TEST(signature), TEST(header),
+        TEST(claims), TEST(bad_user), TEST(times),        TEST(issue),     TEST(two_json_libraries),
+        TEST(uuid),   TEST(digests),  TEST(several_keys), TEST(many_keys)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("token", tests, NULL, NULL);
 }
