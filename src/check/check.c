@@ -15,6 +15,8 @@
 #include "base/process_user.h"
 #include "base/safe_path.h"
 #include "check/check_database.h"
+#include "check/systemd_unit.h"
+#include "config/config_secrets.h"
 #include "store/database.h"
 #include "store/redis.h"
 
@@ -27,6 +29,13 @@ static void directory_of(const char *path, char *directory_r, size_t size)
 }
 
 /* This machine. */
+
+/* Whose rights count. A master that root starts does some things as root; systemd may start it as another user. */
+struct service {
+    struct systemd_unit unit;
+    struct process_user user; /* of the workers, or of the unit */
+    const char *name;         /* of that user */
+};
 
 static void check_users(struct findings *findings, const struct config *config)
 {
@@ -69,21 +78,28 @@ static bool may_write(const char *path)
     return may(path, F_OK) ? may(path, W_OK) : errno == ENOENT && may(directory, W_OK | X_OK);
 }
 
-/* The workers open the logs themselves. Where they may not, root opens them if only root can change the directory. */
-static void check_log(struct findings *findings, const struct config *config, const struct process_user *user,
-                      const char *directive, const char *path)
+/* The workers open the logs themselves. Where they may not, a master of root's opens them if only root can change the
+ * directory. */
+static void check_log(struct findings *findings, const struct service *service, const char *directive, const char *path)
 {
+    const struct process_user *user = &service->user;
     if (*path != '/' || !process_user_act_as(user)) {
         return;
     }
     bool good = may_write(path);
     int failure = errno;
     process_user_act_as_root(user);
-    if (good || (user->changes && failure == EACCES && safe_path_directory(path, SAFE_PATH_WHOLE, NULL))) {
+    if (good || (user->changes && service->unit.user == NULL && failure == EACCES &&
+                 safe_path_directory(path, SAFE_PATH_WHOLE, NULL))) {
         return;
     }
-    if (user->changes) {
-        findings_add(findings, FINDING_ERROR, "%s: the workers' user %s can't write %s: %s", directive, config->user,
+    if (service->unit.user != NULL) {
+        findings_add(
+            findings, FINDING_ERROR,
+            "%s: %s can't write %s: %s; %s starts the service as that user: chown %s the file, or its directory",
+            directive, service->name, path, strerror(failure), service->unit.file, service->name);
+    } else if (user->changes) {
+        findings_add(findings, FINDING_ERROR, "%s: the workers' user %s can't write %s: %s", directive, service->name,
                      path, strerror(failure));
     } else {
         findings_add(findings, FINDING_ERROR, "%s: %s can't be written: %s", directive, path, strerror(failure));
@@ -91,9 +107,10 @@ static void check_log(struct findings *findings, const struct config *config, co
 }
 
 /* Under systemd the directory exists only while the service runs; a master of root's creates it. */
-static void check_runtime_path(struct findings *findings, const struct process_user *user, const char *directive,
+static void check_runtime_path(struct findings *findings, const struct service *service, const char *directive,
                                const char *path)
 {
+    const struct process_user *user = &service->user;
     char directory[PATH_MAX];
     struct error why;
     struct stat status;
@@ -106,13 +123,35 @@ static void check_runtime_path(struct findings *findings, const struct process_u
                      strerror(errno));
     } else if (!S_ISDIR(status.st_mode)) {
         findings_add(findings, FINDING_ERROR, "%s: %s is not a directory", directive, directory);
-    } else if (!safe_path_directory(path, user->changes ? SAFE_PATH_WHOLE : SAFE_PATH_DIRECTORY, &why)) {
+    } else if (service->unit.user == NULL &&
+               !safe_path_directory(path, user->changes ? SAFE_PATH_WHOLE : SAFE_PATH_DIRECTORY, &why)) {
         findings_add(findings, FINDING_ERROR, "%s: %s", directive, why.text);
     }
 }
 
-/* The workers read it at each connection. */
-static void check_certificate(struct findings *findings, const struct process_user *user, const char *path)
+/* systemd makes the sockets that its unit names; the service has to make any other one itself. */
+static void check_socket(struct findings *findings, const struct service *service, const char *directive,
+                         const char *path)
+{
+    if (service->unit.user == NULL || *path == '\0' || systemd_unit_makes(&service->unit, path) ||
+        !process_user_act_as(&service->user)) {
+        return;
+    }
+    char directory[PATH_MAX];
+    directory_of(path, directory, sizeof directory);
+    bool good = may(directory, W_OK | X_OK);
+    process_user_act_as_root(&service->user);
+    if (!good) {
+        findings_add(findings, FINDING_ERROR,
+                     "%s: %s is no socket of roster.socket, and %s can't make it: let ListenStream= there (systemctl "
+                     "edit roster.socket) and nginx's upstream have this path, or set %s back",
+                     directive, path, service->name, directive);
+    }
+}
+
+/* Whether the user may read a file that is set in the configuration. */
+static void check_readable(struct findings *findings, const struct process_user *user, const char *directive,
+                           const char *path, const char *cure)
 {
     if (*path == '\0' || !process_user_act_as(user)) {
         return;
@@ -121,33 +160,74 @@ static void check_certificate(struct findings *findings, const struct process_us
     int failure = errno;
     process_user_act_as_root(user);
     if (!good) {
-        findings_add(findings, FINDING_ERROR, "database_tls_ca: %s can't be read: %s", path, strerror(failure));
+        findings_add(findings, FINDING_ERROR, "%s: %s can't be read: %s%s", directive, path, strerror(failure), cure);
     }
+}
+
+/* root reads them, or systemd hands secrets over; but roster.conf, and what it names, is read by whom systemd starts.
+ */
+static void check_read_files(struct findings *findings, const struct config *config, const struct service *service)
+{
+    static const char cure[] = "; systemd starts the service as another user: leave the directive unset, so that "
+                               "systemd reads the file, or chgrp it to that user's group, with mode 0640";
+    if (service->unit.user == NULL) {
+        return;
+    }
+    check_readable(findings, &service->user, "roster.conf", config->path,
+                   "; systemd starts the service as another user: chmod go+r it");
+    if (config_names_secret_keys(config)) {
+        check_readable(findings, &service->user, "secret_key_file", config->secret_key_file, cure);
+    }
+    check_readable(findings, &service->user, "database_password_file", config->database_password_file, cure);
+    check_readable(findings, &service->user, "redis_password_file", config->redis_password_file, cure);
+}
+
+/* Who the service is: the caller, if the caller is not root; else as systemd starts it, or as the configuration says.
+ */
+static void find_service(struct arena *arena, const struct config *config, struct service *service_r)
+{
+    *service_r = (struct service){.name = config->user};
+    if (geteuid() == 0) {
+        systemd_unit_read(arena, config->path, &service_r->unit);
+    }
+    const char *user = service_r->unit.user;
+    if (user != NULL && process_user_resolve(user, service_r->unit.group, &service_r->user, NULL)) {
+        service_r->name = user;
+        return;
+    }
+    service_r->unit.user = NULL;
+    /* check_users has reported an unknown user; the other checks then use the current user. */
+    process_user_resolve(config->user, config->group, &service_r->user, NULL);
 }
 
 void check_files(const struct config *config, struct findings *findings)
 {
     struct error why;
-    struct process_user user;
+    struct service service;
+    struct arena *arena = arena_new(0);
 
     check_users(findings, config);
-    /* check_users has reported an unknown user; the other checks then use the current user. */
-    process_user_resolve(config->user, config->group, &user, NULL);
+    find_service(arena, config, &service);
+    const struct process_user *user = &service.user;
     if (!safe_path_file(config->path, *config->user != '\0' ? SAFE_PATH_WHOLE : SAFE_PATH_DIRECTORY, &why)) {
         findings_add(findings, FINDING_ERROR, "%s", why.text);
     }
-    check_log(findings, config, &user, "error_log", config->error_log);
-    check_log(findings, config, &user, "access_log", config->access_log);
-    check_runtime_path(findings, &user, "pid_file", config->pid_file);
+    check_log(findings, &service, "error_log", config->error_log);
+    check_log(findings, &service, "access_log", config->access_log);
+    check_read_files(findings, config, &service);
+    check_runtime_path(findings, &service, "pid_file", config->pid_file);
     for (int i = 0; i < POOL_COUNT; i++) {
-        check_runtime_path(findings, &user, "listen", config->pools[i].listen);
-        check_runtime_path(findings, &user, "listen_second", config->pools[i].listen_second);
+        check_runtime_path(findings, &service, "listen", config->pools[i].listen);
+        check_runtime_path(findings, &service, "listen_second", config->pools[i].listen_second);
+        check_socket(findings, &service, "listen", config->pools[i].listen);
+        check_socket(findings, &service, "listen_second", config->pools[i].listen_second);
     }
-    check_certificate(findings, &user, config->database_tls_ca);
+    check_readable(findings, user, "database_tls_ca", config->database_tls_ca, "");
     if (*config->password_pattern != '\0' && !password_check_pattern(config->password_pattern, &why)) {
         findings_add(findings, FINDING_ERROR, "password_pattern is not a valid PCRE2 pattern: %s", why.text);
     }
-    process_user_free(&user);
+    process_user_free(&service.user);
+    arena_free(arena);
 }
 
 /* Redis. */

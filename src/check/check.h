@@ -5,8 +5,9 @@
 #include "check/findings.h"
 #include "config/config.h"
 
-/* Checks what the configuration refers to on this machine: users and groups, directories, certificates; and the
- * pattern of passwords. */
+/* Checks what the configuration refers to on this machine: users and groups, directories, certificates, and, where
+ * systemd starts the service, its sockets and files with secrets; and the pattern of passwords.
+ * Called by root, it looks with the rights of the user that systemd starts the service as, or else of the workers. */
 void check_files(const struct config *config, struct findings *findings);
 
 /* Checks the services: MariaDB (connection, version of the tables, max_connections and max_prepared_stmt_count for the

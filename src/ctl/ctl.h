@@ -197,7 +197,8 @@ int ctl_load_secrets(struct invocation *invocation);
 /* Connects to MariaDB. Called by root, it first switches to the service's user, if that user exists. */
 int ctl_connect(struct invocation *invocation);
 
-/* Both: for a command that first does something as the caller, as reading a file that the service's user can't read. */
+/* Both, and looks whether the tables are those of this program: for a command that first does something as the caller,
+ * as reading a file that the service's user can't read. */
 int ctl_open_store(struct invocation *invocation);
 
 /* As ctl_connect. The service's user also gets the supplementary group `group`; (gid_t)-1: no group. */

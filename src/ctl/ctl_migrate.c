@@ -53,6 +53,11 @@ static int check(struct invocation *invocation)
     if (invocation->json) {
         print_version(invocation, present, newest);
     }
+    struct error error;
+    if (present > newest) {
+        migration_refuse_newer(present, newest, &error);
+        return ctl_fail(EXIT_FAILED, "%s", error.text);
+    }
     if (present < newest) {
         return ctl_fail(EXIT_FAILED, "the tables are at version %d, the newest is %d: call `rosterctl migrate'",
                         present, newest);

@@ -381,10 +381,8 @@ static int check_archive(struct invocation *invocation, const char *path, int de
         return ctl_fail(EXIT_FAILED, "%s: %s", path, error.text);
     }
     if (archive->schema > migration_expected) {
-        return ctl_fail(EXIT_FAILED,
-                        "%s: its tables are at version %d, made by a newer program than this one, which knows %d: "
-                        "install the newer one (roster %s)",
-                        path, archive->schema, migration_expected, archive->program);
+        migration_refuse_newer(archive->schema, migration_expected, &error);
+        return ctl_fail(EXIT_FAILED, "%s (roster %s): %s", path, archive->program, error.text);
     }
     if (ctl_has_option(invocation, OPTION_with_secrets) && archive->secret_key == NULL) {
         return ctl_fail(EXIT_REFUSED, "%s: it has no secret key: it was made without --with-secrets", path);

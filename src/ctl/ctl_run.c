@@ -20,6 +20,7 @@
 #include "ctl/ctl.h"
 #include "ctl/fastcgi_client.h"
 #include "store/database.h"
+#include "store/migration.h"
 
 /* Whether the running command takes an option. */
 static bool takes(const struct invocation *invocation, enum option option)
@@ -249,10 +250,29 @@ int ctl_connect(struct invocation *invocation)
     return ctl_connect_in_group(invocation, (gid_t)-1);
 }
 
+/* Newer tables have all that this program knows, as migrations only add: while one host is upgraded, the others go on.
+ * So a command only warns of them; the service does not start with them. */
+static int check_tables(struct invocation *invocation)
+{
+    struct error error;
+    int version = migration_schema_version(&invocation->context);
+    if (version < 0 || migration_is_expected(&invocation->context, version, &error)) {
+        return EXIT_DONE; /* the error of the command's own statements tells more than an unknown version */
+    }
+    if (version < migration_expected) {
+        return ctl_fail(EXIT_FAILED, "%s", error.text);
+    }
+    fprintf(stderr, "rosterctl: warning: %s\n", error.text);
+    return EXIT_DONE;
+}
+
 int ctl_open_store(struct invocation *invocation)
 {
     int status = ctl_load_secrets(invocation);
-    return status == EXIT_DONE ? ctl_connect(invocation) : status;
+    if (status == EXIT_DONE) {
+        status = ctl_connect(invocation);
+    }
+    return status == EXIT_DONE ? check_tables(invocation) : status;
 }
 
 /* ---- A part in a child process ---- */

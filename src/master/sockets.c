@@ -166,6 +166,26 @@ static bool is_stale(const struct sockaddr_un *address, struct error *error)
     return error_set(error, "another process listens on %s: stop it, or set listen to another path", address->sun_path);
 }
 
+/* Where systemd makes the sockets, a path that its unit does not have is one that the service may not make itself. */
+static bool add_systemd(struct error *error)
+{
+    char others[1024] = "";
+    for (int i = 0; i < inherited_count; i++) {
+        char bound[sizeof(struct sockaddr_un)];
+        size_t length = strlen(others);
+        socket_path(SOCKETS_FIRST_INHERITED + i, bound);
+        if (!inherited_taken[i]) {
+            snprintf(others + length, sizeof others - length, "%s%s", length > 0 ? ", " : ", but ", bound);
+        }
+    }
+    return inherited_count == 0
+               ? false
+               : error_set(error,
+                           "%s; systemd gave no socket with this path%s: let ListenStream= in roster.socket "
+                           "(systemctl edit roster.socket) and nginx's upstream have the path of `listen'",
+                           error->text, others);
+}
+
 /* bind(2) with the mode set by umask(2): a chmod(2) afterwards could change another file at this path. Clients can't
  * connect before listen(2). */
 static bool bind_path(int descriptor, const struct sockaddr_un *address, mode_t mode, struct error *error)
@@ -178,7 +198,8 @@ static bool bind_path(int descriptor, const struct sockaddr_un *address, mode_t 
             return true;
         }
         if (failure != EADDRINUSE || attempt > 0) {
-            return error_set(error, "the socket %s can't be made: %s", address->sun_path, strerror(failure));
+            error_set(error, "the socket %s can't be made: %s", address->sun_path, strerror(failure));
+            return add_systemd(error);
         }
         if (!is_stale(address, error)) {
             return false;
@@ -207,7 +228,8 @@ static bool set_address(const struct listener_options *options, struct sockaddr_
                          options->path);
     }
     if (!safe_path_make_directory(options->path, error) || !safe_path_directory(options->path, options->depth, error)) {
-        return error_prefix(error, "the socket %s can't be made: ", options->path);
+        error_prefix(error, "the socket %s can't be made: ", options->path);
+        return add_systemd(error);
     }
     strcpy(address_r->sun_path, options->path);
     return true;

@@ -137,6 +137,23 @@ static void set_options(MYSQL *mysql, struct context *context, bool is_remote)
     mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
 }
 
+/* What to do about an error that an administrator meets where something is not set up yet, or not any longer. */
+static const char *cure_of(unsigned code)
+{
+    switch (code) {
+    case CR_CONNECTION_ERROR:
+    case CR_CONN_HOST_ERROR:
+        return "; is MariaDB running, and do database_socket or database_host name it?";
+    case SERVER_NO_DATABASE:
+    case SERVER_DATABASE_DENIED:
+    case SERVER_ACCOUNT_DENIED:
+    case SERVER_NO_PASSWORD_DENIED:
+        return "; `rosterctl grants | mariadb', called as root, creates what is missing";
+    default:
+        return "";
+    }
+}
+
 bool database_load_library(struct error *error)
 {
     return mysql_library_init(0, NULL, NULL) == 0 || error_set(error, "MariaDB's client library can't be loaded");
@@ -173,7 +190,7 @@ MYSQL *database_connect_to(struct context *context, size_t host_index, struct er
     }
 
     if (connected == NULL) {
-        error_set(error, "[%u] %s", mysql_errno(mysql), mysql_error(mysql));
+        error_set(error, "[%u] %s%s", mysql_errno(mysql), mysql_error(mysql), cure_of(mysql_errno(mysql)));
         mysql_close(mysql);
         return NULL;
     }

@@ -151,9 +151,7 @@ static bool run_locked(struct context *context, const char *directory, char **na
         return error_set(error, "can't read the applied migrations; see the log");
     }
     if (applied.row_count > 0 && result_row(&applied, applied.row_count - 1)[0].integer > newest) {
-        return error_set(error,
-                         "the database has migration %s, the newest file is %04d: these files are too old for it",
-                         result_row(&applied, applied.row_count - 1)[1].text.data, newest);
+        return migration_refuse_newer((int)result_row(&applied, applied.row_count - 1)[0].integer, newest, error);
     }
     unsigned done = 0;
     size_t row = 0;
@@ -248,6 +246,14 @@ int migration_schema_version(struct context *context)
     return version;
 }
 
+bool migration_refuse_newer(int version, int known, struct error *error)
+{
+    return error_set(error,
+                     "the tables are at version %d, made by a newer program than this one, which knows %d: install the "
+                     "newer one again, or restore a backup from before the upgrade into an empty database",
+                     version, known);
+}
+
 bool migration_is_expected(const struct context *context, int version, struct error *error)
 {
     if (version == 0) {
@@ -259,10 +265,7 @@ bool migration_is_expected(const struct context *context, int version, struct er
                          version, migration_expected);
     }
     if (version > migration_expected) {
-        return error_set(error,
-                         "the tables are at version %d, made by a newer program than this one, which knows %d: install "
-                         "the newer one",
-                         version, migration_expected);
+        return migration_refuse_newer(version, migration_expected, error);
     }
     return true;
 }

@@ -31,6 +31,9 @@ int migration_schema_version(struct context *context);
  * On false, the error says what to do. */
 bool migration_is_expected(const struct context *context, int version, struct error *error);
 
+/* Says that tables at `version` are newer than what a program or its files know. False. */
+bool migration_refuse_newer(int version, int known, struct error *error);
+
 /* The number of the newest file in `directory`. 0: no file. -1: the directory can't be read, or a number is missing or
  * double. */
 int migration_newest(const char *directory);

@@ -2,6 +2,7 @@
 # MariaDB are where MariaDB is; those about root's paths in 14-root.t.
 use v5.36;
 
+use POSIX ();
 use Test::More;
 
 use Roster;
@@ -173,6 +174,109 @@ SKIP: {
     my @lines = grep { m{/password\.sock} && /nginx/ }
         split /^/, $in_etc->($good =~ s/password\.sock/elsewhere.sock/gr, 'rosterctl', 'doctor');
     is_deeply [map { /^(\w+ +\w+)/ } @lines], ['error    nginx'], 'doctor says so once' or diag @lines;
+}
+
+# ---- As systemd starts the service ----
+
+# The unit is read as systemd reads it; here the service is started as it would be. What -t calls good starts; what it
+# calls an error does not.
+SKIP: {
+    skip 'only root may become another user', 1 if !$is_root;
+    my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
+    chmod 0755, $directory;
+    mkdir "$directory/$_" or die for qw(units units/roster.service.d units/roster.socket.d own locked);
+    chown $uid, $gid, "$directory/own";
+    for my $name (qw(secret.key database.password)) {
+        chown 0, $gid, "$directory/$name";
+        chmod 0640, "$directory/$name";
+    }
+    # A copy, as nobody may be kept from where this one is.
+    system('cp', "$Roster::build/roster", "$directory/roster") == 0 or die;
+    local $ENV{SYSTEMD_UNIT_PATH} = "/nowhere:$directory/units";
+    my $unit = sub ($name, $text) { Roster::Database::write_file("$directory/units/$name", $text) };
+    $unit->('roster.service', "[Service]\nUser=root\nExecStart=/usr/sbin/roster -c " . $roster->config_file . "\n");
+    $unit->('roster.service.d/own.conf', "# ours\n[Service]\nUser = nobody\n");
+    $unit->('roster.socket', "[Socket]\nListenStream=$directory/elsewhere.sock\n");
+    my %good = (
+        error_log => "$directory/own/error.log",
+        access_log => "$directory/own/access.log",
+        pid_file => "$directory/own/roster.pid",
+        user => 'nobody',
+        map { ($_ => {listen => "$directory/own/$_.sock"}) } qw(api password));
+    my $start = sub {
+        my $pid = open my $out, '-|';
+        if (!$pid) {
+            open STDERR, '>&', \*STDOUT;
+            $) = "$gid $gid";
+            $( = $gid;
+            ($<, $>) = ($uid, $uid);
+            exec "$directory/roster", '-c', $roster->config_file, '-d' or POSIX::_exit(127);
+        }
+        my $said = do { local $/ = undef; readline $out };
+        close $out;
+        my $result = $? >> 8;
+        if ($result == 0) {
+            my $master = 0 + Roster::Database::slurp("$directory/own/roster.pid");
+            kill 'QUIT', $master;
+            wait_until(30, sub { !kill 0, $master }) or die "roster does not end\n";
+        }
+        return ($result, $said // '');
+    };
+    my @cases = (
+        ['as it should be', sub { chmod 0644, $roster->config_file }, {}, undef],
+        [
+            "a roster.conf of root's",
+            sub { chmod 0600, $roster->config_file },
+            {}, qr/roster\.conf: \S+ can't be read: Permission denied; .* chmod go\+r it/
+        ],
+        [
+            "a log of root's",
+            sub {
+                Roster::Database::write_file("$directory/locked/error.log", '');
+                chmod 0600, "$directory/locked/error.log";
+                chmod 0644, $roster->config_file;
+            },
+            {error_log => "$directory/locked/error.log"},
+            qr/error_log: nobody can't write \S+: Permission denied; \S+roster\.service starts the service as that user: chown nobody/
+        ],
+        [
+            "a key of root's",
+            sub { chmod 0600, "$directory/secret.key" },
+            {},
+            qr/secret_key_file: \S+ can't be read: Permission denied; systemd starts .* leave the directive unset/
+        ],
+        [
+            'a socket elsewhere',
+            sub { chmod 0640, "$directory/secret.key" },
+            {api => {listen => "$directory/locked/api.sock"}},
+            qr/listen: \S+\/api\.sock is no socket of roster\.socket, and nobody can't make it: let ListenStream=/
+        ],
+        [
+            'a socket of roster.socket',
+            sub {
+                my @lines = map { "ListenStream=$directory/locked/$_.sock\n" } qw(api api-write directory status);
+                $unit->('roster.socket.d/more.conf', join '', "[Socket]\nListenStream=\n", @lines);
+            },
+            {api => {listen => "$directory/locked/api.sock"}},
+            undef,
+            'systemd'
+        ]);
+    for my $case (@cases) {
+        my ($what, $prepare, $changes, $pattern, $by_systemd) = @$case;
+        $prepare->();
+        my ($result, $said) = check(%good, %$changes);
+        is $result, defined $pattern ? 1 : 0, "$what: -t " . (defined $pattern ? 'fails' : 'calls it good')
+            or diag $said;
+        like $said, qr/: error: $pattern/, '... with what to do' if defined $pattern;
+        next if $by_systemd;
+        ($result, my $told) = $start->();
+        is $result, defined $pattern ? 1 : 0, '... and the service ' . (defined $pattern ? 'does not start' : 'starts')
+            or diag $told;
+    }
+    Roster::Database::write_file("$directory/units/roster.service",
+        "[Service]\nUser=nobody\nExecStart=/usr/sbin/roster\n");
+    unlike + (check(%good, error_log => "$directory/locked/error.log"))[1], qr/roster\.service starts/,
+        'a unit with another configuration does not count';
 }
 
 done_testing;

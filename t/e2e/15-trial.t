@@ -163,6 +163,10 @@ subtest 'one that can not start' => sub {
         'a mistake in roster.conf' =>
             [qr/there is no directive workerz/, sub { Roster::Database::write_file($file, "workerz = 3\n$good_file") }],
         'no roster.conf' => [qr/roster\.conf: can't be read/, sub { unlink $file }],
+        'another listen than systemd has' => [
+            qr/api\.sock.*; systemd gave no socket with this path, but \S+api\.sock.*: let ListenStream= in roster\.socket/,
+            sub { Roster::Database::write_file($file, $good_file =~ s{^listen = \K\S+/api\.sock}{$file/api.sock}mr) }
+        ],
         'newer tables' => [
             qr/the tables are at version 9999, made by a newer program/,
             sub {
@@ -202,7 +206,7 @@ subtest 'one that can not start' => sub {
         Roster::Database::write_file($file, $good_file);
         $roster->sql('DELETE FROM schema_migration WHERE number = 9999');
     }
-    $roster->allow_log(qr/the tables are at version 9999/);
+    $roster->allow_log(qr/the tables are at version 9999|systemd gave no socket/);
     $activate->();
     ok wait_until(20, sub { $roster->get('/users/')->{status} == 401 }), 'once it is mended, it serves';
     is $roster->stop('roster'), 0, 'and stops';

@@ -148,7 +148,21 @@ subtest 'the other findings about MariaDB' => sub {
     $roster->sql('UPDATE schema_migration SET number = 9000 WHERE number = (SELECT MAX(number) FROM schema_migration)');
     ($status, $output) = check();
     isnt $status, 0, 'tables of a newer program are an error';
-    like $output, qr/error: the tables are at version 9000, made by a newer program/, 'with what to do' or diag $output;
+    my $newer =
+        qr/the tables are at version 9000, made by a newer program than this one, which knows \d+: install the /;
+    like $output, qr/error: $newer/, 'with what to do' or diag $output;
+    for my $command (['migrate'], ['migrate', '--check']) {
+        my $result = $roster->ctl(@$command, '--directory', "$source/sql");
+        is $result->{status}, 1, "rosterctl @$command fails with them";
+        like $result->{err}, qr/^rosterctl: $newer/m, 'and says the same' or diag $result->{err};
+    }
+    my $listed = $roster->ctl('user', 'list');
+    is $listed->{status}, 0, 'a command that needs none of what is newer goes on';
+    like $listed->{err}, qr/^rosterctl: warning: $newer/, 'and says the same';
+    ($status, $output) = $roster->run_program('roster', '-c', $roster->config_file);
+    is $status >> 8, 1, 'the service does not start';
+    like $output . $roster->log_text, $newer, 'and says the same';
+    $roster->allow_log($newer);
     $roster->sql('UPDATE schema_migration SET number = 0 WHERE number = 9000');
     ($status, $output) = check();
     like $output, qr/error: the tables are at version \d+, but this program wants \d+: call `rosterctl migrate`/,
@@ -159,7 +173,23 @@ subtest 'the other findings about MariaDB' => sub {
     isnt $status, 0, 'no tables';
     like $output, qr/error: the database ro_ster has no tables of Roster's: call `rosterctl migrate`/, 'with what to do'
         or diag $output;
+    $listed = $roster->ctl('user', 'list');
+    is $listed->{status}, 1, 'rosterctl lists nobody then';
+    like $listed->{err}, qr/^rosterctl: the database ro_ster has no tables of Roster's: call `rosterctl migrate`/,
+        'and says the same';
     $roster->sql('RENAME TABLE gone TO schema_migration');
+
+    my $cure = qr/; `rosterctl grants \| mariadb', called as root, creates what is missing/;
+    for my $changed ([database_user => 'nobody-there'], [database_name => 'nothing']) {
+        $roster->set_directives(@$changed);
+        $roster->write_configuration;
+        ($status, $output) = check();
+        isnt $status, 0, "another $changed->[0] is an error";
+        like $output, qr/error: MariaDB can't be reached: .*\[\d+\] .*$cure/, 'with what to do' or diag $output;
+        $roster->set_directives(database_user => undef, database_name => 'ro_ster');
+        delete $roster->{options}{config}{database_user};
+    }
+    $roster->write_configuration;
 
     my $hash = '$s1$%s$c2FsdHNhbHRzYWx0c2FsdA==$' . ('A' x 86) . '==';
     $roster->sql(q{INSERT INTO user (id, email, name) VALUES ('x', 'x@example.org', 'x')});
