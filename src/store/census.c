@@ -31,8 +31,8 @@ static bool count(struct context *context, struct scoreboard_census *shared)
     struct result accounts;
     int64_t sessions, by_role[SCOREBOARD_ROLES] = {0};
     int version = migration_schema_version(context);
-    if (version < 0 || overview_store_count_accounts(context, &accounts) != OK ||
-        overview_store_count_sessions(context, &sessions) != OK) {
+    if (version < 0 || !overview_store_count_accounts(context, &accounts) ||
+        !overview_store_count_sessions(context, &sessions)) {
         return false;
     }
     for (size_t row = 0; row < accounts.row_count; row++) {

@@ -87,6 +87,12 @@ static enum outcome refuse(struct context *context, const struct statement *stat
                       failure->code, statement->sql);
         }
         return database_unavailable(context);
+    case FAILURE_BUSY:
+        if (database.is_gentle) {
+            log_debug(context, "skipped, since it took too long: %s", statement->sql);
+            return database_unavailable(context);
+        }
+        /* fall through */
     default:
         database_mask_values(failure);
         log_error(context, "MariaDB refused with error %u: %s; statement: %s", failure->code, failure->message,
@@ -402,6 +408,18 @@ void database_try(struct context *context, const char *sql, const struct paramet
     database_execute(context, sql, parameters, parameter_count, NULL, ERROR_NONE);
     database.is_gentle = false;
     context->problem = problem;
+}
+
+bool database_try_read(struct context *context, const char *sql, const struct parameter *parameters,
+                       size_t parameter_count, struct result *result_r)
+{
+    const struct problem problem = context->problem;
+    invariant(!database.in_transaction && strncmp(sql, DATABASE_BRIEFLY, sizeof DATABASE_BRIEFLY - 1) == 0);
+    database.is_gentle = true;
+    const bool is_done = database_execute(context, sql, parameters, parameter_count, result_r, ERROR_NONE) == OK;
+    database.is_gentle = false;
+    context->problem = problem;
+    return is_done;
 }
 
 enum outcome database_stream(struct context *context, const char *sql, const struct parameter *parameters,

@@ -170,6 +170,15 @@ enum outcome database_stream(struct context *context, const char *sql, const str
  * Otherwise as database_execute. */
 void database_try(struct context *context, const char *sql, const struct parameter *parameters, size_t parameter_count);
 
+/* Prefix of a read that must not take long: see database_try_read. */
+#define DATABASE_BRIEFLY "SET STATEMENT max_statement_time = 0.2, lock_wait_timeout = 0 FOR "
+
+/* Runs a read that may be skipped, such as a count. `sql` starts with DATABASE_BRIEFLY.
+ * If it takes longer, or the table is locked, it is false, nothing is logged, and context->problem does not change.
+ * Otherwise as database_execute. */
+bool database_try_read(struct context *context, const char *sql, const struct parameter *parameters,
+                       size_t parameter_count, struct result *result_r);
+
 /* Runs `body(context, argument)` inside a transaction. Commits if it returns OK, else rolls back.
  * Returns the outcome of body, or of COMMIT.
  * On 1213 and 1020, from a statement or from COMMIT, the whole transaction is retried, with short random pauses, for up

@@ -182,7 +182,8 @@ struct database_state {
     bool is_unknown;         /* a write was sent, and its outcome is unknown */
     bool tells_unknown;      /* database_execute_once is running: its caller goes on then */
     struct database_concern concern;
-    bool is_gentle; /* database_try is running: a failed lock is not reported */
+    bool is_gentle; /* database_try or database_try_read is running: a locked row, or a read that takes too long, is not
+                       reported */
 };
 
 extern struct database_state database;

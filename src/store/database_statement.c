@@ -65,6 +65,8 @@ static void forget_oldest_statement(void)
 
 static bool text_reads(const char *sql)
 {
+    const size_t prefix = sizeof DATABASE_BRIEFLY - 1;
+    sql += strncmp(sql, DATABASE_BRIEFLY, prefix) == 0 ? prefix : 0;
     sql += strspn(sql, " \t\r\n(");
     return strncasecmp(sql, "SELECT", 6) == 0 || strncasecmp(sql, "SHOW", 4) == 0;
 }

@@ -195,14 +195,18 @@ enum outcome overview_store_keys(struct context *context, const struct key_filte
 
 /* ---- how many ---- */
 
-enum outcome overview_store_count_accounts(struct context *context, struct result *counts_r)
+bool overview_store_count_accounts(struct context *context, struct result *counts_r)
 {
-    return database_execute(context, "SELECT role, COUNT(*) FROM user GROUP BY role", NO_PARAMETERS, counts_r,
-                            ERROR_NONE);
+    return database_try_read(context, DATABASE_BRIEFLY "SELECT role, COUNT(*) FROM user GROUP BY role", NO_PARAMETERS,
+                             counts_r);
 }
 
-enum outcome overview_store_count_sessions(struct context *context, int64_t *count_r)
+bool overview_store_count_sessions(struct context *context, int64_t *count_r)
 {
-    return database_get_integer(context, "SELECT COUNT(*) FROM session s WHERE " VALID_SESSION_AT("?"),
-                                PARAMETERS(BIND_INTEGER(context->now_seconds)), 0, count_r);
+    struct result found;
+    const bool is_counted =
+        database_try_read(context, DATABASE_BRIEFLY "SELECT COUNT(*) FROM session s WHERE " VALID_SESSION_AT("?"),
+                          PARAMETERS(BIND_INTEGER(context->now_seconds)), &found);
+    *count_r = is_counted ? result_row(&found, 0)->integer : 0;
+    return is_counted;
 }

@@ -89,10 +89,10 @@ enum outcome overview_store_keys(struct context *context, const struct key_filte
 enum outcome overview_store_key_page(struct context *context, const struct overview_page *page, struct result *keys_r,
                                      int64_t *total_r);
 
-/* How many accounts have each role: rows of the role and the number. */
-enum outcome overview_store_count_accounts(struct context *context, struct result *counts_r);
+/* How many accounts have each role: rows of the role and the number. False where counting takes too long. */
+bool overview_store_count_accounts(struct context *context, struct result *counts_r);
 
-/* How many sessions are valid. */
-enum outcome overview_store_count_sessions(struct context *context, int64_t *count_r);
+/* How many sessions are valid. False where counting takes too long. */
+bool overview_store_count_sessions(struct context *context, int64_t *count_r);
 
 #endif
