@@ -512,9 +512,11 @@ ends_with $roster->ctl('nginx', 'site', @templates), 2, qr/--server-name/, 'a si
 my $directory = File::Temp->newdir;
 is $roster->ctl('nginx', 'write', "$directory", @templates,
     qw(--server-name users.example.org --tls-certificate /c --tls-key /k))->{status}, 0, 'all files are written';
-is_deeply [sort map { s{.*/}{}r } glob "$directory/*"],
-    [map { "roster$_.conf" } '-fastcgi', '-headers', '-locations', '-upstream', ''], '... and no others';
-unlike join('', map { Roster::Database::slurp($_) } glob "$directory/*"), qr/^[^#]*\@[A-Z_]+\@/m,
+my @protect = map { s{.*/}{roster/}r } glob "$roster->{source}/nginx/roster/*";
+is_deeply [sort map { s{^\Q$directory\E/}{}r } grep { -f } glob "$directory/* $directory/*/*"],
+    [sort @protect, map { "roster$_.conf" } qw(-fastcgi -headers -locations -pages -upstream), ''],
+    '... and no others';
+unlike join('', map { Roster::Database::slurp($_) } grep { -f } glob "$directory/* $directory/*/*"), qr/^[^#]*\@[A-Z_]+\@/m,
     '... with nothing left to fill in';
 like Roster::Database::slurp("$directory/roster.conf"), qr{include \Q$directory\E/roster-},
     '... and refer to each other there';
@@ -566,8 +568,9 @@ ends_with $roster->ctl(@private, qw(--listen 127.0.0.1:80 --listen-tls 127.0.0.1
     qr/private-tls\.conf needs --tls-certificate/, '... and a certificate for TLS';
 is_deeply [glob "$private/*"], [], '... else nothing is written';
 is $roster->ctl(@private, qw(--listen 127.0.0.1:80))->{status}, 0, 'it is written';
-is_deeply [sort map { s{.*/}{}r } glob "$private/*"],
-    ['nginx.conf', map { "roster-$_.conf" } qw(fastcgi headers locations upstream)], '... without a site';
+is_deeply [sort map { s{^\Q$private\E/}{}r } grep { -f } glob "$private/* $private/*/*"],
+    [sort @protect, 'nginx.conf', map { "roster-$_.conf" } qw(fastcgi headers locations pages upstream)],
+    '... without a site';
 ends_with $roster->ctl('nginx', 'snippet', '--templates', "$private"), 0, qr/roster_api/,
     '... and nothing is left to fill in';
 Roster::Database::write_file("$private/roster-headers.conf", '@LISTEN@');
