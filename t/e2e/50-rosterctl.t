@@ -516,7 +516,8 @@ my @protect = map { s{.*/}{roster/}r } glob "$roster->{source}/nginx/roster/*";
 is_deeply [sort map { s{^\Q$directory\E/}{}r } grep { -f } glob "$directory/* $directory/*/*"],
     [sort @protect, map { "roster$_.conf" } qw(-fastcgi -headers -locations -pages -upstream), ''],
     '... and no others';
-unlike join('', map { Roster::Database::slurp($_) } grep { -f } glob "$directory/* $directory/*/*"), qr/^[^#]*\@[A-Z_]+\@/m,
+unlike join('', map { Roster::Database::slurp($_) } grep { -f } glob "$directory/* $directory/*/*"),
+    qr/^[^#]*\@[A-Z_]+\@/m,
     '... with nothing left to fill in';
 like Roster::Database::slurp("$directory/roster.conf"), qr{include \Q$directory\E/roster-},
     '... and refer to each other there';
