@@ -104,6 +104,11 @@ sub active ($stack) {
         [GET => $path, $stack->{admin}{token}]);
 }
 
+# As nginx asks it for an application, but without the request that it asks for.
+sub verify ($stack) {
+    return roster($stack, 'verify', 'GET /verify', 'floor-user', 'api', [GET => '/verify', $stack->{admin}{token}]);
+}
+
 sub page ($stack, $key, $number) {
     return roster($stack, $key, "GET /users/?page=$number",
         'floor-list', 'directory', [GET => "/users/?page=$number", $stack->{admin}{token}]);
@@ -137,6 +142,7 @@ sub all ($stack, %option) {
         (map { floor($stack, $_) } @Bench::Stack::FLOORS),
         $stack->has_peer ? peer($stack) : (),
         {%{one_user($stack)}, wanted => {'of user' => 2, 'of hello' => 0.8, 'of peer' => 3.5, spread => 4}},
+        {%{verify($stack)}, wanted => {'of hello' => 0.8, spread => 4}},
         {%$users, wanted => {'of user' => 1.8, 'of hello' => 0.8, spread => 4}},
         {%{plain($stack, $users)}, wanted => {'of user' => 0.8}},
         touches($stack),
