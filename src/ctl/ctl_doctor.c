@@ -13,11 +13,13 @@
 #include "base/json.h"
 #include "check/check.h"
 #include "check/check_nginx.h"
+#include "check/check_protect.h"
 #include "check/findings.h"
 #include "config/config_read.h"
 #include "config/config_secrets.h"
 #include "ctl/ctl.h"
 #include "ctl/fastcgi_client.h"
+#include "ctl/input.h"
 #include "ctl/sheet.h"
 #include "store/config_store.h"
 #include "store/database.h"
@@ -230,8 +232,22 @@ int command_nginx_check(struct invocation *invocation)
 {
     struct report report;
     struct findings findings;
+    const char *dump = ctl_option(invocation, OPTION_dump);
+    struct text printed;
+    if (dump != NULL) {
+        int status = input_read(invocation, dump, &printed);
+        if (status != EXIT_DONE) {
+            return status;
+        }
+    }
     begin(&report, &findings, invocation);
-    look_at_nginx(&findings, invocation->config, ctl_option(invocation, OPTION_directory));
+    if (dump == NULL || ctl_has_option(invocation, OPTION_directory)) {
+        look_at_nginx(&findings, invocation->config, ctl_option(invocation, OPTION_directory));
+    }
+    if (dump != NULL) {
+        findings_begin(&findings, "applications");
+        check_protect(invocation->config, printed, &findings);
+    }
     return finish(&report, &findings);
 }
 

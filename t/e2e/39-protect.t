@@ -3,6 +3,7 @@
 use v5.36;
 use utf8;
 
+use Encode ();
 use File::Temp ();
 use IO::Socket::UNIX;
 use JSON::PP ();
@@ -51,16 +52,6 @@ my $server = <<~"NGINX";
         set \$roster_sign_in https://users.example.org/account/sign-in;
         include roster/static.conf;
         root $own;
-    }
-    location /cgit/ {
-        set \$roster_require "group:staff";
-        include roster/cgit.conf;
-        include $own/fastcgi_params;
-        fastcgi_split_path_info ^(/cgit)(/.*)\$;
-        fastcgi_param SCRIPT_FILENAME @{[$cgit // '/nowhere']};
-        fastcgi_param PATH_INFO \$fastcgi_path_info;
-        fastcgi_param CGIT_CONFIG $own/cgitrc;
-        fastcgi_pass unix:$own/cgit.sock;
     }
     NGINX
 my @proxied = qw(proxy grafana gitea open-webui);
@@ -287,19 +278,47 @@ SKIP: {
     is fetch('/proxy/', undef, headers => [Authorization => "Bearer $one"])->{status}, 403, '... and no other';
 }
 
-SKIP: {
-    skip 'cgit or fcgiwrap is not installed', 1 if !$wrap || !$cgit;
-    Roster::Database::write_file("$own/cgitrc",
-        "root-title=Our repositories\nvirtual-root=/cgit\nrepo.url=tools\nrepo.path=$own/tools.git\n");
-    is system('git', 'init', '-q', '--bare', "$own/tools.git"), 0, 'a repository';
-    $roster->spawn('fcgiwrap', [$wrap, '-s', "unix:$own/cgit.sock"]);
-    $roster->wait_for('fcgiwrap', sub { IO::Socket::UNIX->new(Peer => "$own/cgit.sock") });
-    is fetch('/cgit/', undef)->{status}, 401, 'cgit: nobody';
-    is fetch('/cgit/', $ben)->{status}, 403, '... others';
-    my $answer = fetch('/cgit/', $session);
-    is $answer->{status}, 200, '... the group';
-    like $answer->{body}, qr/Our repositories/, '... sees the page' or diag $answer->{body};
+# ---- The examples ----
+
+sub example ($kind) {
+    my %old = map { ($_ => 1) } $roster->process('nginx')->children;
+    my $printed = qx{'$roster->{source}/nginx/examples/run' $kind '$roster->{directory}' 2>&1};
+    is $?, 0, "nginx/examples/run $kind" or diag $printed;
+    my $has_new = sub (@now) {
+        return @now && !grep { $old{$_} } @now;
+    };
+    return ok wait_until(30, sub { $has_new->($roster->process('nginx')->children) }), '... and nginx has it';
 }
+for my $kind ('static', $php ? 'php' : (), $wrap && $cgit ? 'cgit' : ()) {
+    example($kind);
+    my $path = $kind eq 'cgit' ? '/cgit/tools/' : "/$kind/";
+    my $text = {
+        static => qr/This is for the group staff/,
+        php => qr/Hello, Änne\..*in the groups\sstaff\./s,
+        cgit => qr/tools/
+    }->{$kind};
+    my $answer = fetch($path, $session);
+    is $answer->{status}, 200, '... lets the group in';
+    like Encode::decode('UTF-8', $answer->{body}), $text, '... and shows the page';
+    my $to = fetch($path, undef, @page);
+    is $to->{headers}{location}, "/account/sign-in?rd=$path", '... leads to the sign-in page' or diag explain $to;
+    like fetch($path, $ben, @page)->{body}, qr/You may not open this page/, '... and refuses others';
+}
+example('stop');
+
+# ---- What can be wrong with it ----
+
+my $dump =
+    qx{'@{[Roster::Database::find_program('nginx')]}' -T -p '$roster->{directory}/nginx/' -c '$roster->{directory}/nginx/nginx.conf' 2>/dev/null};
+sub check ($text) { return $roster->ctl('nginx', 'check', '--dump', '-', {input => $text}) }
+my $checked = check($dump);
+is $checked->{status}, 0, 'rosterctl nginx check finds nothing in what nginx -T prints' or diag explain $checked;
+like $checked->{out}, qr/locations are protected/, '... but the locations';
+$checked = check($dump =~ s/^.*ROSTER_REQUIRE.*\n//mr);
+isnt $checked->{status}, 0, 'a question without the rule is an error';
+like $checked->{out},
+    qr{/roster/server\.conf:\d+: the question lacks `fastcgi_param ROSTER_REQUIRE .*whatever the rules},
+    '... with its place and its effect';
 
 # ---- Signing out ----
 

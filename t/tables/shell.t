@@ -15,7 +15,7 @@ my $take = sub {
     open my $in, '<', $_ or die "$_: $!\n";
     push @scripts, $_ if (readline($in) // '') =~ m{^#!.*\b(?:ba)?sh$};
 };
-find({no_chdir => 1, wanted => $take}, grep { -e } map { "$source/$_" } qw(.ci debian quickstart src t));
+find({no_chdir => 1, wanted => $take}, grep { -e } map { "$source/$_" } qw(.ci debian nginx quickstart src t));
 cmp_ok scalar @scripts, '>', 3, 'there are shell scripts';
 
 my $release = '0.9.0';
