@@ -37,6 +37,7 @@ export default {
 	rules: "Mindestens {password_length_least} Zeichen.",
 	"rules.common": "Kein häufiges Passwort, weder Ihr Name noch Ihre Adresse.",
 
+	admin: "Verwaltung",
 	account: "Mein Konto",
 	pending: "Ihr Konto ist noch nicht freigegeben. Bitte später wiederkommen.",
 	"pending.ask": "Fragen? {name}, {email}, hilft.",

@@ -37,6 +37,7 @@ export default {
 	rules: "At least {password_length_least} characters.",
 	"rules.common": "No common password, and not your name or address.",
 
+	admin: "Administration",
 	account: "My account",
 	pending: "Your account waits for an administrator. Come back later.",
 	"pending.ask": "Questions? Ask {name}, {email}.",

@@ -211,7 +211,7 @@ export const api = Object.fromEntries(Object.entries(direct).map(([name, call]) 
 export const rules = () => t("rules", site) + (site.password_refuse_common ? ` ${t("rules.common")}` : "");
 
 // The links of the header: address, text, and who sees them.
-const links = [["/account/", "account", () => true]];
+const links = [["/account/", "account", () => true], ["/admin/", "admin", () => user.role === "admin"]];
 
 const header = () => h("header", {}, h("a", { class: "site", href: "/account/" }, site.picture && h("img", { src: site.picture, alt: "", height: 28 }), site.name),
 	user && h("nav", {}, links.filter(([, , sees]) => sees()).map(([href, key]) => h("a", { href, "aria-current": location.pathname.startsWith(href) && "page" }, t(key))),
