@@ -15,7 +15,7 @@
 #define ALLOCATOR_IS_FOREIGN 1
 #endif
 #endif
-#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
 #define ALLOCATOR_IS_FOREIGN 1
 #endif
 

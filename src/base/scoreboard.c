@@ -68,7 +68,7 @@ struct scoreboard_slot *scoreboard_take(enum pool pool, int32_t generation)
         atomic_store(&slot->requests, 0);
         atomic_store(&slot->database_present, 0);
         atomic_store(&slot->redis_present, 0);
-        memset(slot->request_id, 0, sizeof slot->request_id);
+        scoreboard_set_request_id(slot, TEXT(""));
         atomic_store(&slot->state, WORKER_STARTING);
         return slot;
     }
@@ -105,12 +105,25 @@ static void copy_stage(const struct scoreboard_slot *slot, char stage_r[static 4
     stage_r[length] = '\0';
 }
 
+void scoreboard_set_request_id(struct scoreboard_slot *slot, struct text id)
+{
+    const size_t length = id.length < sizeof slot->request_id ? id.length : sizeof slot->request_id;
+    for (size_t i = 0; i < length; i++) {
+        atomic_store_explicit(&slot->request_id[i], id.data[i], memory_order_relaxed);
+    }
+    if (length < sizeof slot->request_id) {
+        atomic_store_explicit(&slot->request_id[length], '\0', memory_order_relaxed);
+    }
+}
+
 static void copy_request_id(const struct scoreboard_slot *slot, char id_r[static sizeof slot->request_id + 1])
 {
     size_t length = 0;
-    while (length < sizeof slot->request_id && slot->request_id[length] > ' ' && slot->request_id[length] <= '~') {
-        id_r[length] = slot->request_id[length];
-        length++;
+    for (char byte; length < sizeof slot->request_id; id_r[length++] = byte) {
+        byte = atomic_load_explicit(&slot->request_id[length], memory_order_relaxed);
+        if (byte <= ' ' || byte > '~') {
+            break;
+        }
     }
     id_r[length] = '\0';
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/pool.h"
+#include "base/text.h"
 
 enum worker_state { WORKER_EMPTY, WORKER_STARTING, WORKER_IDLE, WORKER_BUSY, WORKER_LEAVING };
 
@@ -37,7 +38,7 @@ struct scoreboard_slot {
     _Atomic int32_t database_present;
     _Atomic int32_t redis_present;
     _Atomic int64_t table_hits, table_misses; /* of the identity table; of all workers that had this slot */
-    char request_id[40];                      /* of the current request; a reader may see a partial write */
+    _Atomic char request_id[40];              /* of the current request; a reader may see a partial write */
 };
 
 /* Totals since the start of the master, of all workers. */
@@ -112,6 +113,9 @@ static inline void scoreboard_count(_Atomic int64_t *counter)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
 }
+
+/* Notes the id of the current request, as far as there is room for it. */
+void scoreboard_set_request_id(struct scoreboard_slot *slot, struct text id);
 
 /* Reserves a slot for a worker, before the fork. NULL where no slot is free. */
 struct scoreboard_slot *scoreboard_take(enum pool pool, int32_t generation);

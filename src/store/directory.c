@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/shared_mutex.h"
 #include "store/table_hash.h"
@@ -129,13 +127,7 @@ bool directory_lock(int64_t microseconds)
     if (parts.head == NULL) {
         return false;
     }
-    int error = pthread_mutex_trylock(&parts.head->mutex);
-    if (error == EBUSY && microseconds > 0) {
-        int64_t until = clock_monotonic_microseconds();
-        until = microseconds > INT64_MAX - until ? INT64_MAX : until + microseconds;
-        const struct timespec time = {until / 1000000, until % 1000000 * 1000};
-        error = pthread_mutex_clocklock(&parts.head->mutex, CLOCK_MONOTONIC, &time);
-    }
+    int error = shared_mutex_lock(&parts.head->mutex, microseconds);
     if (error == EOWNERDEAD) {
         pthread_mutex_consistent(&parts.head->mutex);
         if (atomic_load(&parts.head->version) % 2 != 0) {
@@ -146,7 +138,9 @@ bool directory_lock(int64_t microseconds)
         }
         error = 0;
     }
-    moved = 0;
+    if (error == 0) {
+        moved = 0;
+    }
     return error == 0;
 }
 

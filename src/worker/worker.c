@@ -328,7 +328,7 @@ static int keep_up_idly(const struct config *config, enum pool pool, struct aren
 
 static void mark_busy(struct scoreboard_slot *slot, int64_t now_microseconds)
 {
-    strcpy(slot->request_id, "-");
+    scoreboard_set_request_id(slot, TEXT("-"));
     atomic_store_explicit(&slot->stage, "accept", memory_order_relaxed);
     atomic_store_explicit(&slot->route, -1, memory_order_relaxed);
     atomic_store_explicit(&slot->request_started, now_microseconds, memory_order_relaxed);
@@ -379,7 +379,7 @@ static void serve(void *argument)
     };
     response_start(&request);
     name_request(&request);
-    strncpy(slot->request_id, request.context.request_id, sizeof slot->request_id - 1);
+    scoreboard_set_request_id(slot, text_of(request.context.request_id));
 
     if (run_stages(&request, slot) == OK) {
         request.response.status = request.response.status != 0 ? request.response.status : 200;

@@ -54,7 +54,7 @@ static void test_slot_is_taken_clean(void **state)
     slot->request_started = 34;
     slot->stage = "handle";
     slot->route = 5;
-    strcpy(slot->request_id, "abc");
+    scoreboard_set_request_id(slot, TEXT("abc"));
     scoreboard_release(slot);
     assert_int_equal(slot->requests, 12); /* kept until then */
     struct scoreboard_slot *again = scoreboard_take(POOL_API, 2);
@@ -98,7 +98,7 @@ static void test_read(void **state)
     slot->route = 8;
     slot->stage = stage;
     slot->database_present = 1;
-    strcpy(slot->request_id, "abc");
+    scoreboard_set_request_id(slot, TEXT("abc"));
     assert_true(scoreboard_read(slot, &worker));
     assert_int_equal(worker.pid, 123);
     assert_int_equal(worker.state, WORKER_BUSY);
@@ -114,12 +114,11 @@ static void test_read(void **state)
 
     /* Whatever a worker may have written there. */
     slot->stage = elsewhere;
-    memset(slot->request_id, 'x', sizeof slot->request_id);
-    slot->request_id[3] = '\x1b';
+    scoreboard_set_request_id(slot, TEXT("xxx\x1bxxx"));
     assert_true(scoreboard_read(slot, &worker));
     assert_string_equal(worker.stage, "");
     assert_string_equal(worker.request_id, "xxx");
-    memset(slot->request_id, 'x', sizeof slot->request_id);
+    scoreboard_set_request_id(slot, TEXT("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
     slot->stage = (const char *)(uintptr_t)8;
     assert_true(scoreboard_read(slot, &worker));
     assert_int_equal(strlen(worker.request_id), sizeof slot->request_id);
