@@ -211,6 +211,10 @@ await browse("sessions, keys and password", async (page, context) => {
 
     const keys = part(page, "API keys");
     await keys.getByLabel("What is it for?").fill("Backup");
+    await keys.getByLabel("Days that it is valid").fill("-1");
+    await keys.getByRole("button", { name: "Create a key" }).click();
+    await sees(page, "Please fill this in.");
+    await keys.getByLabel("Days that it is valid").fill("90");
     await keys.getByRole("button", { name: "Create a key" }).click();
     const key = await keys.getByRole("status").locator("code").textContent();
     await keys.getByRole("button", { name: "Copy" }).click();
@@ -273,6 +277,31 @@ await browse("Deutsch", async (page) => {
     await atAccount(page, "Mein Konto");
     await look(page, "account-de");
 }, { language: "de-AT" });
+
+// What other configurations offer, and a service that is away.
+await browse("other sites", async (page) => {
+    let change = { password_sign_in: false };
+    await page.route("**/api/v1/auths/site", async (route) => {
+        if (!change) return route.fulfill({ status: 503, json: { detail: "Later.", code: "UNAVAILABLE" } });
+        const response = await route.fetch();
+        return route.fulfill({ response, json: { ...await response.json(), ...change } });
+    });
+    await page.goto("/account/sign-in");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await sees(page, "The email address or the password is wrong.");
+    is(await page.getByRole("textbox").count(), 0, "where a proxy says who calls, there is no password");
+    change = { sign_up: false };
+    await page.goto("/account/sign-up");
+    await sees(page, "Here an administrator creates accounts.");
+    change = null;
+    await page.goto("/account/sign-in");
+    await sees(page, "The service is busy. Try again in a moment.");
+    await look(page, "away");
+    change = {};
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByLabel("Email address").waitFor();
+    ok(true, "a page that could not be read is read again");
+});
 
 // The client in a browser: each of the twenty operations.
 await browse("client", async (page) => {

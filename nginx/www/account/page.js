@@ -164,7 +164,10 @@ export function form({ fields, submit, save, done, before, after }) {
 
 	async function send() {
 		note.textContent = problem.textContent = "";
-		for (const row of rows) row.refuse(row.needed && !row.value.trim() ? t("missing") : "");
+		for (const { input, needed, value, refuse } of rows) {
+			const isNoNumber = input.type === "number" && !input.validity.valid;
+			refuse(needed && !value.trim() || isNoNumber ? t("missing") : "");
+		}
 		if (invalid()) return invalid().focus();
 		try {
 			note.textContent = await done(await save(Object.fromEntries(rows.map(({ name, value }) => [name, value])))) ?? "";
