@@ -19,12 +19,6 @@
 #define PACKAGE_VERSION "unknown"
 #endif
 
-static const char *next_command(size_t index, void *argument)
-{
-    (void)argument;
-    return index < COMMAND_COUNT ? commands[index].words : NULL;
-}
-
 /* The option of a command by its name, of `length` bytes; NULL: unknown. */
 static const struct option_row *find_option(const struct command *command, const char *name, size_t length)
 {
@@ -170,8 +164,8 @@ static int no_such_command(int argc, char **argv, int index)
     }
     char typed[80];
     snprintf(typed, sizeof typed, "%s%s%s", argv[index], has_second ? " " : "", has_second ? argv[index + 1] : "");
-    const char *near = ctl_suggest(typed, next_command, NULL);
-    near = near != NULL ? near : ctl_suggest(argv[index], next_command, NULL);
+    const char *near = ctl_suggest_command(typed);
+    near = near != NULL ? near : ctl_suggest_command(argv[index]);
     return near != NULL ? ctl_fail(EXIT_USAGE, "unknown command `%s'; did you mean `%s'?", typed, near)
                         : ctl_fail(EXIT_USAGE, "unknown command `%s'; `rosterctl help' lists all", typed);
 }

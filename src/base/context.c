@@ -46,7 +46,7 @@ static void add_sql(struct buffer *line, const char *sql)
     }
 }
 
-struct text context_describe_statements(const struct context *context)
+struct text context_describe_statements(const struct context *context, int64_t microseconds)
 {
     struct statement_use uses[CONTEXT_STATEMENTS_MAX];
     memcpy(uses, context->statements, sizeof uses);
@@ -55,6 +55,9 @@ struct text context_describe_statements(const struct context *context)
     buffer_init(&line, context->arena);
     buffer_add_format(&line, "%u statement%s in %.1f ms", context->statement_count,
                       context->statement_count == 1 ? "" : "s", (double)context->statement_microseconds / 1000);
+    if (context->statement_microseconds < microseconds / 10) {
+        return buffer_text(&line);
+    }
     for (unsigned i = 0; i < context->statements_kept; i++) {
         buffer_add_format(&line, "%s [%u time%s, %.1f ms] ", i == 0 ? ":" : ";", uses[i].count,
                           uses[i].count == 1 ? "" : "s", (double)uses[i].microseconds / 1000);

@@ -43,7 +43,9 @@ void context_note_statement(struct context *context, const char *sql, int64_t mi
 
 /* The statements of the request, for the log, in the arena: "3 statements in 25.0 ms: [2 times, 20.1 ms] SELECT …;
  * [1 time, 4.9 ms] UPDATE …".
- * The slowest comes first. White space in a statement becomes single spaces. */
-struct text context_describe_statements(const struct context *context);
+ * The slowest comes first. White space in a statement becomes single spaces.
+ * Where all of them took less than a tenth of `microseconds`, the time of the request, they do not explain it: then
+ * their number and their time are all. */
+struct text context_describe_statements(const struct context *context, int64_t microseconds);
 
 #endif

@@ -48,6 +48,13 @@ struct command_alone {
 };
 extern const struct command_alone commands_alone[];
 
+/* Words that are no command, and the command that who types them means. The last row has NULL words. */
+struct command_meant {
+    const char *words;
+    enum command_id command;
+};
+extern const struct command_meant commands_meant[];
+
 /* Placeholders of arguments and of values of options. */
 enum argument {
     ARGUMENT_NONE,
@@ -159,6 +166,11 @@ enum argument ctl_find_argument(const char *name);
  * `next` returns the names by index, and NULL after the last one.
  * NULL: no name is similar. */
 const char *ctl_suggest(const char *typed, const char *(*next)(size_t index, void *argument), void *argument);
+
+/* The words of the command that somebody may have meant by others: of COMMAND_MEANT, or similar ones. A command that
+ * removes something is what was meant only where its own words are slightly mistyped: nobody is to be led there.
+ * NULL: none. */
+const char *ctl_suggest_command(const char *typed);
 
 /* Prints an error message to stderr.
  * Returns `status`, so that a command can `return ctl_fail(…)`. */

@@ -1,10 +1,12 @@
 /* ctl_status.c: rosterctl status, top and reload: they request the status over the service's socket. */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -355,6 +357,47 @@ static void print_screen(struct arena *arena, json_object *now, json_object *bef
     print_routes(arena, now, before, seconds, ROUTES_SHOWN);
 }
 
+/* ---- top ---- */
+
+static volatile sig_atomic_t is_stopped;
+
+static void stop(int signal_number)
+{
+    (void)signal_number;
+    is_stopped = 1;
+}
+
+/* Keys count at once, and are not shown. False: there is no terminal, or it has refused. */
+static bool take_keys(struct termios *before_r)
+{
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, before_r) != 0) {
+        return false;
+    }
+    struct sigaction stopping = {.sa_handler = stop};
+    sigemptyset(&stopping.sa_mask);
+    sigaction(SIGINT, &stopping, NULL);
+    sigaction(SIGTERM, &stopping, NULL);
+    sigaction(SIGHUP, &stopping, NULL);
+    struct termios keys = *before_r;
+    keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    return tcsetattr(STDIN_FILENO, TCSANOW, &keys) == 0;
+}
+
+/* Waits, or until somebody wants to leave: true. */
+static bool wait_or_leave(double seconds, bool has_keys)
+{
+    struct pollfd keys = {.fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN};
+    int64_t end = clock_monotonic_microseconds() + (int64_t)(seconds * 1e6), left;
+    while (!is_stopped && (left = end - clock_monotonic_microseconds()) > 0) {
+        char key = '\0';
+        if (poll(&keys, 1, (int)((left + 999) / 1000)) > 0 &&
+            (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q' || key == '\4')) {
+            return true;
+        }
+    }
+    return is_stopped;
+}
+
 /* Two samples are kept at a time, each in its own arena. */
 int command_top(struct invocation *invocation)
 {
@@ -367,12 +410,15 @@ int command_top(struct invocation *invocation)
     struct text json;
     int64_t last = clock_monotonic_microseconds();
     result = result == EXIT_DONE ? ask(invocation, arenas[0], &before, &json) : result;
+    struct termios before_keys;
+    bool has_keys = result == EXIT_DONE && take_keys(&before_keys);
     for (unsigned round = 1; result == EXIT_DONE && (count == 0 || round <= (unsigned)count) && !ferror(stdout);
          round++) {
         struct arena *arena = arenas[round % 2];
-        struct timespec pause = {(time_t)interval, (long)((interval - (double)(time_t)interval) * 1e9)};
         fflush(stdout);
-        nanosleep(&pause, NULL);
+        if (wait_or_leave(interval, has_keys)) {
+            break;
+        }
         arena_reset(arena);
         result = ask(invocation, arena, &now, &json);
         if (result != EXIT_DONE) {
@@ -384,9 +430,13 @@ int command_top(struct invocation *invocation)
         } else {
             printf("%s", terminal ? "\033[H\033[2J" : round > 1 ? "\n" : "");
             print_screen(arena, now, before, (double)(moment - last) / 1e6);
+            printf("%s", has_keys ? "\nq leaves\n" : "");
         }
         before = now;
         last = moment;
+    }
+    if (has_keys) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &before_keys);
     }
     arena_free(arenas[0]);
     arena_free(arenas[1]);

@@ -5,6 +5,8 @@
 #include "base/edit_distance.h"
 #include "ctl/ctl.h"
 
+enum { SLIP = 1 }; /* the edit distance up to which somebody meant a command that removes something */
+
 #define COMMAND(name, words, arguments, min, max, needs, text, more) \
     {words, arguments, min, max, NEEDS_##needs, text, more},
 const struct command commands[COMMAND_COUNT] = {
@@ -38,6 +40,36 @@ const struct command_group command_groups[] = {
 #include "ctl/commands.def"
     {NULL, COMMAND_COUNT},
 };
+
+#define COMMAND_MEANT(words, command) {words, COMMAND_##command},
+const struct command_meant commands_meant[] = {
+#include "ctl/commands.def"
+    {NULL, COMMAND_COUNT},
+};
+
+#define COMMAND_REMOVES(command) [COMMAND_##command] = true,
+static const bool removes[COMMAND_COUNT] = {
+#include "ctl/commands.def"
+};
+
+const char *ctl_suggest_command(const char *typed)
+{
+    for (const struct command_meant *meant = commands_meant; meant->words != NULL; meant++) {
+        if (strcmp(meant->words, typed) == 0) {
+            return commands[meant->command].words;
+        }
+    }
+    const char *nearest = NULL;
+    unsigned min = (unsigned)(strlen(typed) / 3 + 1);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        unsigned here = edit_distance(text_of(typed), text_of(commands[i].words));
+        if (here <= (removes[i] && min > SLIP ? (unsigned)SLIP : min) && (nearest == NULL || here < min)) {
+            nearest = commands[i].words;
+            min = here;
+        }
+    }
+    return nearest;
+}
 
 #define COMMAND_ALONE(word, command) {#word, COMMAND_##command},
 const struct command_alone commands_alone[] = {
@@ -139,16 +171,14 @@ void ctl_print_usage(const struct command *command)
         print_wrapped(command->more, 0, 100);
     }
     putchar('\n');
+    bool has_options = false;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (options[i].command == id) {
             print_option(&options[i]);
+            has_options = true;
         }
     }
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (options[i].command == COMMAND_COUNT) {
-            print_option(&options[i]);
-        }
-    }
+    printf("%s`rosterctl help' shows the options of every command.\n", has_options ? "\n" : "");
 }
 
 void ctl_print_overview(void)

@@ -133,8 +133,42 @@ static void add_arguments(struct buffer *line, const char *arguments)
     }
 }
 
-static void print_command(struct buffer *out, enum command_id id)
+/* Whether a command takes an option in the same sense as another one, which the same text says. */
+static bool takes_too(enum command_id id, const struct option_row *option)
 {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options[i].command == id && options[i].option == option->option &&
+            strcmp(options[i].text, option->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An earlier command of the group with many options, all of which this one takes, too. COMMAND_COUNT: none. */
+static enum command_id find_same(enum command_id first, enum command_id id)
+{
+    enum { MANY = 4 };
+    for (enum command_id other = first; other < id; other++) {
+        size_t count = 0;
+        bool is_part = true;
+        for (size_t i = 0; i < OPTION_COUNT; i++) {
+            if (options[i].command == other) {
+                count++;
+                is_part = is_part && takes_too(id, &options[i]);
+            }
+        }
+        if (count >= MANY && is_part) {
+            return other;
+        }
+    }
+    return COMMAND_COUNT;
+}
+
+/* `first': of the group. */
+static void print_command(struct buffer *out, enum command_id first, enum command_id id)
+{
+    const enum command_id same = find_same(first, id);
     const struct command *command = &commands[id];
     struct buffer line;
     buffer_init(&line, out->arena);
@@ -148,9 +182,13 @@ static void print_command(struct buffer *out, enum command_id id)
     mdoc_macro(out, "%s", buffer_text(&line).data);
     mdoc_format(out, "%s.", command->text);
     mdoc_text(out, command->more);
+    if (same != COMMAND_COUNT) {
+        mdoc_format(out, "It takes the options of");
+        mdoc_macro(out, ".Ic %s .", commands[same].words);
+    }
     bool in_list = false;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (options[i].command == id) {
+        if (options[i].command == id && (same == COMMAND_COUNT || !takes_too(same, &options[i]))) {
             if (!in_list) {
                 mdoc_macro(out, ".Bl -tag -width Ds");
                 in_list = true;
@@ -169,7 +207,7 @@ void manual_commands(struct buffer *out)
         mdoc_macro(out, ".Ss %s", group->title);
         mdoc_macro(out, ".Bl -tag -width Ds");
         for (enum command_id id = group->first; id < group[1].first; id++) {
-            print_command(out, id);
+            print_command(out, group->first, id);
         }
         mdoc_macro(out, ".El");
     }

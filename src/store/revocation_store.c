@@ -451,7 +451,9 @@ static bool finish_loading(struct context *context)
     if (redis_append(context, "DEL " LOADING_KEY, prefix)) {
         redis_read(context);
     }
-    log_notice(context, "Redis came back empty: %lld revocations were loaded again", (long long)upkeep.loaded);
+    /* Where there was nothing to load, as in a new installation, nobody need know. */
+    log_write(context, upkeep.loaded > 0 ? LOG_SEVERITY_NOTICE : LOG_SEVERITY_INFO,
+              "Redis came back empty: %lld revocations were loaded again", (long long)upkeep.loaded);
     return true;
 }
 

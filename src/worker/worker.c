@@ -235,7 +235,7 @@ static void write_logs(const struct request *request, int64_t now, int64_t micro
     if (context->config->slow_request > 0 && microseconds > context->config->slow_request * 1000) {
         log_warning(context, "slow request: %s, %lld ms; %s",
                     request->route != NULL ? request->route->name : "no route", (long long)(microseconds / 1000),
-                    context_describe_statements(context).data);
+                    context_describe_statements(context, microseconds).data);
     }
 }
 

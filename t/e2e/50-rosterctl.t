@@ -3,6 +3,7 @@ use v5.36;
 use utf8;
 
 use File::Temp ();
+use IPC::Open2 ();
 use Test::More;
 use Roster;
 
@@ -21,6 +22,14 @@ ends_with $roster->ctl(), 2, qr/usage:/, 'no command is a wrong call';
 ends_with $roster->ctl('--help'), 0, qr/^  user list /m, '--help lists the commands';
 ends_with $roster->ctl('--version'), 0, qr/^rosterctl \d/, '--version';
 ends_with $roster->ctl('usr', 'list'), 2, qr/did you mean `user list'/, 'a mistyped command gets a hint';
+ends_with $roster->ctl(split / /, $_->[0]), 2, qr/did you mean `$_->[1]'\?$/, "$_->[0] gets $_->[1]"
+    for ['user rename', 'user set'], ['user delet', 'user delete'], ['key revoke', 'key delete'], ['dump', 'backup'];
+for my $words ('user recite', 'group relate', 'session edit', 'restart', 'secret require') {
+    my $hint = $roster->ctl(split / /, $words);
+    is $hint->{status}, 2, "$words is no command";
+    unlike $hint->{err}, qr/did you mean `(?:\w+ (?:delete|logout|disable|end|retire|remove-member)|restore)'/,
+        '... and nothing that deletes is proposed for it';
+}
 ends_with $roster->ctl('user'), 2, qr/user passwd/, 'half a command lists what may follow';
 ends_with $roster->ctl('user', 'add', '--nmae', 'x'), 2, qr/did you mean --name/, 'a mistyped option gets a hint';
 ends_with $roster->ctl('user', 'add', '--help'), 0, qr/--random-password/, 'a command shows its options';
@@ -458,6 +467,22 @@ is $roster->ctl('-q', 'status')->{out}, '', '--quiet only asks';
 my $top = $roster->ctl('top', '--interval', '0.2', '--count', '2');
 is $top->{status}, 0, 'top ends after its count' or diag $top->{err};
 is scalar(() = $top->{out} =~ /^POOL/mg), 2, 'and shows the pools each time';
+SKIP: {
+    skip 'there is no script(1)', 2 if !grep { -x "$_/script" } split /:/, $ENV{PATH};
+    my $command = "$Roster::build/rosterctl -c " . $roster->config_file . ' top --interval 0.3 --count 200';
+    my $pid = IPC::Open2::open2(my $screen, my $keys, 'timeout', 60, 'script', '-qec', $command, '/dev/null');
+    my $seen = '';
+    while (my $line = readline $screen) {
+        $seen .= $line;
+        last if $line =~ /^q leaves/;
+    }
+    like $seen, qr/^q leaves\r?$/m, 'top says how to leave';
+    print {$keys} 'q';
+    $keys->flush;
+    my $more = do { local $/ = undef; readline $screen };
+    waitpid $pid, 0;
+    is $?, 0, '... and q does' or diag $more;
+}
 ends_with $roster->ctl('top', '--count', 'x'), 2, qr/is not a number/, 'a count that is none';
 
 my $doctor = $roster->ctl('doctor', '--nginx-directory', $roster->directory . '/nginx');

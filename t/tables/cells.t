@@ -155,6 +155,8 @@ my @tables = (
         more => 'text'
     ],
     ['ctl/commands.def', 'COMMAND_ALONE', 'ctl/ctl_table.c', word => 'outside', command => 'resolved'],
+    ['ctl/commands.def', 'COMMAND_REMOVES', 'ctl/ctl_table.c', command => 'resolved'],
+    ['ctl/commands.def', 'COMMAND_MEANT', 'ctl/ctl_table.c', words => 'text', command => 'resolved'],
     ['ctl/commands.def', 'ARGUMENT', '', name => 'outside', choices => 'outside'],
     ['ctl/commands.def', 'OPTION_NAME', 'ctl/ctl_table.c', name => 'defined', words => 'outside', value => 'resolved'],
     [

@@ -42,15 +42,17 @@ for my $row (@commands) {
 }
 
 my $overview = Roster::Tables::rosterctl('help');
+like $overview, qr/--\Q$words{$_->{name}}\E /, "the overview has --$words{$_->{name}}" for @global;
 for my $row (@commands) {
     my ($name, $words, $arguments, $min, $max, $needs, $text, $more) = @$row;
     like $overview, qr/^  \Q$words\E(?: |$)/m, "the overview has $words";
     my ($help, $status) = Roster::Tables::rosterctl('help', split / /, $words);
     is $status, 0, '... it has help';
     like $help, qr/\Q$text\E\./, '... with its text';
-    for my $option (map { $words{$_->{name}} } @global, grep { $_->{command} eq $name } @options) {
+    for my $option (map { $words{$_->{name}} } grep { $_->{command} eq $name } @options) {
         like $help, qr/--\Q$option\E/, "... and with --$option";
     }
+    unlike $help, qr/^ +-q, /m, '... and without those of every command';
     unlike $text, qr/\.$/, '... its text has no full stop';
     like $more, qr/^$|\.$/, '... what follows is whole sentences';
     cmp_ok $min, '<=', $max, '... its numbers of arguments are in order';

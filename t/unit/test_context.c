@@ -31,14 +31,15 @@ static void note(const char *sql, int64_t microseconds)
 static void test_none(void **state)
 {
     (void)state;
-    assert_string_equal(context_describe_statements(&context).data, "0 statements in 0.0 ms");
+    assert_string_equal(context_describe_statements(&context, 0).data, "0 statements in 0.0 ms");
 }
 
 static void test_one(void **state)
 {
     (void)state;
     note("SELECT 1", 1234);
-    assert_string_equal(context_describe_statements(&context).data, "1 statement in 1.2 ms: [1 time, 1.2 ms] SELECT 1");
+    assert_string_equal(context_describe_statements(&context, 0).data,
+                        "1 statement in 1.2 ms: [1 time, 1.2 ms] SELECT 1");
 }
 
 static void test_the_costliest_comes_first(void **state)
@@ -53,17 +54,21 @@ static void test_the_costliest_comes_first(void **state)
     note(commit, 40000);
     assert_int_equal(context.statements_kept, 3);
     assert_string_equal(
-        context_describe_statements(&context).data,
+        context_describe_statements(&context, 0).data,
         "4 statements in 45.1 ms: [1 time, 40.0 ms] COMMIT; [2 times, 5.0 ms] INSERT INTO t VALUES (?); "
         "[1 time, 0.1 ms] START TRANSACTION");
     assert_ptr_equal(context.statements[0].sql, begin);
+
+    /* Statements that do not explain the time of the request. */
+    assert_string_equal(context_describe_statements(&context, 451001 + 9).data, "4 statements in 45.1 ms");
+    assert_non_null(strstr(context_describe_statements(&context, 451000).data, "COMMIT"));
 }
 
 static void test_white_space(void **state)
 {
     (void)state;
     note("\n  SELECT a,\n\t\tb\r\n  FROM t \n", 0);
-    assert_string_equal(context_describe_statements(&context).data,
+    assert_string_equal(context_describe_statements(&context, 0).data,
                         "1 statement in 0.0 ms: [1 time, 0.0 ms] SELECT a, b FROM t");
 }
 
@@ -80,7 +85,7 @@ static void test_no_more_than_there_are_places(void **state)
     note(texts[0], 500);
     assert_int_equal(context.statements_kept, CONTEXT_STATEMENTS_MAX);
     assert_int_equal(context.statements_left_out, 4);
-    struct text text = context_describe_statements(&context);
+    struct text text = context_describe_statements(&context, 0);
     assert_true(text_starts_with(text, "21 statements in 20.5 ms: [2 times, 1.5 ms] SELECT 0; "));
     assert_true(text_ends_with(text, "; 4 further"));
 }
