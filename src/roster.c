@@ -26,7 +26,9 @@
 #include "store/directory.h"
 #include "store/identity_table.h"
 #include "store/redis.h"
+#include "store/touch_table.h"
 #include "store/version_words.h"
+#include "worker/housekeeper.h"
 #include "worker/router.h"
 #include "worker/watcher.h"
 #include "worker/worker.h"
@@ -69,6 +71,17 @@ static bool identity_table_init_master(const struct config *config, struct error
            error_set(error, "there is no memory for identity_cache_size");
 }
 
+/* Without this memory workers write all times themselves. */
+static bool touch_table_init_master(const struct config *config, struct error *error)
+{
+    (void)config;
+    (void)error;
+    if (!touch_table_exists() && !touch_table_create()) {
+        log_warning(NULL, "there is no memory for the times of last use: each is written by itself");
+    }
+    return true;
+}
+
 /* Without this memory the service goes on, only slower. */
 static bool directory_init_master(const struct config *config, struct error *error)
 {
@@ -102,6 +115,7 @@ static const struct module modules[] = {
     {.init_master = scoreboard_init_master},
     {.init_master = ratelimit_init_master},
     {.init_master = identity_table_init_master},
+    {.init_master = touch_table_init_master},
     {.init_master = directory_init_master},
     {.init_master = memory_init_master},
     {.init_master = libraries_init_master},
@@ -110,6 +124,27 @@ static const struct module modules[] = {
     {.exit_worker = database_close},
     {.exit_worker = redis_close},
 };
+
+/* A new watcher makes all that is kept count no more. What is kept depends on the servers, and on what a picture may
+ * be. */
+static const char *const watcher_concerned[] = {"database_",  "redis_", "picture_", "error_log",
+                                                "access_log", "log_",   NULL};
+
+static const char *const housekeeper_concerned[] = {
+    "database_", "redis_", "last_active_interval", "error_log", "access_log", "log_", NULL};
+
+/* Processes beside the workers. */
+static const struct helper helpers[] = {
+    {.name = "watcher", .run = watcher_run, .is_wanted = config_uses_identity_cache, .concerned = watcher_concerned},
+    {.name = "housekeeper", .run = housekeeper_run, .concerned = housekeeper_concerned, .ends_last = true},
+};
+
+/* What a process that is gone has left in shared memory. */
+static void forget_process(pid_t pid)
+{
+    version_words_reap(pid);
+    touch_table_reap(pid);
+}
 
 static const char usage[] =
     "Usage: roster [-c FILE] [-d]      run the service, in the foreground or (-d) detached\n"
@@ -176,8 +211,9 @@ static int run(const char *path, bool detach)
         .module_count = ARRAY_COUNT(modules),
         .run_worker = worker_run,
         .route_name = router_route_name,
-        .watch = watcher_run,
-        .worker_ended = version_words_reap,
+        .helpers = helpers,
+        .helper_count = ARRAY_COUNT(helpers),
+        .worker_ended = forget_process,
         .probe = probe_services,
     };
     return master_run(&options);

@@ -127,6 +127,7 @@ static void add_table(struct service_summary *summary, const struct config *conf
     const struct scoreboard *board = summary->board;
     summary->table_state = state_of_table(config, summary->now_microseconds);
     identity_table_figures(&summary->table);
+    touch_table_figures(&summary->touches);
     for (int32_t i = 0; i < atomic_load_explicit(&board->slots_used, memory_order_relaxed); i++) {
         summary->table_hits += load(&board->slots[i].table_hits);
         summary->table_misses += load(&board->slots[i].table_misses);

@@ -9,6 +9,7 @@
 #include "store/database.h"
 #include "store/directory.h"
 #include "store/identity_table.h"
+#include "store/touch_table.h"
 
 enum service_state { SERVICE_OFF, SERVICE_PRESENT, SERVICE_AWAY };
 
@@ -37,6 +38,7 @@ struct service_summary {
     int64_t table_hits, table_misses;
     struct process_figures processes;
     struct census census;
+    struct touch_figures touches;
     int64_t now_microseconds, uptime_seconds;
     int64_t requests;
 };

@@ -119,6 +119,29 @@ static void list_table_figures(const struct service_summary *summary,
     memcpy(figures_r, figures, sizeof figures);
 }
 
+/* The same of what is noted of last uses. */
+enum { TOUCH_FIGURES = 5 };
+
+static void list_touch_figures(const struct service_summary *summary,
+                               struct table_figure figures_r[static TOUCH_FIGURES])
+{
+    const struct touch_figures *touches = &summary->touches;
+    const struct table_figure figures[TOUCH_FIGURES] = {
+        {"waiting", "waiting", "gauge", "Times of last use that are noted, and not written yet.", touches->waiting},
+        {"noted", "noted_total", "counter", "Times of last use that workers noted.", touches->noted},
+        {"written", "written_total", "counter", "Times of last use that the housekeeper wrote.", touches->written},
+        {"written_statements", "written_statements_total", "counter", "The statements that it took.",
+         touches->statements},
+        {"direct", "direct_total", "counter", "Times of last use that workers wrote themselves.", touches->direct},
+    };
+    memcpy(figures_r, figures, sizeof figures);
+}
+
+static const char *touch_state(const struct service_summary *summary)
+{
+    return summary->touches.is_attended ? "gathered" : "unattended";
+}
+
 /* ---- text ---- */
 
 static void print_line(struct buffer *body, const char *indent, const char *name, int64_t value)
@@ -189,6 +212,12 @@ void status_print_text(struct buffer *body, const struct service_summary *summar
     buffer_add_format(body, "identity_table: %s\n", summary->table_state);
     for (size_t i = 0; i < TABLE_FIGURES; i++) {
         print_line(body, "  ", figures[i].name, figures[i].value);
+    }
+    struct table_figure touches[TOUCH_FIGURES];
+    list_touch_figures(summary, touches);
+    buffer_add_format(body, "touches: %s\n", touch_state(summary));
+    for (size_t i = 0; i < TOUCH_FIGURES; i++) {
+        print_line(body, "  ", touches[i].name, touches[i].value);
     }
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         print_text_pool(body, pool_names[pool], &summary->pools[pool]);
@@ -325,17 +354,26 @@ static void print_json_route(struct json_writer *json, const struct scoreboard_r
     json_end_object(json);
 }
 
-static void print_json_table(struct json_writer *json, const struct service_summary *summary)
+static void print_json_figures(struct json_writer *json, const char *name, const char *state,
+                               const struct table_figure *figures, size_t count)
 {
-    struct table_figure figures[TABLE_FIGURES];
-    list_table_figures(summary, figures);
-    json_member_object(json, "identity_table");
-    json_member_string(json, "state", summary->table_state);
-    for (size_t i = 0; i < TABLE_FIGURES; i++) {
+    json_add_name_string(json, name);
+    json_begin_object(json);
+    json_member_string(json, "state", state);
+    for (size_t i = 0; i < count; i++) {
         json_add_name_string(json, figures[i].name);
         json_add_integer(json, figures[i].value);
     }
     json_end_object(json);
+}
+
+static void print_json_tables(struct json_writer *json, const struct service_summary *summary)
+{
+    struct table_figure figures[TABLE_FIGURES], touches[TOUCH_FIGURES];
+    list_table_figures(summary, figures);
+    print_json_figures(json, "identity_table", summary->table_state, figures, TABLE_FIGURES);
+    list_touch_figures(summary, touches);
+    print_json_figures(json, "touches", touch_state(summary), touches, TOUCH_FIGURES);
 }
 
 /* Pools and routes, each by its name, and the list of workers. */
@@ -401,7 +439,7 @@ void status_print_json(struct json_writer *json, const struct service_summary *s
     json_member_string(json, "mariadb", database_condition_name(summary->database));
     json_member_string(json, "redis", service_names[summary->redis]);
     json_member_string(json, "directory", directory_state_name(summary));
-    print_json_table(json, summary);
+    print_json_tables(json, summary);
     print_json_lists(json, summary);
     int64_t histogram[SCOREBOARD_BUCKETS] = {0};
     for (int pool = 0; pool < POOL_COUNT; pool++) {
@@ -518,14 +556,14 @@ static void print_histogram(struct buffer *body, const struct pool_summary pools
     }
 }
 
-static void print_table_metrics(struct buffer *body, const struct service_summary *summary)
+static void print_figure_metrics(struct buffer *body, const char *prefix, const char *up_help, bool is_up,
+                                 const struct table_figure *figures, size_t count)
 {
-    struct table_figure figures[TABLE_FIGURES];
-    list_table_figures(summary, figures);
-    print_head(body, "identity_table_up", "gauge", "Whether the identity table is used.");
-    buffer_add_format(body, "roster_identity_table_up %d\n", strcmp(summary->table_state, "used") == 0);
-    for (size_t i = 0; i < TABLE_FIGURES; i++) {
-        const char *name = text_format(body->arena, "identity_table_%s", figures[i].metric).data;
+    const char *up = text_format(body->arena, "%s_up", prefix).data;
+    print_head(body, up, "gauge", up_help);
+    buffer_add_format(body, "roster_%s %d\n", up, is_up);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = text_format(body->arena, "%s_%s", prefix, figures[i].metric).data;
         print_head(body, name, figures[i].type, figures[i].help);
         buffer_add_format(body, "roster_%s %lld\n", name, (long long)figures[i].value);
     }
@@ -548,6 +586,17 @@ static void print_census_metrics(struct buffer *body, const struct census *censu
         print_head(body, "last_backup_timestamp_seconds", "gauge", "When the last backup was made, in epoch seconds.");
         buffer_add_format(body, "roster_last_backup_timestamp_seconds %lld\n", (long long)census->last_backup_at);
     }
+}
+
+static void print_table_metrics(struct buffer *body, const struct service_summary *summary)
+{
+    struct table_figure figures[TABLE_FIGURES], touches[TOUCH_FIGURES];
+    list_table_figures(summary, figures);
+    print_figure_metrics(body, "identity_table", "Whether the identity table is used.",
+                         strcmp(summary->table_state, "used") == 0, figures, TABLE_FIGURES);
+    list_touch_figures(summary, touches);
+    print_figure_metrics(body, "touches", "Whether times of last use are gathered.", summary->touches.is_attended,
+                         touches, TOUCH_FIGURES);
 }
 
 void status_print_prometheus(struct buffer *body, const struct service_summary *summary)

@@ -313,16 +313,15 @@ enum outcome identity_authenticate(struct context *context, const struct credent
 
 void identity_touch(struct context *context, const struct identity *identity)
 {
-    int64_t interval = context->config->last_active_interval;
-    int64_t due = context->now_seconds - interval;
+    const int64_t due = context->now_seconds - context->config->last_active_interval;
     /* the times in the caller's row mostly show, without a statement, that no update is due */
     if (identity->last_active_at <= due) {
-        user_store_touch(context, identity->user_id, interval);
+        user_store_touch(context, identity->user_id);
     }
     if (identity->is_api_key && identity->key_last_used_at <= due) {
-        key_store_touch(context, identity->key_id, interval);
+        key_store_touch(context, identity->key_id, identity->user_id);
     }
     if (identity->session_jti.data != NULL && identity->session_last_seen_at <= due) {
-        session_store_touch(context, identity->session_jti, interval);
+        session_store_touch(context, identity->session_jti);
     }
 }

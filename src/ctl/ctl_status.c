@@ -112,6 +112,21 @@ static void print_table(json_object *status)
     putchar('\n');
 }
 
+static void print_touches(json_object *status)
+{
+    json_object *touches = json_object_object_get(status, "touches");
+    const char *state = json_object_get_string(json_object_object_get(touches, "state"));
+    if (state == NULL) {
+        return; /* an older service */
+    }
+    printf("Times of last use: %" PRId64 " written in %" PRId64 " statements, %" PRId64 " waiting",
+           number(touches, "written"), number(touches, "written_statements"), number(touches, "waiting"));
+    if (number(touches, "direct") > 0) {
+        printf(", %" PRId64 " by workers themselves", number(touches, "direct"));
+    }
+    puts(strcmp(state, "gathered") == 0 ? "" : "; the housekeeper does not answer: see the error log");
+}
+
 static void print_pauses(json_object *status)
 {
     json_object_object_foreach(json_object_object_get(status, "pools"), name, pool)
@@ -265,6 +280,7 @@ int command_status(struct invocation *invocation)
         print_percentile(", 99 of 100", percentile(status, NULL, 0.99));
         putchar('\n');
         print_table(status);
+        print_touches(status);
         putchar('\n');
         print_pools(status);
         print_pauses(status);

@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "config/config_print.h"
 #include "master/child.h"
+#include "master/helpers.h"
 #include "master/refuse.h"
 
 #define SECOND INT64_C(1000000)
@@ -73,35 +73,25 @@ static enum pool gave_up_pool;
 /* The process that answers 503 for a paused pool without workers: see children_pause. 0: there is none. */
 static pid_t refusers[POOL_COUNT];
 
-/* The process that runs options.watch; 0: there is none now. */
-static pid_t watcher;
-static int64_t watcher_not_before;
+static bool is_ending; /* children_quit_all was called */
+
+static void close_listeners(void);
 
 void children_init(const struct children_options *options_given)
 {
     options = *options_given;
-}
-
-/* True where the watcher can't go on with the new configuration. A new one makes all that is kept count no more. What
- * is kept depends on the servers, and on what a picture may be. */
-static bool needs_new_watcher(const struct config *next)
-{
-    static const char *const concerned[] = {"database_", "redis_", "picture_", "error_log", "access_log", "log_", NULL};
-    return !config_uses_identity_cache(next) || config_differs_in(config, next, concerned);
+    const struct child_options begin = {.user = options.process_user, .close_master = options.close_master};
+    helpers_init(options.helpers, options.helper_count, &begin, close_listeners);
 }
 
 void children_configure(const struct config *config_given, int32_t generation_given)
 {
-    const bool watcher_goes = watcher != 0 && needs_new_watcher(config_given);
     config = config_given;
     generation = generation_given;
     atomic_store(&scoreboard_get()->generation, generation);
     memset(throttles, 0, sizeof throttles);
     gave_up = false;
-    if (watcher_goes) {
-        kill(watcher, SIGTERM); /* the next one has the new configuration */
-    }
-    watcher_not_before = 0;
+    helpers_configure(config, clock_monotonic_microseconds());
     free(deaths);
     deaths = NULL;
     deaths_next = deaths_count = 0;
@@ -229,11 +219,10 @@ static void check_refuser(enum pool pool, int64_t now)
     }
 }
 
-/* ---- The watcher ---- */
+/* ---- Helpers ---- */
 
-static void __attribute__((noreturn)) run_watcher(pid_t master)
+static void close_listeners(void)
 {
-    begin_child("watcher", "watcher", master);
     for (int i = 0; i < POOL_COUNT; i++) {
         for (int j = 0; j < LISTENER_COUNT; j++) {
             if (options.listeners[i][j].descriptor != -1) {
@@ -241,39 +230,14 @@ static void __attribute__((noreturn)) run_watcher(pid_t master)
             }
         }
     }
-    exit(options.watch(config));
 }
 
-static bool is_watched(void)
+/* Those that end last are told when all others have ended. */
+static void end_last_helpers(int64_t now)
 {
-    return options.watch != NULL && config_uses_identity_cache(config);
-}
-
-/* Starts it where it is missing, once a second at most. */
-static void check_watcher(int64_t now)
-{
-    if (!is_watched() || watcher != 0 || now < watcher_not_before) {
-        return;
+    if (is_ending && count == 0 && helpers_count(false) == 0) {
+        helpers_quit(true, now);
     }
-    pid_t master = getpid(), pid = fork();
-    if (pid == 0) {
-        run_watcher(master);
-    }
-    watcher = pid > 0 ? pid : 0;
-    watcher_not_before = now + SECOND;
-}
-
-/* True where it was that process. */
-static bool reap_watcher(pid_t pid, int status)
-{
-    if (pid != watcher) {
-        return false;
-    }
-    watcher = 0;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
-        log_error(NULL, "the watcher (process %ld) ended; another one is started", (long)pid);
-    }
-    return true;
 }
 
 /* Starting. */
@@ -413,7 +377,7 @@ void children_fill(int64_t now)
     for (int i = 0; i < POOL_COUNT; i++) {
         check_refuser((enum pool)i, now);
     }
-    check_watcher(now);
+    helpers_fill(now);
 }
 
 /* " while STAGE, route: NAME, request: ID", or "" where no request runs. */
@@ -557,7 +521,7 @@ void children_reap(int64_t now)
             options.worker_ended(pid);
         }
         if (i == count) {
-            if (reap_watcher(pid, status)) {
+            if (helpers_reap(pid, status)) {
                 continue;
             }
             forget_refuser(pid);
@@ -614,6 +578,8 @@ void children_check(int64_t now)
     for (size_t i = 0; i < count; i++) {
         check_child(&children[i], now);
     }
+    helpers_check(now);
+    end_last_helpers(now);
 }
 
 /* Lowers *moment to `candidate`. */
@@ -648,9 +614,7 @@ int64_t children_next_moment(int64_t now, bool filling)
             earliest(&moment, now + REFUSER_INTERVAL); /* it is ended when a worker is ready, which has to be polled */
         }
     }
-    if (filling && is_watched() && watcher == 0) {
-        earliest(&moment, watcher_not_before);
-    }
+    earliest(&moment, helpers_next_moment(filling));
     return moment;
 }
 
@@ -669,8 +633,7 @@ size_t children_count(void)
     for (int i = 0; i < POOL_COUNT; i++) {
         all += refusers[i] != 0;
     }
-    all += watcher != 0;
-    return all;
+    return all + helpers_count(false) + helpers_count(true);
 }
 
 static void quit_child(struct child *child, int64_t deadline)
@@ -688,9 +651,8 @@ static void quit_child(struct child *child, int64_t deadline)
 
 void children_quit_all(int64_t deadline)
 {
-    if (watcher != 0) {
-        kill(watcher, SIGTERM);
-    }
+    is_ending = true;
+    helpers_quit(false, clock_monotonic_microseconds());
     for (int i = 0; i < POOL_COUNT; i++) {
         if (refusers[i] != 0) {
             kill(refusers[i], SIGTERM);
@@ -699,6 +661,7 @@ void children_quit_all(int64_t deadline)
     for (size_t i = 0; i < count; i++) {
         quit_child(&children[i], deadline);
     }
+    end_last_helpers(clock_monotonic_microseconds()); /* where there is nobody else, no signal will come */
 }
 
 void children_quit_generation(int32_t number, int64_t deadline)
@@ -742,12 +705,10 @@ bool children_replace(int64_t deadline)
 
 void children_signal(int number)
 {
-    if (watcher != 0) {
-        kill(watcher, number);
-    }
     for (size_t i = 0; i < count; i++) {
         kill(children[i].pid, number);
     }
+    helpers_signal(number);
 }
 
 void children_free(void)

@@ -13,6 +13,7 @@
 #include "base/process_user.h"
 #include "base/scoreboard.h"
 #include "config/config.h"
+#include "master/helpers.h"
 #include "master/module.h"
 #include "master/sockets.h"
 
@@ -29,8 +30,9 @@ struct children_options {
     const struct listener (*listeners)[LISTENER_COUNT]; /* one row per pool */
     void (*close_master)(void);                         /* closes the master's descriptors in a worker */
     void (*other_ended)(pid_t pid);                     /* called when another child than a worker was reaped */
-    int (*watch)(const struct config *config);          /* what the watcher runs; NULL: there is no watcher */
-    void (*worker_ended)(pid_t pid);                    /* called when any child was reaped; may be NULL */
+    const struct helper *helpers;                       /* see helpers.h */
+    size_t helper_count;
+    void (*worker_ended)(pid_t pid); /* called when any child was reaped; may be NULL */
 };
 
 /* Called once. `options` is copied; the objects that it points to must outlive all workers. */
@@ -68,11 +70,12 @@ void children_pause(enum pool pool, int64_t until);
 /* The number of workers of a pool, of the current generation, that are idle or busy. */
 int64_t children_ready(enum pool pool);
 
-/* The number of all child processes: workers of any generation, and those that answer for a paused pool. */
+/* The number of all child processes: workers of any generation, helpers, and those that answer for a paused
+ * pool. */
 size_t children_count(void);
 
-/* Tells all workers, or those of one generation, to exit (SIGQUIT). children_check kills them at `deadline`.
- * A worker that has an earlier deadline keeps it. */
+/* Tells all workers, or those of one generation, to exit (SIGQUIT). children_check kills them at `deadline`, and, when
+ * all have exited, ends the helpers that end last. A worker that has an earlier deadline keeps it. */
 void children_quit_all(int64_t deadline);
 void children_quit_generation(int32_t generation, int64_t deadline);
 
@@ -80,7 +83,7 @@ void children_quit_generation(int32_t generation, int64_t deadline);
  * together they stay as many as are configured. True when none of them is left to be told. */
 bool children_replace(int64_t deadline);
 
-/* Sends a signal to each worker. */
+/* Sends a signal to each worker and helper. */
 void children_signal(int number);
 
 /* Frees the list. Call it when all workers have exited. */

@@ -300,7 +300,8 @@ static bool start(void)
         .listeners = master.listeners,
         .close_master = close_master,
         .other_ended = trial_collected,
-        .watch = master.options->watch,
+        .helpers = master.options->helpers,
+        .helper_count = master.options->helper_count,
         .worker_ended = master.options->worker_ended,
     };
     children_init(&options);

@@ -13,6 +13,7 @@
 #include "base/scoreboard.h"
 #include "config/config.h"
 #include "config/probe_result.h"
+#include "master/helpers.h"
 #include "master/module.h"
 #include "master/sockets.h"
 
@@ -24,7 +25,8 @@ struct master_options {
     int (*run_worker)(const struct config *config, enum pool pool, const struct worker_sockets *sockets,
                       struct scoreboard_slot *slot);
     const char *(*route_name)(int route);
-    int (*watch)(const struct config *config); /* what one more process runs, beside the workers */
+    const struct helper *helpers; /* see helpers.h */
+    size_t helper_count;
     void (*worker_ended)(pid_t pid);
     void (*probe)(const struct config *config, const struct config *old, struct probe_result *probe_r);
 };

@@ -79,6 +79,7 @@ static enum outcome refuse(struct context *context, const struct statement *stat
         return database_unavailable(context);
     case FAILURE_LOCK_WAIT:
         if (database.is_gentle) {
+            database.was_locked = true;
             log_debug(context, "skipped, since another transaction holds a lock: %s", statement->sql);
         } else {
             log_error(context,
@@ -400,14 +401,17 @@ enum outcome database_execute_texts(struct context *context, const char *sql, co
     return database_execute_list(context, sql, parameters, item_count, result_r);
 }
 
-void database_try(struct context *context, const char *sql, const struct parameter *parameters, size_t parameter_count)
+enum database_tried database_try(struct context *context, const char *sql, const struct parameter *parameters,
+                                 size_t parameter_count)
 {
     const struct problem problem = context->problem;
     invariant(!database.in_transaction && strncmp(sql, DATABASE_NOWAIT, sizeof DATABASE_NOWAIT - 1) == 0);
     database.is_gentle = true;
-    database_execute(context, sql, parameters, parameter_count, NULL, ERROR_NONE);
+    database.was_locked = false;
+    enum outcome outcome = database_execute(context, sql, parameters, parameter_count, NULL, ERROR_NONE);
     database.is_gentle = false;
     context->problem = problem;
+    return outcome == OK ? DATABASE_TRIED_DONE : database.was_locked ? DATABASE_TRIED_LOCKED : DATABASE_TRIED_FAILED;
 }
 
 bool database_try_read(struct context *context, const char *sql, const struct parameter *parameters,

@@ -165,10 +165,18 @@ enum outcome database_stream(struct context *context, const char *sql, const str
 /* Prefix of a write that does not wait for locks: see database_try. */
 #define DATABASE_NOWAIT "SET STATEMENT innodb_lock_wait_timeout = 0, lock_wait_timeout = 0 FOR "
 
+/* What became of a write that was tried. */
+enum database_tried {
+    DATABASE_TRIED_DONE,
+    DATABASE_TRIED_LOCKED, /* nothing was written: another transaction locks a row, or the table */
+    DATABASE_TRIED_FAILED
+};
+
 /* Runs a write that may be skipped, such as a time of last use. `sql` starts with DATABASE_NOWAIT.
- * If another transaction locks the row, nothing is written or logged, and context->problem does not change.
+ * If another transaction locks the row, nothing is written or logged. context->problem does not change.
  * Otherwise as database_execute. */
-void database_try(struct context *context, const char *sql, const struct parameter *parameters, size_t parameter_count);
+enum database_tried database_try(struct context *context, const char *sql, const struct parameter *parameters,
+                                 size_t parameter_count);
 
 /* Prefix of a read that must not take long: see database_try_read. */
 #define DATABASE_BRIEFLY "SET STATEMENT max_statement_time = 0.2, lock_wait_timeout = 0 FOR "

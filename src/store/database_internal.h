@@ -184,6 +184,7 @@ struct database_state {
     struct database_concern concern;
     bool is_gentle; /* database_try or database_try_read is running: a locked row, or a read that takes too long, is not
                        reported */
+    bool was_locked; /* by database_try: a row */
 };
 
 extern struct database_state database;

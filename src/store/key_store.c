@@ -1,7 +1,10 @@
 #include "store/key_store.h"
 
 #include "base/digest.h"
+#include "base/problem.h"
 #include "base/random.h"
+#include "config/config.h"
+#include "store/touch_store.h"
 
 /* Prefix of the digest of a key. No key starts with it. */
 #define HASH_PREFIX "sha256:"
@@ -123,16 +126,27 @@ enum outcome key_store_list(struct context *context, struct text user_id, struct
     rows_statement(&sql,
                    "SELECT %s FROM api_key AS k WHERE k.user_id = ? AND k.is_primary = 0 ORDER BY k.created_at, k.id",
                    rows_of_key);
-    return database_execute(context, sql, PARAMETERS(BIND_TEXT(user_id)), keys_r, ERROR_NONE);
+    enum outcome outcome = database_execute(context, sql, PARAMETERS(BIND_TEXT(user_id)), keys_r, ERROR_NONE);
+    if (outcome == OK) {
+        touch_store_lay_over_rows(context, TOUCH_KEY, keys_r, KEY_id, KEY_last_used_at);
+    }
+    return outcome;
 }
 
 enum outcome key_store_get(struct context *context, struct text user_id, struct text key_id, const struct value **key_r)
 {
     static const char *sql;
+    struct result keys;
     rows_statement(&sql, "SELECT %s FROM api_key AS k WHERE k.id = ? AND k.user_id = ? AND k.is_primary = 0",
                    rows_of_key);
-    return database_get_row(context, sql, PARAMETERS(BIND_TEXT(key_id), BIND_TEXT(user_id)), key_r,
-                            ERROR_API_KEY_NOT_FOUND);
+    enum outcome outcome =
+        database_execute(context, sql, PARAMETERS(BIND_TEXT(key_id), BIND_TEXT(user_id)), &keys, ERROR_NONE);
+    if (outcome != OK || keys.row_count == 0) {
+        return outcome != OK ? outcome : problem_set(context, ERROR_API_KEY_NOT_FOUND);
+    }
+    touch_store_lay_over_rows(context, TOUCH_KEY, &keys, KEY_id, KEY_last_used_at);
+    *key_r = result_row(&keys, 0);
+    return OK;
 }
 
 static struct parameter expiry_of(const struct key_change *change)
@@ -193,12 +207,15 @@ enum outcome key_store_delete_any(struct context *context, struct text key_id)
     return outcome;
 }
 
-void key_store_touch(struct context *context, struct text key_id, int64_t interval_seconds)
+void key_store_touch(struct context *context, struct text key_id, struct text user_id)
 {
+    if (touch_store_note(context, TOUCH_KEY, key_id, user_id)) {
+        return;
+    }
     database_concerns_nobody();
     database_try(context,
                  DATABASE_NOWAIT
                  "UPDATE api_key SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at <= ?)",
                  PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(key_id),
-                            BIND_INTEGER(context->now_seconds - interval_seconds)));
+                            BIND_INTEGER(context->now_seconds - context->config->last_active_interval)));
 }

@@ -52,7 +52,8 @@ enum outcome key_store_delete(struct context *context, struct text user_id, stru
 /* Deletes a key of any user, named or not. PROBLEM API_KEY_NOT_FOUND. */
 enum outcome key_store_delete_any(struct context *context, struct text key_id);
 
-/* Sets last_used_at to now, unless it is newer than the interval, or another transaction locks the row. */
-void key_store_touch(struct context *context, struct text key_id, int64_t interval_seconds);
+/* Notes that a key was used now; at once (touch_store.h), or else in its row, unless last_used_at is newer than
+ * last_active_interval, or another transaction locks the row. */
+void key_store_touch(struct context *context, struct text key_id, struct text user_id);
 
 #endif

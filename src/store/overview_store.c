@@ -1,6 +1,7 @@
 #include "store/overview_store.h"
 
 #include "base/buffer.h"
+#include "store/touch_store.h"
 #include "store/user_page.h"
 
 #define VALID_SESSION_AT(moment) "s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > " moment ")"
@@ -151,7 +152,11 @@ enum outcome overview_store_session_page(struct context *context, const struct o
         .columns = text_format(context->arena, "%s, u.id, u.email, u.name", rows_of_session).data,
     };
     struct parameter parameters[PAGE_PARAMETERS] = {BIND_INTEGER(context->now_seconds)};
-    return read_page(context, &source, parameters, 1, page, sessions_r, total_r);
+    enum outcome outcome = read_page(context, &source, parameters, 1, page, sessions_r, total_r);
+    if (outcome == OK) {
+        touch_store_lay_over_rows(context, TOUCH_SESSION, sessions_r, SESSION_jti, SESSION_last_seen_at);
+    }
+    return outcome;
 }
 
 enum outcome overview_store_session(struct context *context, struct text jti, const struct value **session_r)
@@ -178,7 +183,11 @@ enum outcome overview_store_key_page(struct context *context, const struct overv
     static const struct page_source source = {
         .table = "api_key k", .alias = "k.", .id = "id", .where = "TRUE", .columns = KEY_COLUMNS};
     struct parameter parameters[PAGE_PARAMETERS];
-    return read_page(context, &source, parameters, 0, page, keys_r, total_r);
+    enum outcome outcome = read_page(context, &source, parameters, 0, page, keys_r, total_r);
+    if (outcome == OK) {
+        touch_store_lay_over_rows(context, TOUCH_KEY, keys_r, OVERVIEW_KEY_id, OVERVIEW_KEY_last_used_at);
+    }
+    return outcome;
 }
 
 enum outcome overview_store_keys(struct context *context, const struct key_filter *filter, struct result *keys_r)

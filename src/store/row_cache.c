@@ -11,7 +11,7 @@
 #include "store/prefetch.h"
 
 /* A digest of what names the servers. */
-static uint32_t source_of(const struct config *config)
+uint32_t row_cache_source(const struct config *config)
 {
     const char *const parts[] = {config->database_socket, config->database_name, config->redis_socket,
                                  config->redis_host,      config->redis_prefix,  ""};
@@ -27,7 +27,7 @@ static uint32_t source_of(const struct config *config)
 
 void row_cache_init(const struct config *config)
 {
-    identity_table_set_source(source_of(config));
+    identity_table_set_source(row_cache_source(config));
 }
 
 static bool is_usable(const struct context *context, int64_t now)

@@ -8,6 +8,9 @@
 #include "store/database.h"
 #include "store/identity_table.h"
 
+/* A number for the database and the Redis that a process with this configuration uses. */
+uint32_t row_cache_source(const struct config *config);
+
 /* Tells the table which database and which Redis this process reads from. Called once in each process that uses it. */
 void row_cache_init(const struct config *config);
 

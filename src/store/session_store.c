@@ -12,6 +12,7 @@
 #include "store/revocation_store.h"
 #include "store/row_cache.h"
 #include "store/rows.h"
+#include "store/touch_store.h"
 
 /* Tokens of other programs may have a jti that is too long for the column: then its hash is stored. */
 enum { JTI_LENGTH_MAX = 255 };
@@ -357,21 +358,28 @@ enum outcome session_store_end_everywhere(struct context *context, struct text u
 enum outcome session_store_list(struct context *context, struct text user_id, struct result *sessions_r)
 {
     static const char *sql;
-    return database_execute(
-        context,
-        rows_statement(&sql,
-                       "SELECT %s FROM session s WHERE s.user_id = ? AND s.revoked_at IS NULL AND "
-                       "(s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.created_at DESC, s.jti",
-                       rows_of_session),
-        PARAMETERS(BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds)), sessions_r, ERROR_NONE);
+    enum outcome outcome =
+        database_execute(context,
+                         rows_statement(&sql,
+                                        "SELECT %s FROM session s WHERE s.user_id = ? AND s.revoked_at IS NULL AND "
+                                        "(s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.created_at DESC, s.jti",
+                                        rows_of_session),
+                         PARAMETERS(BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds)), sessions_r, ERROR_NONE);
+    if (outcome == OK) {
+        touch_store_lay_over_rows(context, TOUCH_SESSION, sessions_r, SESSION_jti, SESSION_last_seen_at);
+    }
+    return outcome;
 }
 
-void session_store_touch(struct context *context, struct text jti, int64_t interval_seconds)
+void session_store_touch(struct context *context, struct text jti)
 {
+    if (touch_store_note(context, TOUCH_SESSION, jti, jti)) {
+        return;
+    }
     database_concerns(jti);
     database_try(context, DATABASE_NOWAIT "UPDATE session SET last_seen_at = ? WHERE jti = ? AND last_seen_at <= ?",
                  PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(column_jti(context, jti)),
-                            BIND_INTEGER(context->now_seconds - interval_seconds)));
+                            BIND_INTEGER(context->now_seconds - context->config->last_active_interval)));
 }
 
 enum outcome session_store_clean(struct context *context, bool *more_r)

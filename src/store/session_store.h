@@ -76,8 +76,9 @@ enum outcome session_store_end_everywhere(struct context *context, struct text u
 /* Valid sessions, newest first: rows of session_columns. */
 enum outcome session_store_list(struct context *context, struct text user_id, struct result *sessions_r);
 
-/* Sets last_seen_at to now, unless it is newer than the interval, or another transaction locks the row. */
-void session_store_touch(struct context *context, struct text jti, int64_t interval_seconds);
+/* Notes that a session is used now; at once (touch_store.h), or else in its row, unless last_seen_at is newer than
+ * last_active_interval, or another transaction locks the row. */
+void session_store_touch(struct context *context, struct text jti);
 
 /* Deletes some rows of sessions that expired more than REVOCATION_SKEW_SECONDS ago, unless they were ended just now.
  * *more_r: there may be more. */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "store/chunks.h"
 #include "store/picture_store.h"
+#include "store/touch_store.h"
 #include "store/user_search.h"
 
 /* ---- a page ---- */
@@ -243,6 +244,7 @@ enum outcome user_listing_rows(struct context *context, const struct user_page *
         page->select != NULL ? read_selected(context, page, whole, users_r) : read_ids(context, page, whole, users_r);
     if (outcome == OK && whole) {
         picture_store_adopt(context, users_r);
+        touch_store_lay_over_rows(context, TOUCH_USER, users_r, USER_id, USER_last_active_at);
     }
     return outcome;
 }
@@ -268,6 +270,11 @@ static void take_kept(struct context *context, const struct user_page *page, boo
         struct listed_user *user = &page_r->users[i];
         user->id = page->ids[i];
         user->key = key_of(context, user->id, whole);
+        if (whole && touch_table_look(TOUCH_USER, user->id) >= 0) {
+            /* last_active_at may have changed; the row is read, and not kept: the stamp allows nothing */
+            missing_r->ids[missing_r->count++] = user->id;
+            continue;
+        }
         user->shown = row_cache_get(context, &user->key);
         if (user->shown.data == NULL) {
             user->stamp = row_cache_stamp(context, &user->key);

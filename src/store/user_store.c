@@ -2,10 +2,12 @@
 
 #include "base/email.h"
 #include "base/problem.h"
+#include "config/config.h"
 #include "store/group_store.h"
 #include "store/picture_store.h"
 #include "store/prefetch.h"
 #include "store/row_cache.h"
+#include "store/touch_store.h"
 
 /* ---- one user ---- */
 
@@ -97,7 +99,7 @@ static enum outcome read_missing(struct context *context, struct text user_id, b
 
 /* A user's row, and the groups with it where they are wanted: as it was read with the caller, from the table, or else
  * from MariaDB, and then what is known is stored. No row: there is no such user. */
-static enum outcome read_person(struct context *context, struct text user_id, bool with_groups,
+static enum outcome find_person(struct context *context, struct text user_id, bool with_groups,
                                 struct result results_r[static PERSON_RESULTS])
 {
     if (take_row(context, with_groups ? PREFETCH_USER : PREFETCH_CALLER, user_id, &results_r[PERSON_ROW])) {
@@ -115,6 +117,18 @@ static enum outcome read_person(struct context *context, struct text user_id, bo
     enum outcome outcome = read_missing(context, user_id, is_row_there, with_groups, results_r);
     if (outcome == OK && results_r[PERSON_ROW].row_count > 0) {
         row_cache_put_results(context, &key, &stamp, results_r, PERSON_RESULTS);
+    }
+    return outcome;
+}
+
+/* The same, with last_active_at as it is noted, be it written or not. */
+static enum outcome read_person(struct context *context, struct text user_id, bool with_groups,
+                                struct result results_r[static PERSON_RESULTS])
+{
+    const int64_t noted = touch_table_look(TOUCH_USER, user_id);
+    enum outcome outcome = find_person(context, user_id, with_groups, results_r);
+    if (outcome == OK && results_r[PERSON_ROW].row_count > 0) {
+        touch_store_apply(context, noted, &results_r[PERSON_ROW].values[USER_last_active_at]);
     }
     return outcome;
 }
@@ -176,6 +190,9 @@ enum outcome user_store_last_active(struct context *context, struct text user_id
     struct result results[PERSON_RESULTS];
     struct result rows;
     if (prefetch_take(context, PREFETCH_LAST_ACTIVE, user_id, &rows)) {
+        if (!rows.values->is_null) {
+            touch_store_lay_over(context, TOUCH_USER, user_id, rows.values);
+        }
         *last_active_at_r = value_integer(rows.values, -1);
         return OK;
     }
@@ -214,14 +231,17 @@ enum outcome user_store_lock(struct context *context, struct text user_id, struc
     return outcome;
 }
 
-void user_store_touch(struct context *context, struct text user_id, int64_t interval_seconds)
+void user_store_touch(struct context *context, struct text user_id)
 {
+    if (touch_store_note(context, TOUCH_USER, user_id, user_id)) {
+        return;
+    }
     database_concerns(user_id);
     database_try(context,
                  DATABASE_NOWAIT "UPDATE user SET " USER_NAMES_KEPT
                                  ", last_active_at = ? WHERE id = ? AND last_active_at <= ?",
                  PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(user_id),
-                            BIND_INTEGER(context->now_seconds - interval_seconds)));
+                            BIND_INTEGER(context->now_seconds - context->config->last_active_interval)));
 }
 
 /* ---- users by email address ---- */

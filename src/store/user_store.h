@@ -56,8 +56,9 @@ enum outcome user_store_login(struct context *context, struct text email, struct
 /* The same for a sign-in without a password: password_hash is null. A user without a row in `auth` is active. */
 enum outcome user_store_find_by_email(struct context *context, struct text email, struct user_login *login_r);
 
-/* Sets last_active_at to now, unless it is newer than `interval_seconds`, or another transaction locks the row. */
-void user_store_touch(struct context *context, struct text user_id, int64_t interval_seconds);
+/* Notes that a user is active now; at once (touch_store.h), or else in the row, unless last_active_at is newer than
+ * last_active_interval, or another transaction locks the row. */
+void user_store_touch(struct context *context, struct text user_id);
 
 /* OAuth sessions of a user, without tokens. */
 enum outcome user_store_oauth_sessions(struct context *context, struct text user_id, struct result *sessions_r);

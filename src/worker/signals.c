@@ -7,21 +7,23 @@
 
 #include "base/log.h"
 
-bool signals_read(int signals, const struct config *config)
+enum signals_told signals_read(int signals, const struct config *config)
 {
     struct signalfd_siginfo info;
-    bool stay = true;
+    enum signals_told told = SIGNALS_NOTHING;
     while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGUSR1) {
             struct error error;
             if (!log_open(config->error_log, config->access_log, config->log_level, config->log_format, &error)) {
                 log_error(NULL, "%s", error.text);
             }
-        } else {
-            stay = false;
+        } else if (info.ssi_signo == SIGTERM) {
+            told = SIGNALS_END;
+        } else if (told == SIGNALS_NOTHING) {
+            told = SIGNALS_LEAVE;
         }
     }
-    return stay;
+    return told;
 }
 
 int signals_open(void)

@@ -173,7 +173,7 @@ static bool wait_for_beat(struct context *context, int signals)
         if (left <= 0 || poll(descriptors, 2, (int)left) == 0) {
             return true;
         }
-        if ((descriptors[0].revents & POLLIN) != 0 && !signals_read(signals, context->config)) {
+        if ((descriptors[0].revents & POLLIN) != 0 && signals_read(signals, context->config) != SIGNALS_NOTHING) {
             return false;
         }
         if ((descriptors[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {

@@ -22,6 +22,7 @@
 #include "store/revocation_store.h"
 #include "store/row_cache.h"
 #include "store/session_store.h"
+#include "store/touch_table.h"
 #include "store/user_store.h"
 #include "worker/admission.h"
 #include "worker/arrivals.h"
@@ -489,6 +490,7 @@ int worker_run(const struct config *given, enum pool pool, const struct worker_s
     struct arena *arena = arena_new((size_t)config->request_memory_limit);
     router_init();
     row_cache_init(config);
+    touch_table_set_source(row_cache_source(config));
     scoreboard_set_own(slot);
     connect_early(config, arena, slot);
     atomic_store(&slot->state, WORKER_IDLE);
@@ -508,7 +510,7 @@ int worker_run(const struct config *given, enum pool pool, const struct worker_s
             upkeep_milliseconds = settles_first ? upkeep_milliseconds : keep_up_idly(config, pool, arena);
             continue;
         }
-        if ((arrived & ARRIVED_SIGNAL) != 0 && !signals_read(signals, config)) {
+        if ((arrived & ARRIVED_SIGNAL) != 0 && signals_read(signals, config) != SIGNALS_NOTHING) {
             break;
         }
         int chosen = arrivals_choose(sockets, arrived);
