@@ -619,7 +619,7 @@ enum outcome handle_user_update(struct request *request)
     if (outcome == OK) {
         outcome = account_store_change(context, &change);
     }
-    return outcome == OK ? answer_user(request, user_id) : outcome;
+    return outcome == OK ? flow_user(request, change.user, caller_sees_private(request, user_id)) : outcome;
 }
 
 /* PROBLEM where the account is the primary administrator's, or the caller's own. */

@@ -202,18 +202,26 @@ enum outcome account_store_add_all(struct context *context, struct account_new *
 
 /* ---- changes ---- */
 
+struct account_writing {
+    struct account_change *change;
+    struct result row; /* before the change */
+};
+
 static enum outcome change_within(struct context *context, void *argument)
 {
-    struct account_change *change = argument;
-    struct locked_user user;
-    enum outcome outcome = user_store_lock(context, change->user_id, &user);
-    if (outcome == OK && change->has_precondition && user.updated_at != change->if_updated_at) {
-        outcome = problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
-                                     "Somebody has changed this account meanwhile: read it again.");
+    struct account_writing *writing = argument;
+    struct account_change *change = writing->change;
+    enum outcome outcome = user_store_lock_row(context, change->user_id, &writing->row);
+    if (outcome != OK) {
+        return outcome;
     }
-    if (outcome == OK) {
-        outcome = picture_store_hold(context, user.picture, change->picture, change->new_picture);
+    if (change->has_precondition && writing->row.values[USER_updated_at].integer != change->if_updated_at) {
+        return problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
+                                  "Somebody has changed this account meanwhile: read it again.");
     }
+    const struct text role = writing->row.values[USER_role].text, email = writing->row.values[USER_email].text;
+    const struct text picture = writing->row.values[USER_profile_image_url].text;
+    outcome = picture_store_hold(context, picture, change->picture, change->new_picture);
     if (outcome == OK) {
         outcome = database_execute(context,
                                    "UPDATE user SET role = ?, name = ?, email = ?, profile_image_url = COALESCE(?, "
@@ -223,7 +231,7 @@ static enum outcome change_within(struct context *context, void *argument)
                                               BIND_INTEGER(context->now_seconds), BIND_TEXT(change->user_id)),
                                    NULL, ERROR_EMAIL_TAKEN);
     }
-    if (outcome == OK && !text_equal(user.email, change->email)) {
+    if (outcome == OK && !text_equal(email, change->email)) {
         outcome =
             database_execute(context, "UPDATE auth SET email = ? WHERE id = ?",
                              PARAMETERS(BIND_TEXT(change->email), BIND_TEXT(change->user_id)), NULL, ERROR_EMAIL_TAKEN);
@@ -231,26 +239,41 @@ static enum outcome change_within(struct context *context, void *argument)
     if (outcome == OK && change->password_hash.data != NULL) {
         outcome = password_store_put(context, change->user_id, change->email, change->password_hash, false);
     }
-    change->replaced_picture = outcome == OK && change->picture.data != NULL ? user.picture : TEXT_NULL;
-    change->ends_sessions =
-        outcome == OK && (!text_equal(user.role, change->role) || change->password_hash.data != NULL);
+    change->replaced_picture = outcome == OK && change->picture.data != NULL ? picture : TEXT_NULL;
+    change->ends_sessions = outcome == OK && (!text_equal(role, change->role) || change->password_hash.data != NULL);
     if (change->ends_sessions) {
         /* a user who changes the own password stays signed in; a change of role ends all sessions */
-        bool is_other_role = !text_equal(user.role, change->role);
+        bool is_other_role = !text_equal(role, change->role);
         outcome = session_store_end_all(context, change->user_id, is_other_role ? KEPT_NONE : change->kept);
     }
     return outcome;
 }
 
+/* Does to a row what change_within has written. */
+static void change_row(const struct context *context, const struct account_change *change, struct value *row)
+{
+    row[USER_role] = (struct value){.text = change->role};
+    row[USER_name] = (struct value){.text = change->name};
+    row[USER_email] = (struct value){.text = change->email};
+    if (change->picture.data != NULL) {
+        row[USER_profile_image_url] = (struct value){.text = change->picture};
+    }
+    const int64_t next = row[USER_updated_at].integer + 1;
+    row[USER_updated_at].integer = context->now_seconds > next ? context->now_seconds : next;
+}
+
 enum outcome account_store_change(struct context *context, struct account_change *change)
 {
+    struct account_writing writing = {.change = change};
     database_concerns(change->user_id);
-    enum outcome outcome = database_transaction(context, change_within, change);
+    enum outcome outcome = database_transaction(context, change_within, &writing);
     if (outcome == OK && change->ends_sessions) {
         revocation_store_tell(context, change->user_id);
     }
     if (outcome == OK) {
         picture_store_drop_replaced(context, change->replaced_picture);
+        change_row(context, change, writing.row.values);
+        change->user = user_store_complete(context, &writing.row);
     }
     return outcome;
 }

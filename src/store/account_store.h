@@ -62,6 +62,7 @@ struct account_change {
     /* set by the store */
     bool ends_sessions;           /* role or password changed */
     struct text replaced_picture; /* the previous address; null: unchanged */
+    const struct value *user;     /* the row of USER_COLUMNS as it is now */
 };
 
 /* PROBLEM EMAIL_TAKEN, USER_NOT_FOUND, INVALID_IMAGE (picture_store_hold), PRECONDITION_FAILED. */

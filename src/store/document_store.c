@@ -33,14 +33,23 @@ static enum outcome read_document(struct context *context, struct text user_id, 
     return outcome;
 }
 
-enum outcome document_store_get(struct context *context, struct text user_id, enum user_column column,
-                                struct text *json_r)
+/* As it was read with the caller. */
+static bool take_document(struct context *context, struct text user_id, enum user_column column, struct text *json_r)
 {
     struct result rows;
-    invariant(is_document(column));
     if ((column == USER_settings && prefetch_take(context, PREFETCH_SETTINGS, user_id, &rows)) ||
         (column == USER_info && prefetch_take(context, PREFETCH_INFO, user_id, &rows))) {
         *json_r = rows.values->text;
+        return true;
+    }
+    return false;
+}
+
+enum outcome document_store_get(struct context *context, struct text user_id, enum user_column column,
+                                struct text *json_r)
+{
+    invariant(is_document(column));
+    if (take_document(context, user_id, column, json_r)) {
         return OK;
     }
     const struct table_key key = key_of(context, user_id, column);
@@ -189,15 +198,18 @@ static enum outcome swap(struct context *context, const struct merge *merge, con
     return is_unknown ? OK : outcome;
 }
 
-/* One statement, and one more where the document is not kept. *is_done_r: false where other clients changed the
- * document meanwhile, each time, or where it is too large to be sent back for the comparison. */
+/* One statement, and one more where the document is neither kept nor was read with the caller. *is_done_r: false where
+ * other clients changed the document meanwhile, each time, or where it is too large to be sent back for the comparison.
+ */
 static enum outcome merge_without_lock(struct context *context, struct merge *merge, bool *is_done_r)
 {
     const struct table_key key = key_of(context, merge->user_id, merge->column);
     *is_done_r = false;
     for (unsigned attempt = 0; attempt < SWAPS_MAX && !*is_done_r; attempt++) {
         struct text stored;
-        enum outcome outcome = read_document(context, merge->user_id, merge->column, &key, &stored);
+        enum outcome outcome = take_document(context, merge->user_id, merge->column, &stored)
+                                   ? OK
+                                   : read_document(context, merge->user_id, merge->column, &key, &stored);
         if (outcome != OK || stored.length > SWAP_BYTES) {
             return outcome;
         }

@@ -102,7 +102,8 @@ static enum outcome read_missing(struct context *context, struct text user_id, b
 static enum outcome find_person(struct context *context, struct text user_id, bool with_groups,
                                 struct result results_r[static PERSON_RESULTS])
 {
-    if (take_row(context, with_groups ? PREFETCH_USER : PREFETCH_CALLER, user_id, &results_r[PERSON_ROW])) {
+    if ((!with_groups && take_row(context, PREFETCH_CALLER, user_id, &results_r[PERSON_ROW])) ||
+        take_row(context, PREFETCH_USER, user_id, &results_r[PERSON_ROW])) {
         return with_groups && results_r[PERSON_ROW].row_count > 0
                    ? take_groups(context, user_id, &results_r[PERSON_GROUPS])
                    : OK;
@@ -221,14 +222,31 @@ enum outcome user_store_primary(struct context *context, struct text *user_id_r)
 enum outcome user_store_lock(struct context *context, struct text user_id, struct locked_user *user_r)
 {
     const struct value *row;
-    enum outcome outcome =
-        database_get_row(context,
-                         "SELECT role, email, LEFT(profile_image_url, 255), "
-                         "LEFT(profile_banner_image_url, 255), updated_at FROM user WHERE id = ? FOR UPDATE",
-                         PARAMETERS(BIND_TEXT(user_id)), &row, ERROR_USER_NOT_FOUND);
-    *user_r = outcome == OK ? (struct locked_user){row[0].text, row[1].text, row[2].text, row[3].text, row[4].integer}
+    enum outcome outcome = database_get_row(context,
+                                            "SELECT role, email, LEFT(profile_image_url, 255), "
+                                            "LEFT(profile_banner_image_url, 255) FROM user WHERE id = ? FOR UPDATE",
+                                            PARAMETERS(BIND_TEXT(user_id)), &row, ERROR_USER_NOT_FOUND);
+    *user_r = outcome == OK ? (struct locked_user){row[0].text, row[1].text, row[2].text, row[3].text}
                             : (struct locked_user){0};
     return outcome;
+}
+
+enum outcome user_store_lock_row(struct context *context, struct text user_id, struct result *row_r)
+{
+    static const char *sql;
+    rows_statement(&sql, "SELECT %s FROM user u WHERE u.id = ? FOR UPDATE", rows_of_one_user);
+    enum outcome outcome = database_execute(context, sql, PARAMETERS(BIND_TEXT(user_id)), row_r, ERROR_NONE);
+    if (outcome == OK) {
+        *row_r = one_row(row_r->values, row_r->row_count > 0);
+    }
+    return outcome == OK && row_r->row_count == 0 ? problem_set(context, ERROR_USER_NOT_FOUND) : outcome;
+}
+
+const struct value *user_store_complete(struct context *context, struct result *row)
+{
+    picture_store_adopt(context, row);
+    touch_store_lay_over(context, TOUCH_USER, row->values[USER_id].text, &row->values[USER_last_active_at]);
+    return row->values;
 }
 
 void user_store_touch(struct context *context, struct text user_id)

@@ -34,9 +34,13 @@ enum outcome user_store_last_active(struct context *context, struct text user_id
 struct locked_user {
     struct text role, email;
     struct text picture, banner; /* addresses; of a data URI its first 255 characters */
-    int64_t updated_at;
 };
 enum outcome user_store_lock(struct context *context, struct text user_id, struct locked_user *user_r);
+
+/* The same, but reads the whole row, as user_store_get does. When it was changed as what was written says, and the
+ * transaction is over, user_store_complete makes of it what user_store_get would read then. */
+enum outcome user_store_lock_row(struct context *context, struct text user_id, struct result *row_r);
+const struct value *user_store_complete(struct context *context, struct result *row);
 
 /* The id of the primary administrator. Null: there are no accounts. */
 enum outcome user_store_primary(struct context *context, struct text *user_id_r);

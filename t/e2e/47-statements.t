@@ -107,6 +107,56 @@ is statements("/users/$shown->{id}", $caller), $statements{user_get}, 'a user is
 $other->disconnect;
 keep_rows_for(0);
 
+# ---- Changes: the caller with what is changed, and what changes it ----
+
+# A transaction has two statements more, with which it begins and ends.
+for my $case (
+    ['/users/user/info/update', 2, {b => 3}],
+    ['/users/user/settings/update', 2, {ui => {a => 2}}],
+    ['/users/user/status/update', 2, {status_message => 'here'}],
+    ['/auths/update/timezone', 2, {timezone => 'Asia/Tokyo'}],
+    ['/auths/update/profile', 2, {name => 'Another', profile_image_url => '/user.png'}],
+    # the primary administrator; the row, locked; its change
+    [
+        "/users/$shown->{id}/update", 6,
+        {name => 'Third', email => $shown->{email}, role => 'user', profile_image_url => '/user.png'}
+    ],)
+{
+    my ($path, $count, $change) = @$case;
+    my $least;
+    for my $number (1 .. 4) {
+        my $answer = $roster->post($path, $path =~ m{^/users/[^/]+/update} ? $admin : $caller, $change);
+        is $answer->{status}, 200, "POST $path";
+        my $ran = $roster->access_line($answer)->{statements};
+        $least = $ran if !defined $least || $ran < $least;
+    }
+    is $least, $count, "in $count statements";
+}
+
+# The answer of a change is what the next request reads.
+for my $columns ({name => "Z\x{fc}lal", role => 'pending'}, {role => 'user', settings => '{"ui":{"b":2}}'}) {
+    my $user = $roster->add_user(last_active_at => time, %$columns);
+    my $read = sub {
+        my $json = $roster->call(user_get => 200, in => {user_id => $user->{id}}, token => $admin->{token})->{json};
+        delete @$json{qw(groups is_active)};
+        return $json;
+    };
+    for my $change (
+        {},
+        {name => "N\x{e4}me", role => 'admin'},
+        {email => "changed.$user->{email}"},
+        {profile_image_url => 'https://example.org/a.png'})
+    {
+        my %sent = (%{$read->()}{qw(name role email profile_image_url)}, %$change);
+        my $answer = $roster->call(
+            user_update => 200,
+            in => {user_id => $user->{id}},
+            token => $admin->{token},
+            json => \%sent);
+        is_deeply $answer->{json}, $read->(), 'what a change answers: ' . join ', ', sort keys %$change;
+    }
+}
+
 # ---- Groups: a row for each, as long as they are few ----
 
 for my $count (0, 1, 7, 8, 9, 12) {
