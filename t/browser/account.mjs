@@ -17,6 +17,8 @@ const part = (page, name) => page.getByRole("region", { name, exact: true });
 const ask = async (page, path) => (await page.request.get(`/api/v1${path}`)).json();
 
 await browse("sign-in", async (page) => {
+    await page.goto("/account/?a=1#keys");
+    await page.waitForURL("**/account/sign-in?rd=%2Faccount%2F%3Fa%3D1%23keys");
     await page.goto("/");
     await page.waitForURL("**/account/sign-in?rd=%2Faccount%2F");
     await sees(page, "Example users");

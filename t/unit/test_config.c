@@ -460,6 +460,10 @@ static void test_forms(void **state)
     assert_refused("default_picture = //evil.example/x\n",
                    "1: default_picture is \"//evil.example/x\": write a path at nginx that starts with one /, for "
                    "example /roster-static/user.png");
+    assert_refused(
+        "site_picture = https://other.example/logo.svg\n",
+        "1: site_picture is \"https://other.example/logo.svg\": write a path at nginx that starts with one /, "
+        "for example /logo.svg");
     assert_refused("[api]\nlisten_mode = 0888\n",
                    "2: listen_mode is 0888: write three octal digits, with or without a leading 0, for example 0660");
     assert_refused("[password]\nlisten_mode = 4755\n",

@@ -237,7 +237,7 @@ export async function start(title, who, build) {
 	try {
 		[site, user] = await facts;
 		document.title = `${t(title)} – ${site.name}`;
-		if (who !== "anyone" && !user) return location.replace(`/account/sign-in?rd=${encodeURIComponent(location.pathname + location.hash)}`);
+		if (who !== "anyone" && !user) return location.replace(`/account/sign-in?rd=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
 		put(main, h("h1", {}, t(title)), who === "admin" && user.role !== who ? t("error.ACCESS_PROHIBITED") : await build());
 		document.body.replaceChildren(header(), main, footer());
 		document.querySelector("[autofocus]")?.focus();
