@@ -631,6 +631,8 @@ static const struct {
     {"password_scrypt_r", "4"},
     {"password_scrypt_p", "1"},
     {"password_hash_memory_limit", "1g"},
+    {"remote_user", "id"},
+    {"remote_encoding", "rfc8187"},
     {"site_name", "Example"},
     {"site_picture", "/logo.svg"},
     {"request_body_limit", "1025"},
