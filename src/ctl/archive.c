@@ -65,7 +65,7 @@ static bool write_file(struct archive_writer *writer, const char *name, struct t
 }
 
 void archive_begin(struct archive_writer *writer, int descriptor, int64_t now, struct arena *arena, int schema,
-                   struct error *error)
+                   const char *key_id, struct error *error)
 {
     char moment[40];
     time_t seconds = (time_t)now;
@@ -80,6 +80,7 @@ void archive_begin(struct archive_writer *writer, int descriptor, int64_t now, s
     json_member_integer(&writer->manifest, "schema", schema);
     json_member_string(&writer->manifest, "database", database_server_version());
     json_member_string(&writer->manifest, "made_at", moment);
+    json_member_string(&writer->manifest, "key_id", key_id);
     json_member_array(&writer->manifest, "tables");
 }
 
@@ -339,6 +340,7 @@ static bool read_manifest(struct arena *arena, const struct entries *entries, st
     int64_t format = member_count(manifest, "format"), schema = member_count(manifest, "schema");
     archive_r->program = member_string(manifest, "program");
     archive_r->made_at = member_string(manifest, "made_at");
+    archive_r->key_id = member_string(manifest, "key_id");
     if (format > ARCHIVE_FORMAT) {
         return error_set(error, "it was made by a newer program than this one (roster %s): install that",
                          archive_r->program != NULL ? archive_r->program : "of another version");

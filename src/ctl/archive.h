@@ -26,9 +26,10 @@ struct archive_writer {
     struct error *error; /* of a write that failed */
 };
 
-/* Begins an archive of tables at this version of the schema. `arena` must stay until its end. */
+/* Begins an archive of tables at this version of the schema. `arena` must stay until its end.
+ * key_id: of the key that signs sessions, which may be public. */
 void archive_begin(struct archive_writer *writer, int descriptor, int64_t now, struct arena *arena, int schema,
-                   struct error *error);
+                   const char *key_id, struct error *error);
 
 /* Between archive_begin_table and archive_end_table: the files of a table, numbered from 1. False: *error is set. */
 void archive_begin_table(struct archive_writer *writer, const struct backup_table *table);
@@ -62,6 +63,7 @@ struct archive {
     int descriptor;
     int schema;
     const char *program, *made_at;
+    const char *key_id; /* NULL: it does not tell */
     const struct archive_table *tables;
     size_t table_count;
     const struct archive_part *secret_key; /* NULL: it has none */

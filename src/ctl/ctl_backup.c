@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/token.h"
 #include "base/json_writer.h"
 #include "ctl/archive.h"
 #include "ctl/ctl.h"
@@ -95,7 +96,10 @@ static enum outcome write_within(struct context *context, void *argument)
         }
         return FAULT;
     }
-    archive_begin(&backup->writer, backup->descriptor, context->now_seconds, arena_new(0), schema, &backup->error);
+    char key_id[TOKEN_KEY_ID_SIZE];
+    token_key_id(context->config->secret_keys.items[0], key_id);
+    archive_begin(&backup->writer, backup->descriptor, context->now_seconds, arena_new(0), schema, key_id,
+                  &backup->error);
     backup->summary->schema = schema;
     enum outcome outcome = backup_store_tables(context, &tables, &count);
     for (size_t i = 0; outcome == OK && i < count; i++) {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/token.h"
 #include "base/array.h"
 #include "base/json_writer.h"
 #include "config/config_secrets.h"
@@ -290,6 +291,25 @@ static int write_keys(struct invocation *invocation, const struct restore *resto
     return EXIT_DONE;
 }
 
+/* Sessions are valid where their key is. Whoever moves without it is to hear so, and not to find out. */
+static void say_other_key(struct invocation *invocation, const struct archive *archive)
+{
+    const struct secret_keys *keys = &invocation->config->secret_keys;
+    bool is_here = archive->key_id == NULL;
+    for (size_t i = 0; i < keys->count; i++) {
+        char id[TOKEN_KEY_ID_SIZE];
+        token_key_id(keys->items[i], id);
+        is_here = is_here || strcmp(id, archive->key_id) == 0;
+    }
+    if (!is_here) {
+        ctl_say_aside(invocation,
+                      "The key %s, which signed the sessions of the backup, is not in %s: all users have to sign in "
+                      "again, unless it is added there%s.",
+                      archive->key_id, config_secret_key_path(invocation->config),
+                      archive->secret_key != NULL ? ", as --with-secrets does" : "");
+    }
+}
+
 /* ---- The command ---- */
 
 static void print_report(struct invocation *invocation, const struct restore *restore, bool dry_run)
@@ -367,6 +387,8 @@ static int restore_archive(struct invocation *invocation, struct restore *restor
         ctl_say(invocation, "Restored the backup of %s.", restore->archive->made_at);
         if (ctl_has_option(invocation, OPTION_with_secrets)) {
             status = write_keys(invocation, restore);
+        } else {
+            say_other_key(invocation, restore->archive);
         }
     }
     return status;

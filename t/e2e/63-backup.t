@@ -238,6 +238,25 @@ $roster->sql('UNLOCK TABLES');
 is_deeply [glob "$file.*"], [], '... leaves nothing behind';
 ends_with $roster->ctl('restore', $file, '--replace', '--dry-run'), 0, qr/is whole/, '... and the old file is whole';
 
+# ---- As root, whose files the service's user can't read ----
+
+SKIP: {
+    skip 'only root may become another user', 6 if $> != 0;
+    chmod 0755, $directory;
+    mkdir "$directory/closed", 0700 or die;
+    $roster->set_directives(user => 'nobody');
+    is $roster->ctl('backup', "$directory/closed/backup.tar", '--with-secrets')->{status}, 0,
+        'root backs up into a directory of its own, and becomes the service\'s user for MariaDB alone';
+    is_deeply [(stat "$directory/closed/backup.tar")[2, 4]], [0100600, 0], '... a file of root\'s';
+    ends_with $roster->ctl('restore', "$directory/closed/backup.tar", '--replace', '--yes', '--with-secrets'), 0,
+        qr/Restored/, '... and restores it, with the key';
+    is_deeply everything(), $before, '... everything';
+    is_deeply [(stat "$directory/secret.key")[4, 5]], [0, 0], '... and the key is root\'s as before';
+    is_deeply [glob "$directory/closed/*"], ["$directory/closed/backup.tar"], '... with nothing beside it';
+    $roster->set_directives(user => '');
+    $roster->write_configuration;
+}
+
 # ---- Into an empty database, with the key ----
 
 $roster->stop('roster');
@@ -246,10 +265,12 @@ $roster->sql("DROP TABLE `$_->[0]`")
     for $roster->sql(q{SELECT table_name FROM information_schema.tables WHERE table_schema = 'roster'});
 Roster::Database::write_file("$directory/secret.key", ('k' x 43) . "\n");
 chmod 0640, "$directory/secret.key";
-my $to = "$directory/with.tar";
-ends_with $roster->ctl('restore', $to, '--with-secrets', '--directory', "$Roster::source/sql"), 0,
-    qr/^the schema is at \d+\n.*^Restored .*secret\.key: the secret key of the backup/ms,
-    'a database without tables gets them, and what the backup has';
+ends_with $roster->ctl('restore', "$directory/with.tar", '--directory', "$Roster::source/sql"), 0,
+    qr/^the schema is at \d+\n.*^The key [0-9a-f]{8}, which signed the sessions .* as --with-secrets does\.$/ms,
+    'a database without tables gets them, and what the backup has; another key is told';
+is_deeply everything(), $before, '... everything';
+ends_with $roster->ctl('restore', "$directory/with.tar", '--with-secrets', '--replace', '--yes'), 0,
+    qr/^Restored .*secret\.key: the secret key of the backup/ms, 'the same with the key';
 is_deeply everything(), $before, '... everything';
 is Roster::Database::slurp("$directory/secret.key"), "$roster->{key}\n", '... and the key';
 is sprintf('%04o', (stat "$directory/secret.key")[2] & 07777), '0640', '... whose file keeps its mode';
