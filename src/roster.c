@@ -157,14 +157,18 @@ static const char usage[] =
     "Signals: HUP reloads the configuration, USR1 reopens the logs, QUIT stops gracefully, TERM fast.\n"
     "See roster(8) and roster.conf(5).\n";
 
-static void print_finding(enum finding_severity severity, const char *subject, const char *text, void *argument)
+static void print_finding(enum finding_severity severity, const char *subject, const char *text, const char *cure,
+                          void *argument)
 {
+    static const char *const names[] = {
+        [FINDING_UNSEEN] = "not checked", [FINDING_WARNING] = "warning", [FINDING_ERROR] = "error"};
     const struct config *config = argument;
     (void)subject; /* the text names the directive or the service */
     if (severity == FINDING_GOOD) {
         fprintf(stderr, "roster: %s\n", text);
     } else {
-        fprintf(stderr, "roster: %s: %s: %s\n", config->path, severity == FINDING_ERROR ? "error" : "warning", text);
+        fprintf(stderr, "roster: %s: %s: %s%s%s\n", config->path, names[severity], text,
+                *cure != '\0' ? "; mend it: " : "", cure);
     }
 }
 

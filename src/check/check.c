@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "check/systemd_unit.h"
 #include "config/config_secrets.h"
 #include "store/database.h"
+#include "store/hiredis.h"
 #include "store/redis.h"
 
 /* Writes the directory of `path` to directory_r. */
@@ -26,6 +28,24 @@ static void directory_of(const char *path, char *directory_r, size_t size)
     const char *slash = strrchr(path, '/');
     size_t length = slash != NULL && slash != path ? (size_t)(slash - path) : 1;
     snprintf(directory_r, size, "%.*s", (int)length, path);
+}
+
+bool check_is_outsider(const struct config *config)
+{
+    uid_t uid;
+    gid_t gid;
+    return geteuid() != 0 && *config->user != '\0' && process_user_find(config->user, &uid, &gid) && uid != geteuid();
+}
+
+const char *check_log_command(struct arena *arena, const struct config *config)
+{
+    const bool has_systemd = access("/run/systemd/system", F_OK) == 0;
+    if (config->error_log[0] == '/') {
+        return text_format(arena, "tail %s", config->error_log).data;
+    }
+    return strcmp(config->error_log, "syslog") == 0 ? (has_systemd ? "journalctl -t roster" : "tail /var/log/syslog")
+           : has_systemd                            ? "journalctl -u roster"
+                                                    : "roster, in the foreground";
 }
 
 /* This machine. */
@@ -93,16 +113,21 @@ static void check_log(struct findings *findings, const struct service *service, 
                  safe_path_directory(path, SAFE_PATH_WHOLE, NULL))) {
         return;
     }
+    char directory[PATH_MAX], cure[2 * PATH_MAX];
+    directory_of(path, directory, sizeof directory);
+    snprintf(cure, sizeof cure, "install -d -o %s -m 2750 %s",
+             user->changes || service->unit.user != NULL ? service->name : "\"$(id -un)\"", directory);
     if (service->unit.user != NULL) {
-        findings_add(
-            findings, FINDING_ERROR,
+        findings_add_cure(
+            findings, FINDING_ERROR, cure,
             "%s: %s can't write %s: %s; %s starts the service as that user: chown %s the file, or its directory",
             directive, service->name, path, strerror(failure), service->unit.file, service->name);
     } else if (user->changes) {
-        findings_add(findings, FINDING_ERROR, "%s: the workers' user %s can't write %s: %s", directive, service->name,
-                     path, strerror(failure));
+        findings_add_cure(findings, FINDING_ERROR, cure, "%s: the workers' user %s can't write %s: %s", directive,
+                          service->name, path, strerror(failure));
     } else {
-        findings_add(findings, FINDING_ERROR, "%s: %s can't be written: %s", directive, path, strerror(failure));
+        findings_add_cure(findings, FINDING_ERROR, cure, "%s: %s can't be written: %s", directive, path,
+                          strerror(failure));
     }
 }
 
@@ -212,9 +237,15 @@ void check_files(const struct config *config, struct findings *findings)
     if (!safe_path_file(config->path, *config->user != '\0' ? SAFE_PATH_WHOLE : SAFE_PATH_DIRECTORY, &why)) {
         findings_add(findings, FINDING_ERROR, "%s", why.text);
     }
-    check_log(findings, &service, "error_log", config->error_log);
-    check_log(findings, &service, "access_log", config->access_log);
-    check_read_files(findings, config, &service);
+    const bool is_outsider = check_is_outsider(config);
+    if (is_outsider) {
+        findings_add(findings, FINDING_UNSEEN,
+                     "whether the user %s can write the logs: only root and that user can try it", config->user);
+    } else {
+        check_log(findings, &service, "error_log", config->error_log);
+        check_log(findings, &service, "access_log", config->access_log);
+        check_read_files(findings, config, &service);
+    }
     check_runtime_path(findings, &service, "pid_file", config->pid_file);
     for (int i = 0; i < POOL_COUNT; i++) {
         check_runtime_path(findings, &service, "listen", config->pools[i].listen);
@@ -222,7 +253,9 @@ void check_files(const struct config *config, struct findings *findings)
         check_socket(findings, &service, "listen", config->pools[i].listen);
         check_socket(findings, &service, "listen_second", config->pools[i].listen_second);
     }
-    check_readable(findings, user, "database_tls_ca", config->database_tls_ca, "");
+    if (!is_outsider) {
+        check_readable(findings, user, "database_tls_ca", config->database_tls_ca, "");
+    }
     if (*config->password_pattern != '\0' && !password_check_pattern(config->password_pattern, &why)) {
         findings_add(findings, FINDING_ERROR, "password_pattern is not a valid PCRE2 pattern: %s", why.text);
     }
@@ -232,16 +265,56 @@ void check_files(const struct config *config, struct findings *findings)
 
 /* Redis. */
 
+/* Whoever can connect can read and change the revocations of sessions and the counters of sign-ins. */
+static void check_redis_access(struct findings *findings, const struct config *config)
+{
+    struct stat status;
+    if (config->redis_password.data != NULL) {
+        return;
+    }
+    if (*config->redis_host != '\0') {
+        findings_add_cure(findings, FINDING_WARNING,
+                          "openssl rand -hex 32, as requirepass in /etc/redis/redis.conf and in "
+                          "/etc/roster/redis.password; then systemctl restart redis-server roster",
+                          "Redis at %s has no password: each local user can make revoked sessions valid again",
+                          config->redis_host);
+    } else if (stat(config->redis_socket, &status) == 0 && (status.st_mode & S_IWOTH) != 0) {
+        findings_add_cure(findings, FINDING_WARNING,
+                          "sed -i 's/^unixsocketperm .*/unixsocketperm 770/' /etc/redis/redis.conf && adduser roster "
+                          "redis && systemctl restart redis-server roster",
+                          "Redis at %s is open to each local user: who connects can make revoked sessions valid again",
+                          config->redis_socket);
+    }
+}
+
+/* Before 6.0 Redis does not tell what changes, so that rows can't be kept in memory. */
+static void check_redis_version(struct findings *findings, struct context *context)
+{
+    const redisReply *reply = redis_append(context, "INFO server") ? redis_read(context) : NULL;
+    const char *line = reply != NULL && reply->str != NULL ? strstr(reply->str, "redis_version:") : NULL;
+    const int length = line != NULL ? (int)strcspn(line + 14, "\r\n") : 0;
+    if (line != NULL && atoi(line + 14) < 6) {
+        findings_add_cure(findings, FINDING_WARNING, "apt install redis-server",
+                          "Redis %.*s is older than 6.0: identity_cache has no effect", length, line + 14);
+    } else {
+        findings_add(findings, FINDING_GOOD, "Redis answers");
+    }
+}
+
 static void check_redis(struct findings *findings, struct context *context)
 {
+    static const char cure[] = "systemctl start redis-server";
     struct error error;
     if (redis_ping(context, &error)) {
-        findings_add(findings, FINDING_GOOD, "Redis answers");
+        check_redis_version(findings, context);
+        check_redis_access(findings, context->config);
     } else if (context->config->redis_required) {
-        findings_add(findings, FINDING_ERROR, "Redis can't be reached, and redis_required is yes: %s", error.text);
+        findings_add_cure(findings, FINDING_ERROR, cure, "Redis can't be reached, and redis_required is yes: %s",
+                          error.text);
     } else {
-        findings_add(findings, FINDING_WARNING,
-                     "Redis can't be reached: %s; without it no session can be revoked before it expires", error.text);
+        findings_add_cure(findings, FINDING_WARNING, cure,
+                          "Redis can't be reached: %s; without it no session can be revoked before it expires",
+                          error.text);
     }
 }
 

@@ -2,8 +2,16 @@
 #ifndef ROSTER_CHECK_CHECK_H
 #define ROSTER_CHECK_CHECK_H
 
+#include "base/arena.h"
 #include "check/findings.h"
 #include "config/config.h"
+
+/* True where the caller is neither root nor the user of the service: what such a caller can't do is no fault of the
+ * service. */
+bool check_is_outsider(const struct config *config);
+
+/* The command that shows where the service has written what went wrong. Static, or in the arena. */
+const char *check_log_command(struct arena *arena, const struct config *config);
 
 /* Checks what the configuration refers to on this machine: users and groups, directories, certificates, and, where
  * systemd starts the service, its sockets and files with secrets; and the pattern of passwords.

@@ -2,8 +2,10 @@
 #include "check/check_database.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "auth/password.h"
+#include "base/clock.h"
 #include "config/config.h"
 #include "config/config_pools.h"
 #include "store/database.h"
@@ -12,7 +14,8 @@
 
 enum {
     STATEMENTS_PER_WORKER = 128, /* maximum of prepared statements: STATEMENTS_MAX of store/database */
-    PACKET_ROOM = 64 * 1024      /* for the statement, in addition to the body */
+    PACKET_ROOM = 64 * 1024,     /* for the statement, in addition to the body */
+    CLOCK_SECONDS = 5
 };
 
 /* ---- The hosts ---- */
@@ -24,12 +27,49 @@ static void check_packet(struct findings *findings, const struct config *config,
     const int64_t picture = config->picture_size_limit;
     const int64_t needed = (body > picture ? body : picture) + PACKET_ROOM;
     if (host->packet_bytes < needed) {
-        findings_add(findings, FINDING_WARNING,
-                     "MariaDB at %s: max_allowed_packet is %" PRId64 ", but %s is %" PRId64
-                     ": larger data is refused (413, INVALID_IMAGE); raise max_allowed_packet to %" PRId64
-                     " or more (SET GLOBAL, and in its configuration), and restart roster",
-                     host->where, host->packet_bytes, body > picture ? "request_body_limit" : "picture_size_limit",
-                     body > picture ? body : picture, (needed + 1048575) / 1048576 * 1048576);
+        const int64_t wanted = (needed + 1048575) / 1048576 * 1048576;
+        char cure[128];
+        snprintf(cure, sizeof cure,
+                 "mariadb -e 'SET GLOBAL max_allowed_packet = %" PRId64 "' && systemctl restart roster", wanted);
+        findings_add_cure(findings, FINDING_WARNING, cure,
+                          "MariaDB at %s: max_allowed_packet is %" PRId64 ", but %s is %" PRId64
+                          ": larger data is refused (413, INVALID_IMAGE); raise max_allowed_packet to %" PRId64
+                          " or more (SET GLOBAL, and in its configuration), and restart roster",
+                          host->where, host->packet_bytes, body > picture ? "request_body_limit" : "picture_size_limit",
+                          body > picture ? body : picture, wanted);
+    }
+}
+
+/* The collations of the tables are those of MariaDB 10.10. */
+static bool is_too_old(const char *version)
+{
+    char *end;
+    const long major = strtol(version, &end, 10), minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+    return major < 10 || (major == 10 && minor < 10);
+}
+
+static void check_version(struct findings *findings, const struct database_host *host)
+{
+    if (is_too_old(host->version)) {
+        findings_add_cure(findings, FINDING_ERROR, "apt install mariadb-server",
+                          "MariaDB %s at %s is too old: Roster needs 10.10 or later", host->version, host->where);
+    } else {
+        findings_add(findings, FINDING_GOOD, "MariaDB %s at %s answers", host->version, host->where);
+    }
+}
+
+/* Sessions and limits are compared with the clocks of both. */
+static void check_clock(struct findings *findings, struct context *context)
+{
+    int64_t theirs;
+    const int64_t ours = clock_wall_seconds();
+    if (database_get_integer(context, "SELECT UNIX_TIMESTAMP()", NO_PARAMETERS, -1, &theirs) != OK || theirs < 0) {
+        return;
+    }
+    if (llabs(theirs - ours) > CLOCK_SECONDS) {
+        findings_add_cure(findings, FINDING_WARNING, "timedatectl set-ntp true",
+                          "MariaDB's clock and that of this machine differ by %lld seconds: set both by NTP",
+                          llabs(theirs - ours));
     }
 }
 
@@ -37,9 +77,13 @@ static void report_host(struct findings *findings, const struct database_host *h
 {
     enum finding_severity severity = another_works ? FINDING_WARNING : FINDING_ERROR;
     if (host->condition == DATABASE_AWAY) {
-        findings_add(findings, severity, "MariaDB can't be reached: %s: %s", host->where, host->error);
+        findings_add_cure(findings, severity, "systemctl start mariadb", "MariaDB can't be reached: %s: %s",
+                          host->where, host->error);
     } else {
-        findings_add(findings, severity, "MariaDB at %s: %s: %s", host->where, host->error, host->cure);
+        findings_add_cure(
+            findings, severity,
+            host->condition == DATABASE_READ_ONLY && !another_works ? "mariadb -e 'SET GLOBAL read_only = 0'" : "",
+            "MariaDB at %s: %s: %s", host->where, host->error, host->cure);
     }
 }
 
@@ -61,7 +105,7 @@ static bool check_hosts(struct findings *findings, struct context *context)
         if (hosts[i].error != NULL) {
             report_host(findings, &hosts[i], writable != NULL);
         } else {
-            findings_add(findings, FINDING_GOOD, "MariaDB %s at %s answers", hosts[i].version, hosts[i].where);
+            check_version(findings, &hosts[i]);
             check_packet(findings, context->config, &hosts[i]);
         }
     }
@@ -86,18 +130,21 @@ static void check_number(struct findings *findings, struct context *context, con
     int64_t workers = config_worker_count(context->config);
     int64_t needed = workers * per_worker;
     int64_t max = database_server_variable(context, variable);
+    char cure[128];
+    snprintf(cure, sizeof cure, "mariadb -e 'SET GLOBAL %s = %" PRId64 "', and the same in its configuration", variable,
+             2 * needed);
     if (max < 0) {
         findings_add(findings, FINDING_WARNING, "MariaDB does not report its %s", variable);
     } else if (max < needed) {
-        findings_add(findings, FINDING_ERROR,
-                     "MariaDB's %s is %" PRId64 ", but %" PRId64 " workers may take %" PRId64 ": raise it to %" PRId64
-                     " or more, or lower workers",
-                     variable, max, workers, needed, 2 * needed);
+        findings_add_cure(findings, FINDING_ERROR, cure,
+                          "MariaDB's %s is %" PRId64 ", but %" PRId64 " workers may take %" PRId64
+                          ": raise it to %" PRId64 " or more, or lower workers",
+                          variable, max, workers, needed, 2 * needed);
     } else if (max < 2 * needed) { /* during a reload, old and new workers run together */
-        findings_add(findings, FINDING_WARNING,
-                     "MariaDB's %s is %" PRId64 ", but %" PRId64 " workers may take %" PRId64
-                     " while a reload replaces them: raise it, or lower workers",
-                     variable, max, workers, 2 * needed);
+        findings_add_cure(findings, FINDING_WARNING, cure,
+                          "MariaDB's %s is %" PRId64 ", but %" PRId64 " workers may take %" PRId64
+                          " while a reload replaces them: raise it, or lower workers",
+                          variable, max, workers, 2 * needed);
     }
 }
 
@@ -125,7 +172,8 @@ static void check_schema(struct findings *findings, struct context *context)
     if (present < 0) {
         findings_add(findings, FINDING_ERROR, "MariaDB does not report the version of the tables: see the line above");
     } else if (!migration_is_expected(context, present, &error)) {
-        findings_add(findings, FINDING_ERROR, "%s", error.text);
+        findings_add_cure(findings, FINDING_ERROR, present < migration_expected ? "rosterctl migrate" : "", "%s",
+                          error.text);
     } else {
         findings_add(findings, FINDING_GOOD, "the tables are at version %d", present);
     }
@@ -189,12 +237,13 @@ static void check_privileges(struct findings *findings, struct context *context)
     const char *account = NULL, *excess = NULL;
     struct error missing;
     if (!database_has_privileges(context, &missing)) {
-        findings_add(findings, FINDING_ERROR,
-                     "MariaDB's account %s may not do what Roster needs: %s; `rosterctl grants` prints what it needs",
-                     context->config->database_user, missing.text);
+        findings_add_cure(
+            findings, FINDING_ERROR, "rosterctl grants | mariadb",
+            "MariaDB's account %s may not do what Roster needs: %s; `rosterctl grants` prints what it needs",
+            context->config->database_user, missing.text);
     } else if (database_excess_privileges(context, &account, &excess)) {
-        findings_add(
-            findings, FINDING_WARNING,
+        findings_add_cure(
+            findings, FINDING_WARNING, "rosterctl grants | mariadb",
             "MariaDB's account %s may do more than Roster needs (%s): `rosterctl grants` prints what to change",
             account, excess);
     }
@@ -211,10 +260,19 @@ void check_database(struct findings *findings, struct context *context)
         return;
     }
     check_schema(findings, context);
+    check_clock(findings, context);
     check_fit(findings, context);
     check_number(findings, context, "max_connections", 1);
     check_number(findings, context, "max_prepared_stmt_count", STATEMENTS_PER_WORKER);
     check_identity_cache(findings, context);
     check_privileges(findings, context);
     check_hashes(findings, context);
+}
+
+const char *check_database_directory(struct context *context)
+{
+    struct text directory;
+    const bool is_here = context->config->database_host.count == 0 &&
+                         database_get_text(context, "SELECT @@datadir", NO_PARAMETERS, &directory, ERROR_NONE) == OK;
+    return is_here && directory.data != NULL ? directory.data : "";
 }

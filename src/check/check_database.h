@@ -11,4 +11,7 @@
  * The connection stays open. */
 void check_database(struct findings *findings, struct context *context);
 
+/* The directory of MariaDB's data, in the arena; "" where it is on another machine, or not known. */
+const char *check_database_directory(struct context *context);
+
 #endif

@@ -15,6 +15,10 @@
 
 enum { DEPTH_MAX = 4 };
 
+/* On Debian, where the site is as roster-setup has made it. */
+#define CURE_FILES \
+    "rosterctl nginx write /etc/nginx/snippets --nginx-directory /etc/nginx/snippets && systemctl reload nginx"
+
 /* True where the text contains `unix:PATH`, not followed by more of a longer path. */
 static bool names_socket(const char *content, const char *path)
 {
@@ -70,6 +74,7 @@ struct nginx_walk {
     struct arena *arena;
     bool pool_is_named[POOL_COUNT], second_is_named[POOL_COUNT];
     bool has_our_files;
+    struct nginx_site *site;
     int64_t body_max;     /* the lowest client_max_body_size; 0: none found */
     int64_t read_timeout; /* the lowest fastcgi_read_timeout, in milliseconds; 0: none found */
 };
@@ -86,6 +91,77 @@ static void take_min(int64_t *min, struct text value, const struct unit *units, 
     int64_t number;
     if (quantity_sum(value, units, rules, &number) && number > 0 && (*min == 0 || number < *min)) {
         *min = number;
+    }
+}
+
+/* Copies the first word of a value. */
+static void take_word(char *place, size_t size, struct text value)
+{
+    size_t length = 0;
+    while (length < value.length && value.data[length] != ' ' && value.data[length] != '\t') {
+        length++;
+    }
+    snprintf(place, size, "%.*s", (int)length, value.data);
+}
+
+/* `listen ADDRESS [PARAMETER ...]`: an address with TLS goes before one without, one of IPv4 before one of IPv6. */
+static void take_listen(struct nginx_site *site, struct text value)
+{
+    const char *line = value.data;
+    const bool has_tls = memmem(line, value.length, " ssl", 4) != NULL;
+    const bool is_better =
+        site->listen[0] == '\0' || (has_tls && !site->has_tls) || (has_tls == site->has_tls && site->listen[0] == '[');
+    if (is_better) {
+        take_word(site->listen, sizeof site->listen, value);
+        site->has_tls = has_tls;
+        site->has_proxy_protocol = memmem(line, value.length, " proxy_protocol", 15) != NULL;
+    }
+}
+
+static bool starts_word(const char *line, const char *word)
+{
+    size_t length = strlen(word);
+    return strncmp(line, word, length) == 0 && (line[length] == ' ' || line[length] == '\t');
+}
+
+/* `rosterctl nginx write' also writes roster.conf, a whole site, beside the files that it includes: nginx does not read
+ * it there. */
+static bool is_template(struct arena *arena, const char *path, const char *content)
+{
+    const char *slash = strrchr(path, '/');
+    const char *included = text_format(arena, "include %.*s/roster-locations.conf;", (int)(slash - path), path).data;
+    return strcmp(slash, "/roster.conf") == 0 && strstr(content, included) != NULL;
+}
+
+/* Takes from a file what it says of the site: from the one that includes our locations, and from what private.conf
+ * includes. */
+static void read_site(struct nginx_walk *walk, const char *path, const char *content)
+{
+    struct nginx_site *site = walk->site;
+    const size_t length = strlen(path);
+    const bool is_main = length >= 11 && strcmp(path + length - 11, "/nginx.conf") == 0;
+    const bool is_site = strstr(content, "/roster-locations.conf;") != NULL && !is_template(walk->arena, path, content);
+    const bool is_tls = strstr(path, "/private-tls.conf") != NULL;
+    struct stat status;
+    if (is_site) {
+        site->is_there = true;
+        snprintf(site->path, sizeof site->path, "%s", path);
+    }
+    for (const char *line = content; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+        const char *start = line + strspn(line, " \t");
+        if (is_main && starts_word(start, "pid")) {
+            take_word(site->pid_path, sizeof site->pid_path, value_of(start + 3));
+        } else if ((is_site || is_tls) && starts_word(start, "listen")) {
+            take_listen(site, value_of(start + 6));
+        } else if (is_site && starts_word(start, "server_name") && start[12] != '_') {
+            take_word(site->name, sizeof site->name, value_of(start + 11));
+            site->has_name = true;
+        }
+    }
+    if ((is_site || strstr(path, "/roster") != NULL) && stat(path, &status) == 0 &&
+        status.st_mtime > site->changed_at) {
+        site->changed_at = status.st_mtime;
+        snprintf(site->changed_path, sizeof site->changed_path, "%s", path);
     }
 }
 
@@ -123,6 +199,7 @@ static void read_nginx_file(struct nginx_walk *walk, const char *path)
     if (!file_read(walk->arena, path, &content) || memchr(content.data, '\0', content.length) != NULL) {
         return;
     }
+    read_site(walk, path, content.data);
     bool ours = strstr(content.data, "roster_api") != NULL || strstr(content.data, "roster-fastcgi.conf") != NULL ||
                 strstr(path, "/roster") != NULL;
     for (int pool = 0; pool < POOL_COUNT; pool++) {
@@ -169,16 +246,16 @@ static void compare_pool(const struct nginx_walk *walk, const char *directory, e
     const struct pool_config *settings = &walk->config->pools[pool];
     bool is_needed = pool == POOL_API || pool == POOL_PASSWORD; /* old files use only these two */
     if (!walk->pool_is_named[pool]) {
-        findings_add(walk->findings, is_needed ? FINDING_ERROR : FINDING_WARNING,
-                     "nothing in %s passes requests to %s, where pool %s listens: use the output of "
-                     "`rosterctl nginx upstream' and `rosterctl nginx snippet'",
-                     directory, settings->listen, pool_names[pool]);
+        findings_add_cure(walk->findings, is_needed ? FINDING_ERROR : FINDING_WARNING, CURE_FILES,
+                          "nothing in %s passes requests to %s, where pool %s listens: use the output of "
+                          "`rosterctl nginx upstream' and `rosterctl nginx snippet'",
+                          directory, settings->listen, pool_names[pool]);
     }
     if (settings->listen_second[0] != '\0' && !walk->second_is_named[pool]) {
-        findings_add(walk->findings, FINDING_WARNING,
-                     "nothing in %s passes requests to %s, the second socket of pool %s: use the output of "
-                     "`rosterctl nginx upstream' and `rosterctl nginx snippet'",
-                     directory, settings->listen_second, pool_names[pool]);
+        findings_add_cure(walk->findings, FINDING_WARNING, CURE_FILES,
+                          "nothing in %s passes requests to %s, the second socket of pool %s: use the output of "
+                          "`rosterctl nginx upstream' and `rosterctl nginx snippet'",
+                          directory, settings->listen_second, pool_names[pool]);
     }
     if (walk->read_timeout > 0 && walk->read_timeout <= settings->request_timeout * 1000) {
         findings_add(walk->findings, FINDING_WARNING,
@@ -208,13 +285,16 @@ static void compare(const struct nginx_walk *walk, const char *directory)
     }
 }
 
-void check_nginx(const struct config *config, const char *directory, struct findings *findings)
+void check_nginx(const struct config *config, const char *directory, struct findings *findings,
+                 struct nginx_site *site_r)
 {
     struct arena *arena = arena_new(0);
-    struct nginx_walk walk = {.config = config, .findings = findings, .arena = arena};
+    struct nginx_walk walk = {.config = config, .findings = findings, .arena = arena, .site = site_r};
+    *site_r = (struct nginx_site){.name = "localhost", .pid_path = "/run/nginx.pid"};
     if (access(directory, R_OK | X_OK) == 0) {
         walk_directory(&walk, directory, 0);
         compare(&walk, directory);
+        site_r->is_there &= access(text_format(arena, "%s/nginx.conf", directory).data, R_OK) == 0;
     } else {
         findings_add(findings, FINDING_WARNING, "%s: %s; set the directory with `rosterctl nginx check --directory'",
                      directory, strerror(errno));

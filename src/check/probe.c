@@ -11,6 +11,7 @@
 #include "store/database.h"
 #include "store/migration.h"
 #include "store/redis.h"
+#include "store/user_store.h"
 
 /* The maximum time for each host of MariaDB. At a start, requests wait during it. */
 enum { START_SECONDS = 2, RELOAD_SECONDS = 10 };
@@ -19,6 +20,7 @@ struct sight {
     bool has_database, has_schema, has_redis;
     struct error database_error, schema_error, redis_error; /* set where the service is missing */
     int64_t connections;
+    bool is_empty;
 };
 
 static void look(const struct config *given, int64_t seconds, struct sight *sight)
@@ -34,12 +36,16 @@ static void look(const struct config *given, int64_t seconds, struct sight *sigh
     }
     sight->has_schema = true;
     sight->connections = -1;
+    sight->is_empty = false;
     sight->has_database = database_connect(&context, &sight->database_error);
     if (sight->has_database) {
         int version = migration_schema_version(&context);
         /* An unknown version counts as good: the errors of requests will show the cause. */
         sight->has_schema = version < 0 || migration_is_expected(&context, version, &sight->schema_error);
         sight->connections = database_server_variable(&context, "max_connections");
+        struct text primary;
+        sight->is_empty =
+            version > 0 && sight->has_schema && user_store_primary(&context, &primary) == OK && primary.data == NULL;
         database_close();
     }
     sight->has_redis = redis_ping(&context, &sight->redis_error);
@@ -83,6 +89,7 @@ void probe_services(const struct config *config, const struct config *old, struc
     memset(probe_r, 0, sizeof *probe_r);
     probe_r->is_good = true;
     probe_r->connections = sight.connections;
+    probe_r->is_empty = sight.is_empty;
     if (old != NULL) {
         compare(&sight, old, config->redis_required, probe_r);
     } else if (!sight.has_schema) {

@@ -10,6 +10,7 @@ struct probe_result {
     bool is_good;
     char reason[700];    /* why it is not good; one line */
     int64_t connections; /* MariaDB's max_connections; -1: unknown */
+    bool is_empty;       /* there are no accounts, as far as can be seen */
 };
 
 #endif

@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/json.h"
 #include "check/check.h"
+#include "check/check_database.h"
+#include "check/check_disk.h"
 #include "check/check_nginx.h"
 #include "check/check_protect.h"
+#include "check/check_site.h"
 #include "check/findings.h"
 #include "config/config_read.h"
 #include "config/config_secrets.h"
@@ -29,8 +31,8 @@ enum { ANSWER_MILLISECONDS = 5000 };
 
 /* Printing. */
 
-static const char *const state_names[] = {"ok", "warning", "error"};
-static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
+static const char *const state_names[] = {"ok", "unseen", "warning", "error"};
+static const char *const colours[] = {"\033[32m", "\033[36m", "\033[33m", "\033[31m"};
 
 struct report {
     const struct invocation *invocation;
@@ -38,7 +40,8 @@ struct report {
 };
 
 /* --quiet leaves out good findings. */
-static void print_finding(enum finding_severity severity, const char *subject, const char *text, void *argument)
+static void print_finding(enum finding_severity severity, const char *subject, const char *text, const char *cure,
+                          void *argument)
 {
     struct report *report = argument;
     if (report->invocation->json) {
@@ -46,18 +49,24 @@ static void print_finding(enum finding_severity severity, const char *subject, c
         row[0] = sheet_text(text_of(state_names[severity]));
         row[1] = sheet_text(text_of(subject));
         row[2] = sheet_text(text_copy(report->sheet.arena, text_of(text)));
+        row[3] = sheet_text(*cure != '\0' ? text_copy(report->sheet.arena, text_of(cure)) : TEXT_NULL);
     } else if (severity != FINDING_GOOD || !report->invocation->quiet) {
         bool colour = isatty(STDOUT_FILENO);
         printf("%s%-7s%s  %-13s  %s\n", colour ? colours[severity] : "", state_names[severity], colour ? "\033[0m" : "",
                subject, text);
+        if (*cure != '\0') {
+            printf("%-22s   mend it: %s\n", "", cure);
+        }
         fflush(stdout);
     }
 }
 
 static void begin(struct report *report, struct findings *findings, const struct invocation *invocation)
 {
-    static const struct sheet_column columns[] = {
-        {"state", NULL, SHEET_TEXT}, {"subject", NULL, SHEET_TEXT}, {"text", NULL, SHEET_TEXT}};
+    static const struct sheet_column columns[] = {{"state", NULL, SHEET_TEXT},
+                                                  {"subject", NULL, SHEET_TEXT},
+                                                  {"text", NULL, SHEET_TEXT},
+                                                  {"cure", NULL, SHEET_TEXT}};
     report->invocation = invocation;
     sheet_init(&report->sheet, invocation->context.arena, columns, ARRAY_COUNT(columns));
     findings_init(findings, print_finding, report);
@@ -75,6 +84,10 @@ static int finish(const struct report *report, const struct findings *findings)
         ctl_say(report->invocation, "\nNo errors, warnings: %zu.", warnings);
     } else {
         ctl_say(report->invocation, "\nNo errors, no warnings.");
+    }
+    if (findings->counts[FINDING_UNSEEN] > 0 && !report->invocation->json) {
+        ctl_say(report->invocation, "Not seen: %zu.%s", findings->counts[FINDING_UNSEEN],
+                geteuid() != 0 ? " Call this as root to see everything." : "");
     }
     return errors > 0 ? EXIT_FAILED : EXIT_DONE;
 }
@@ -125,46 +138,34 @@ static void check_machine(struct findings *findings, const struct config *config
     }
 }
 
-static void check_disk(struct findings *findings, struct arena *arena, const char *log)
-{
-    findings_begin(findings, "disk");
-    if (log[0] != '/') {
-        return;
-    }
-    struct text directory = text_copy(arena, (struct text){log, (size_t)(strrchr(log, '/') - log) + 1});
-    struct statvfs disk;
-    if (statvfs(directory.data, &disk) != 0 || disk.f_blocks == 0) {
-        return;
-    }
-    double share = 100.0 * (double)disk.f_bavail / (double)disk.f_blocks;
-    findings_add(findings,
-                 share < 1    ? FINDING_ERROR
-                 : share < 10 ? FINDING_WARNING
-                              : FINDING_GOOD,
-                 "%.0f %% of the file system with %s are free%s", share, log,
-                 share < 10 ? ": free space, and check that logrotate runs" : "");
-}
-
 /* The service. */
 
-static void check_socket(struct findings *findings, struct arena *arena, enum pool pool, const char *path)
+static void check_socket(struct findings *findings, struct arena *arena, const struct config *config, enum pool pool,
+                         const char *path)
 {
     struct stat status;
     struct fastcgi_answer answer;
     struct error error;
-    if (stat(path, &status) != 0) {
-        findings_add(findings, FINDING_ERROR, "pool %s has no socket %s (%s): start the service", pool_names[pool],
-                     path, strerror(errno));
-    } else if (!fastcgi_get(arena, path, "/ping", ANSWER_MILLISECONDS, &answer, &error)) {
-        findings_add(findings, FINDING_ERROR, "pool %s does not answer at %s: %s; its log says why", pool_names[pool],
-                     path, error.text);
-    } else if (answer.status != 200) {
-        findings_add(findings, FINDING_ERROR, "pool %s answers %d to /ping; its log says why", pool_names[pool],
-                     answer.status);
-    } else if ((status.st_mode & S_IRWXO) != 0) {
-        findings_add(findings, FINDING_WARNING,
-                     "pool %s answers, but all users of this machine may connect to %s: set listen_mode to 0660",
+    const char *log = check_log_command(arena, config);
+    const char *start =
+        access("/run/systemd/system", F_OK) == 0 ? "systemctl restart roster.socket roster" : "roster -d";
+    if (stat(path, &status) != 0 && errno == EACCES) {
+        findings_add(findings, FINDING_UNSEEN, "pool %s: %s: %s", pool_names[pool], path, strerror(errno));
+    } else if (stat(path, &status) != 0) {
+        findings_add_cure(findings, FINDING_ERROR, start, "pool %s has no socket %s (%s): start the service",
+                          pool_names[pool], path, strerror(errno));
+    } else if (access(path, W_OK) != 0 && errno == EACCES && check_is_outsider(config)) {
+        findings_add(findings, FINDING_UNSEEN, "whether pool %s answers at %s: you may not connect to it",
                      pool_names[pool], path);
+    } else if (!fastcgi_get(arena, path, "/ping", ANSWER_MILLISECONDS, &answer, &error)) {
+        findings_add_cure(findings, FINDING_ERROR, log, "pool %s does not answer at %s: %s", pool_names[pool], path,
+                          error.text);
+    } else if (answer.status != 200) {
+        findings_add_cure(findings, FINDING_ERROR, log, "pool %s answers %d to /ping", pool_names[pool], answer.status);
+    } else if ((status.st_mode & S_IRWXO) != 0) {
+        findings_add_cure(findings, FINDING_WARNING, text_format(arena, "chmod 660 %s", path).data,
+                          "pool %s answers, but all users of this machine may connect to %s: set listen_mode to 0660",
+                          pool_names[pool], path);
     } else {
         findings_add(findings, FINDING_GOOD, "pool %s answers at %s", pool_names[pool], path);
     }
@@ -187,9 +188,9 @@ static void check_service(struct findings *findings, struct arena *arena, const 
 {
     findings_begin(findings, "service");
     for (int pool = 0; pool < POOL_COUNT; pool++) {
-        check_socket(findings, arena, (enum pool)pool, config->pools[pool].listen);
+        check_socket(findings, arena, config, (enum pool)pool, config->pools[pool].listen);
         if (config->pools[pool].listen_second[0] != '\0') {
-            check_socket(findings, arena, (enum pool)pool, config->pools[pool].listen_second);
+            check_socket(findings, arena, config, (enum pool)pool, config->pools[pool].listen_second);
         }
     }
     check_ready(findings, arena, config);
@@ -203,18 +204,17 @@ static void check_accounts(struct findings *findings, struct context *context)
     struct text primary;
     findings_begin(findings, "accounts");
     if (user_store_primary(context, &primary) != OK || config_store_read(context, &document) != OK) {
-        findings_add(findings, FINDING_ERROR, "can't be read: see the messages above");
+        findings_add(findings, FINDING_ERROR, "the accounts can't be read: the lines about dependencies say why");
         return;
     }
     bool sign_up = config_store_is_on(context, document, SETTING_ENABLE_SIGNUP);
     if (primary.data == NULL) {
-        findings_add(
-            findings, FINDING_WARNING,
-            "there are no accounts, and the first one that signs up becomes the administrator: call `rosterctl user "
-            "add --email ... --name ...'");
+        findings_add_cure(findings, FINDING_WARNING,
+                          "rosterctl user add --email EMAIL --name NAME --role admin --random-password",
+                          "there are no accounts, and the first one that signs up becomes the administrator");
     } else if (sign_up && text_is(config_store_text(context, document, SETTING_DEFAULT_USER_ROLE), "admin")) {
-        findings_add(findings, FINDING_ERROR,
-                     "each new account becomes an administrator's: `rosterctl settings set DEFAULT_USER_ROLE=pending'");
+        findings_add_cure(findings, FINDING_ERROR, "rosterctl settings set DEFAULT_USER_ROLE=pending",
+                          "each new account becomes an administrator's");
     } else {
         findings_add(findings, FINDING_GOOD, "accounts exist; sign-up is %s", sign_up ? "open" : "closed");
     }
@@ -222,10 +222,19 @@ static void check_accounts(struct findings *findings, struct context *context)
 
 /* nginx. */
 
-static void look_at_nginx(struct findings *findings, const struct config *config, const char *directory)
+static void look_at_nginx(struct findings *findings, const struct config *config, const char *directory, bool with_site)
 {
+    struct nginx_site site;
     findings_begin(findings, "nginx");
-    check_nginx(config, directory != NULL ? directory : CHECK_NGINX_DIRECTORY, findings);
+    check_nginx(config, directory != NULL ? directory : CHECK_NGINX_DIRECTORY, findings, &site);
+    if (with_site && site.is_there) {
+        findings_begin(findings, "site");
+        check_site(config, &site, findings);
+    } else if (with_site) {
+        findings_add(findings, FINDING_UNSEEN,
+                     "nginx itself: no site that nginx.conf in %s reads has roster-locations.conf",
+                     directory != NULL ? directory : CHECK_NGINX_DIRECTORY);
+    }
 }
 
 int command_nginx_check(struct invocation *invocation)
@@ -242,7 +251,7 @@ int command_nginx_check(struct invocation *invocation)
     }
     begin(&report, &findings, invocation);
     if (dump == NULL || ctl_has_option(invocation, OPTION_directory)) {
-        look_at_nginx(&findings, invocation->config, ctl_option(invocation, OPTION_directory));
+        look_at_nginx(&findings, invocation->config, ctl_option(invocation, OPTION_directory), false);
     }
     if (dump != NULL) {
         findings_begin(&findings, "applications");
@@ -251,32 +260,53 @@ int command_nginx_check(struct invocation *invocation)
     return finish(&report, &findings);
 }
 
-/* Everything that roster.conf names. */
+/* Where the service writes, nginx keeps pictures, and MariaDB (NULL: not yet) its data. */
+static void check_disks(struct findings *findings, const struct config *config, const char *data)
+{
+    const char *const paths[] = {config->error_log, config->access_log, "/var/cache/roster", data};
+    findings_begin(findings, "disk");
+    check_disk(findings, paths, ARRAY_COUNT(paths) - (data == NULL), data != NULL ? ARRAY_COUNT(paths) - 1 : 0);
+}
+
+static void check_dependencies(struct invocation *invocation, struct findings *findings, bool has_secrets)
+{
+    const struct config *config = invocation->config;
+    findings_begin(findings, "dependencies");
+    if (check_is_outsider(config)) {
+        findings_add(findings, FINDING_UNSEEN, "MariaDB, Redis and the accounts: only root and the user %s can look",
+                     config->user);
+    } else if (has_secrets) {
+        check_services(config, findings);
+        if (database_connect(&invocation->context, NULL)) {
+            check_disks(findings, config, check_database_directory(&invocation->context));
+            check_accounts(findings, &invocation->context);
+        }
+    }
+}
+
+/* Everything that roster.conf names. What root alone can try comes before MariaDB: for its sake root becomes the user
+ * of the service. */
 static void examine(struct invocation *invocation, struct findings *findings)
 {
     const struct config *config = invocation->config;
-    struct arena *arena = invocation->context.arena;
     struct error error;
     findings_begin(findings, "secrets");
     bool has_secrets = config_load_secrets(invocation->config, &error);
-    findings_add(findings, has_secrets ? FINDING_GOOD : FINDING_ERROR, "%s",
-                 has_secrets ? "all secret files can be read, and by no other user" : error.text);
+    findings_add(findings,
+                 has_secrets                 ? FINDING_GOOD
+                 : check_is_outsider(config) ? FINDING_UNSEEN
+                                             : FINDING_ERROR,
+                 "%s", has_secrets ? "all secret files can be read, and by no other user" : error.text);
     findings_begin(findings, "files");
     check_files(config, findings);
     if (findings_are_good(findings)) {
         findings_add(findings, FINDING_GOOD, "no file or directory is missing");
     }
     check_machine(findings, config);
-    check_disk(findings, arena, config->error_log);
-    if (has_secrets) {
-        findings_begin(findings, "dependencies");
-        check_services(config, findings);
-        if (database_connect(&invocation->context, NULL)) {
-            check_accounts(findings, &invocation->context);
-        }
-    }
-    check_service(findings, arena, config);
-    look_at_nginx(findings, config, ctl_option(invocation, OPTION_nginx_directory));
+    check_disks(findings, config, NULL);
+    look_at_nginx(findings, config, ctl_option(invocation, OPTION_nginx_directory), true);
+    check_dependencies(invocation, findings, has_secrets);
+    check_service(findings, invocation->context.arena, config);
 }
 
 int command_doctor(struct invocation *invocation)

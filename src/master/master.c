@@ -244,6 +244,16 @@ static void fit_workers(struct config *config, int64_t connections)
     }
 }
 
+/* Whoever comes first, wherever from, would own the service. */
+static void warn_if_empty(const struct probe_result *probe)
+{
+    if (probe->is_empty) {
+        log_warning(NULL, "there are no accounts, and the first visitor who signs up becomes the administrator: create "
+                          "the account yourself, with `rosterctl user add --email EMAIL --name NAME --role admin "
+                          "--random-password'");
+    }
+}
+
 /* systemd knows the master's process without a file, and the user of its service may have no directory for one. */
 static bool needs_pid_file(const struct config *config)
 {
@@ -278,6 +288,7 @@ static bool start(void)
         return false;
     }
     fit_workers(master.config, probe.connections);
+    warn_if_empty(&probe);
     if (!listeners_open(config, &master.user, depth_of(config), master.listeners, &error)) {
         fail("%s: %s", config->path, error.text);
         return false;

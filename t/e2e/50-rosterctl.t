@@ -490,7 +490,7 @@ like $doctor->{out}, qr/^ok +service +pool $_ answers/m, "doctor: pool $_ answer
 like $doctor->{out}, qr/^ok +dependencies +MariaDB .* answers/m, 'doctor: MariaDB answers';
 like $doctor->{out}, qr/^ok +accounts/m, 'doctor: there are accounts';
 is $doctor->{status}, 0, 'doctor: nothing to fix' or diag $doctor->{out};
-is_deeply [grep { $_->{state} !~ /^(?:ok|warning|error)$/ } @{$roster->ctl('-j', 'doctor')->{json}}], [],
+is_deeply [grep { $_->{state} !~ /^(?:ok|unseen|warning|error)$/ } @{$roster->ctl('-j', 'doctor')->{json}}], [],
     'doctor in JSON';
 
 # ---- Set-up ----

@@ -9,16 +9,18 @@
 struct told {
     size_t count;
     enum finding_severity severity;
-    char subject[32], text[2 * ERROR_TEXT_SIZE];
+    char subject[32], text[2 * ERROR_TEXT_SIZE], cure[64];
 };
 
-static void tell(enum finding_severity severity, const char *subject, const char *text, void *argument)
+static void tell(enum finding_severity severity, const char *subject, const char *text, const char *cure,
+                 void *argument)
 {
     struct told *told = argument;
     told->count++;
     told->severity = severity;
     snprintf(told->subject, sizeof told->subject, "%s", subject);
     snprintf(told->text, sizeof told->text, "%s", text);
+    snprintf(told->cure, sizeof told->cure, "%s", cure);
 }
 
 static void assert_told(const struct told *told, size_t count, enum finding_severity severity, const char *subject,
@@ -43,6 +45,10 @@ static void test_telling(void **state)
     assert_told(&told, 2, FINDING_WARNING, "files", "line 7");
     findings_add(&findings, FINDING_ERROR, "line %d", 8);
     assert_told(&told, 3, FINDING_ERROR, "files", "line 8");
+    assert_string_equal(told.cure, "");
+    findings_add_cure(&findings, FINDING_WARNING, "chmod 600 FILE", "line %d", 9);
+    assert_told(&told, 4, FINDING_WARNING, "files", "line 9");
+    assert_string_equal(told.cure, "chmod 600 FILE");
 }
 
 static void test_counting(void **state)
@@ -58,6 +64,7 @@ static void test_counting(void **state)
     findings_add(&findings, FINDING_WARNING, "to look at");
     assert_false(findings_are_good(&findings));
     findings_begin(&findings, "two");
+    findings_add(&findings, FINDING_UNSEEN, "not to be seen");
     assert_true(findings_are_good(&findings));
     findings_add(&findings, FINDING_ERROR, "to fix");
     findings_add(&findings, FINDING_ERROR, "to fix");
