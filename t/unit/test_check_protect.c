@@ -66,8 +66,8 @@ static size_t faults;
 static void tell(enum finding_severity severity, const char *subject, const char *text, const char *cure,
                  void *argument)
 {
+    (void)subject;
     (void)cure;
-    (void)argument;
     (void)argument;
     faults += severity != FINDING_GOOD;
     told = text_format(arena, "%s%s\n", told.data, text);
