@@ -13,6 +13,7 @@
 #include "check/check.h"
 #include "check/check_database.h"
 #include "check/check_disk.h"
+#include "check/check_entry.h"
 #include "check/check_nginx.h"
 #include "check/check_protect.h"
 #include "check/check_site.h"
@@ -241,7 +242,7 @@ int command_nginx_check(struct invocation *invocation)
 {
     struct report report;
     struct findings findings;
-    const char *dump = ctl_option(invocation, OPTION_dump);
+    const char *dump = ctl_option(invocation, OPTION_dump), *url = ctl_argument(invocation, 0);
     struct text printed;
     if (dump != NULL) {
         int status = input_read(invocation, dump, &printed);
@@ -249,13 +250,22 @@ int command_nginx_check(struct invocation *invocation)
             return status;
         }
     }
+    if (url != NULL) {
+        int status = ctl_open_store(invocation);
+        if (status != EXIT_DONE) {
+            return status;
+        }
+    }
     begin(&report, &findings, invocation);
-    if (dump == NULL || ctl_has_option(invocation, OPTION_directory)) {
+    if ((dump == NULL && url == NULL) || ctl_has_option(invocation, OPTION_directory)) {
         look_at_nginx(&findings, invocation->config, ctl_option(invocation, OPTION_directory), false);
     }
     if (dump != NULL) {
         findings_begin(&findings, "applications");
         check_protect(invocation->config, printed, &findings);
+    }
+    if (url != NULL) {
+        check_entry(&invocation->context, url, &findings);
     }
     return finish(&report, &findings);
 }

@@ -219,6 +219,12 @@ enum outcome user_store_primary(struct context *context, struct text *user_id_r)
                              ERROR_NONE);
 }
 
+enum outcome user_store_a_disabled(struct context *context, struct text *user_id_r)
+{
+    return database_get_text(context, "SELECT u.id FROM auth a JOIN user u ON u.id = a.id WHERE a.active = 0 LIMIT 1",
+                             NO_PARAMETERS, user_id_r, ERROR_NONE);
+}
+
 enum outcome user_store_lock(struct context *context, struct text user_id, struct locked_user *user_r)
 {
     const struct value *row;

@@ -42,6 +42,9 @@ enum outcome user_store_lock(struct context *context, struct text user_id, struc
 enum outcome user_store_lock_row(struct context *context, struct text user_id, struct result *row_r);
 const struct value *user_store_complete(struct context *context, struct result *row);
 
+/* Any user whose account is disabled. *user_id_r: the null text where there is none. */
+enum outcome user_store_a_disabled(struct context *context, struct text *user_id_r);
+
 /* The id of the primary administrator. Null: there are no accounts. */
 enum outcome user_store_primary(struct context *context, struct text *user_id_r);
 

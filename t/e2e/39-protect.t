@@ -48,6 +48,12 @@ my $server = <<~"NGINX";
         include roster/static.conf;
         root $own;
     }
+    location /naive/ {
+        if (\$http_x_forwarded_user) {
+            return 200 "Hello.\\n";
+        }
+        return 401;
+    }
     location /elsewhere/ {
         set \$roster_sign_in https://users.example.org/account/sign-in;
         include roster/static.conf;
@@ -79,6 +85,7 @@ for my $name (qw(files odd unreadable elsewhere)) {
 my $roster = Roster->new(
     config => {rate_limits => 'no', request_body_limit => '4m'},
     nginx_server => $server,
+    tcp => 1,
     nginx_http => 'underscores_in_headers on;');
 my $admin = $roster->add_user(role => 'admin', name => 'Root', email => 'root@example.org');
 my $anne = $roster->add_user(name => 'Änne', email => 'anne@example.org', username => 'anne');
@@ -319,6 +326,30 @@ isnt $checked->{status}, 0, 'a question without the rule is an error';
 like $checked->{out},
     qr{/roster/server\.conf:\d+: the question lacks `fastcgi_param ROSTER_REQUIRE .*whatever the rules},
     '... with its place and its effect';
+
+# It tries to get in.
+$roster->add_user(active => 0);
+my $site = "http://127.0.0.1:$roster->{port}{http}";
+$checked = $roster->ctl('nginx', 'check', "$site/files/a.txt");
+is $checked->{status}, 0, 'rosterctl nginx check URL: a protected page' or diag explain $checked;
+like $checked->{out}, qr/ok +claims +\d{2} header fields that claim something: all refused/, '... claims let nobody in';
+like $checked->{out}, qr/ok +tokens +21 tokens that are good for nothing: all refused/,
+    '... nor do tokens, also of a disabled account';
+like $checked->{out}, qr/ok +spellings +\d{2} other spellings and methods: all refused/, '... nor other spellings';
+$checked = $roster->ctl('nginx', 'check', "$site/naive/");
+isnt $checked->{status}, 0, 'an application that believes what clients claim';
+like $checked->{out}, qr/error +claims +the header field X-Forwarded-User: let in \(200\)/, '... is found';
+$checked = $roster->ctl('nginx', 'check', "$site/account/");
+like $checked->{out}, qr/this page is open to everybody/, 'a page of everybody, too';
+for my $case (
+    ['ftp://x/', qr/is no address/],
+    ["http://127.0.0.1:1/", qr/127\.0\.0\.1:1: /],
+    ['http:///x', qr/has no host/])
+{
+    $checked = $roster->ctl('nginx', 'check', $case->[0]);
+    isnt $checked->{status}, 0, "$case->[0] can't be asked";
+    like $checked->{out}, $case->[1], '... and why';
+}
 
 # ---- Signing out ----
 
