@@ -260,6 +260,12 @@ SKIP: {
             {api => {listen => "$directory/locked/api.sock"}},
             undef,
             'systemd'
+        ],
+        [
+            'a socket that a drop-in takes back',
+            sub { },
+            {api => {listen => "$directory/elsewhere.sock"}},
+            qr/listen: \S+\/elsewhere\.sock is no socket of roster\.socket/
         ]);
     for my $case (@cases) {
         my ($what, $prepare, $changes, $pattern, $by_systemd) = @$case;
