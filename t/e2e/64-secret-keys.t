@@ -118,6 +118,22 @@ ends_with $list, 0,
 is number((sign_in($moved))[1]), number($device), 'the device is known by the new key, which signed its cookie';
 isnt number((sign_in($device))[1]), number($device), 'a cookie of the old key is one of an unknown device';
 
+# ---- As root, with a service of another user ----
+
+SKIP: {
+    skip 'only root may become another user', 6 if $> != 0;
+    chmod 0755, $roster->{directory};
+    chmod 0600, $file;
+    $roster->set_directives(user => 'nobody');
+    is $roster->ctl('secret', 'rotate')->{status}, 0, 'root writes a file that nobody else may';
+    is_deeply [(stat $file)[2, 4, 5]], [0100600, 0, 0], '... which stays as it is';
+    is_deeply [map { $_->[1] } @{listed()}], [$true, $false], '... and asks MariaDB as the user of the service';
+    is $roster->ctl('secret', 'retire', '--yes')->{status}, 0, '... also before it removes a key';
+    is scalar(lines()), 1, '... which is gone';
+    $roster->set_directives(user => '');
+    Roster::Database::write_file($file, "$lines[0]\n");
+}
+
 # ---- A file that can't be used ----
 
 Roster::Database::write_file($file, "$lines[0]\nshort\n");
