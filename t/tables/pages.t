@@ -32,7 +32,8 @@ cmp_ok $together, '<', 80 * 1024, 'all pages together, in both languages, are un
 sub load ($name, $loaded) {
     return if $loaded->{$name}++;
     my $directory = $name =~ s{/[^/]*$}{}r;
-    my @wanted = $content{$name} =~ /(?:^(?:im|ex)port .* from |<script[^>]*\ssrc=|<link rel="stylesheet" href=)"([^"]*)"/mg;
+    my @wanted =
+        $content{$name} =~ /(?:^(?:im|ex)port .* from |<script[^>]*\ssrc=|<link rel="stylesheet" href=)"([^"]*)"/mg;
     push @wanted, './de.js' if $content{$name} =~ /addTexts\(import/;
     load(m{^/} ? substr $_, 1 : "$directory/" . s{^\./}{}r, $loaded) for @wanted;
     return;
