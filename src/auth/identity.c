@@ -288,6 +288,7 @@ static enum outcome authenticate_token(struct context *context, const struct cre
     take_caller(identity, &session.caller);
     identity->jti = token.jti;
     identity->expires_at = token.expires_at;
+    identity->issued_at = token.issued_at;
     identity->session_jti = session.has_row ? token.jti : TEXT_NULL;
     identity->session_last_seen_at = session.last_seen_at;
     return OK;
@@ -297,7 +298,7 @@ enum outcome identity_authenticate(struct context *context, const struct credent
                                    struct identity *identity_r)
 {
     memset(identity_r, 0, sizeof *identity_r);
-    identity_r->expires_at = -1;
+    identity_r->expires_at = identity_r->issued_at = -1;
     enum outcome outcome = identity_find_token(context, credentials, &identity_r->token, &identity_r->by_cookie);
     if (outcome != OK) {
         return outcome;

@@ -31,6 +31,7 @@ struct identity {
     bool by_cookie;          /* the token was in the cookie, which browsers send by themselves */
     struct text jti;         /* null: the token has no jti */
     int64_t expires_at;      /* -1: never */
+    int64_t issued_at;       /* -1: the token does not say, or is an API key */
     struct text session_jti; /* equal to jti where the session has a row of its own, else null */
     int64_t session_last_seen_at;
     struct text key_id; /* of the API key */

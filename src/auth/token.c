@@ -501,7 +501,13 @@ bool token_read_signed(struct context *context, struct text token, const struct 
 struct text token_issue(struct context *context, struct text key, struct text user_id, int64_t issued_at,
                         int64_t expires_at, struct text *jti_r)
 {
-    struct text jti = random_uuid(context->arena);
+    *jti_r = random_uuid(context->arena);
+    return token_renew(context, key, user_id, *jti_r, issued_at, expires_at);
+}
+
+struct text token_renew(struct context *context, struct text key, struct text user_id, struct text jti,
+                        int64_t issued_at, int64_t expires_at)
+{
     struct json_writer times;
 
     invariant(key.length > 0 && key.length <= INT_MAX);
@@ -532,6 +538,5 @@ struct text token_issue(struct context *context, struct text key, struct text us
     }
     free(encoded);
     jwt_free(jwt);
-    *jti_r = jti;
     return token;
 }

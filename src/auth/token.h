@@ -55,4 +55,8 @@ bool token_read_signed(struct context *context, struct text token, const struct 
 struct text token_issue(struct context *context, struct text key, struct text user_id, int64_t issued_at,
                         int64_t expires_at, struct text *jti_r);
 
+/* The token of a session again, with another expiry. */
+struct text token_renew(struct context *context, struct text key, struct text user_id, struct text jti,
+                        int64_t issued_at, int64_t expires_at);
+
 #endif

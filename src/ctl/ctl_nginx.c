@@ -29,6 +29,7 @@ static const struct {
     {"roster/ask.conf", "roster/ask.conf", OPTION_NONE},             /* included by each of the following */
     {"roster/fastcgi-fields.conf", "roster/fastcgi-fields.conf", OPTION_NONE},
     {"roster/proxy-fields.conf", "roster/proxy-fields.conf", OPTION_NONE},
+    {"roster/renew.conf", "roster/renew.conf", OPTION_NONE},
 #define KIND_FILE(kind) {"roster/" kind ".conf", "roster/" kind ".conf", OPTION_NONE},
     NGINX_KINDS(KIND_FILE){"private.conf", "nginx.conf",
                            OPTION_private},                      /* the complete configuration of a private nginx */

@@ -382,6 +382,16 @@ void session_store_touch(struct context *context, struct text jti)
                             BIND_INTEGER(context->now_seconds - context->config->last_active_interval)));
 }
 
+bool session_store_prolong(struct context *context, struct text jti, struct text user_id, int64_t expires_at)
+{
+    database_concerns(jti);
+    return database_try(context,
+                        DATABASE_NOWAIT "UPDATE session SET expires_at = GREATEST(expires_at, ?) WHERE jti = ? AND "
+                                        "user_id = ? AND revoked_at IS NULL",
+                        PARAMETERS(BIND_INTEGER(expires_at), BIND_TEXT(column_jti(context, jti)),
+                                   BIND_TEXT(user_id))) == DATABASE_TRIED_DONE;
+}
+
 enum outcome session_store_clean(struct context *context, bool *more_r)
 {
     struct result result;

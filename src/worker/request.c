@@ -58,6 +58,11 @@ static void take_admission(struct request *request, struct text value)
     request->admission.sent = value;
 }
 
+static void take_renew(struct request *request, struct text value)
+{
+    request->renews = text_is(value, "on");
+}
+
 static void take_https(struct request *request, struct text value)
 {
     request->https = text_is_ignoring_case(value, "on");
@@ -116,6 +121,7 @@ static const struct fastcgi_parameter {
     STORED("ROSTER_KEEP_DIRECTORY", keep_directory),
     STORED("HTTP_SEC_FETCH_MODE", fetch_mode),
     STORED("ROSTER_REQUIRE", require),
+    TAKEN("ROSTER_RENEW", take_renew),
     STORED("ROSTER_APPLICATION", credentials.application),
 #undef TAKEN
 #undef STORED

@@ -112,7 +112,7 @@ static const char *domain_attribute(struct request *request)
     return text_format(request->context.arena, "; Domain=%s", config->cookie_domain).data;
 }
 
-void response_set_token_cookie(struct request *request, struct text token, int64_t expires_at)
+struct text response_token_cookie(struct request *request, struct text token, int64_t expires_at)
 {
     char expires[64] = "";
     if (expires_at >= 0) {
@@ -122,9 +122,13 @@ void response_set_token_cookie(struct request *request, struct text token, int64
             strftime(expires, sizeof expires, "; Expires=%a, %d %b %Y %H:%M:%S GMT", &utc);
         }
     }
-    response_add_header(request, "Set-Cookie",
-                        text_format(request->context.arena, "token=%.*s%s%s%s", (int)token.length, token.data, expires,
-                                    domain_attribute(request), cookie_attributes(request)));
+    return text_format(request->context.arena, "token=%.*s%s%s%s", (int)token.length, token.data, expires,
+                       domain_attribute(request), cookie_attributes(request));
+}
+
+void response_set_token_cookie(struct request *request, struct text token, int64_t expires_at)
+{
+    response_add_header(request, "Set-Cookie", response_token_cookie(request, token, expires_at));
 }
 
 void response_set_device_cookie(struct request *request, struct text device)

@@ -10,6 +10,9 @@ void response_start(struct request *request);
 /* Adds a header field. Control characters in the value, CR and LF among them, are dropped. */
 void response_add_header(struct request *request, const char *name, struct text value);
 
+/* The value of Set-Cookie for the cookie `token`, as the next function sets it. */
+struct text response_token_cookie(struct request *request, struct text token, int64_t expires_at);
+
 /* Sets the cookie `token`, with the configured attributes. expires_at: epoch seconds; -1: a session cookie. */
 void response_set_token_cookie(struct request *request, struct text token, int64_t expires_at);
 

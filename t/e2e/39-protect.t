@@ -48,6 +48,11 @@ my $server = <<~"NGINX";
         include roster/static.conf;
         root $own;
     }
+    location /renewed/ {
+        include roster/static.conf;
+        include roster/renew.conf;
+        root $own;
+    }
     location /naive/ {
         if (\$http_x_forwarded_user) {
             return 200 "Hello.\\n";
@@ -77,7 +82,7 @@ Roster::Database::write_file("$own/index.php", <<~'PHP');
     header('Content-Type: application/json');
     echo json_encode(['server' => $_SERVER, 'cookies' => $_COOKIE, 'bytes' => strlen(file_get_contents('php://input'))]);
     PHP
-for my $name (qw(files odd unreadable elsewhere)) {
+for my $name (qw(files odd unreadable elsewhere renewed)) {
     mkdir "$own/$name";
     Roster::Database::write_file("$own/$name/a.txt", "the file of $name\n");
 }
@@ -193,6 +198,39 @@ is fetch('/files/a.txt', {token => $roster->token_for($anne->{id}, iat => time -
 for my $internal (qw(/roster-verify /roster-sign-in/page /roster-refused/page /roster-unavailable)) {
     is fetch($internal, $anne)->{status}, 404, "nobody gets $internal";
 }
+
+# ---- A session near its end ----
+
+sub session_until ($exp) {
+    my $jti = Roster::uuid();
+    $roster->sql('INSERT INTO session (jti, user_id, expires_at) VALUES (?, ?, ?)', $jti, $anne->{id}, $exp);
+    return {jti => $jti, token => $roster->token_for($anne->{id}, jti => $jti, iat => time - 100, exp => $exp)};
+}
+my ($old, $young) = map { session_until(time + $_ * 86_400) } 6, 8;    # of four weeks
+my $answer = fetch('/renewed/a.txt', $old);
+is $answer->{body}, "the file of renewed\n", 'a session near its end';
+my ($cookie, @more) = @{$answer->{set_cookie}};
+like $cookie, qr/^token=[^;]+; Expires=[^;]+; Path=\/; HttpOnly; SameSite=lax$/,
+    '... is renewed, where nginx has renew.conf';
+is @more, 0, '... once';
+my ($renewed) = ($cookie // '') =~ /^token=([^;]+)/;
+$roster->secret($renewed);
+my ($head, $payload) =
+    map { JSON::PP::decode_json(MIME::Base64::decode_base64(tr{-_}{+/}r)) } (split /\./, $renewed)[0, 1];
+is $payload->{jti}, $old->{jti}, '... it is the same session';
+cmp_ok $payload->{exp}, '>', time + 27 * 86_400, '... of another four weeks';
+is $roster->sql('SELECT expires_at FROM session WHERE jti = ?', $old->{jti}), $payload->{exp},
+    '... and its row says so';
+is_deeply fetch('/renewed/a.txt', {token => $renewed})->{set_cookie}, [], 'the new one is not renewed again';
+is_deeply fetch('/renewed/a.txt', $young)->{set_cookie}, [], 'nor is a session that has time left';
+is_deeply fetch('/files/a.txt', $old)->{set_cookie}, [], 'nor where nginx does not want it';
+is_deeply fetch('/renewed/a.txt', undef, token => $old->{token})->{set_cookie}, [], 'nor the token of a program';
+$answer = $roster->get('/verify', undef, cookie => $old->{token}, headers => ['Roster-Renew' => 'on']);
+is_deeply [$answer->{status}, @{$answer->{set_cookie}}, $answer->{headers}{'x-roster-renewed'}], [204, undef],
+    'a client can\'t ask for it';
+$roster->request(GET => '/auths/signout', cookie => $renewed);
+is fetch('/renewed/a.txt', $_)->{status}, 401, 'signing out ends both cookies of the session'
+    for $old, {token => $renewed};
 
 # ---- What applications get ----
 
@@ -372,7 +410,7 @@ like $said, qr/there is no kind "perl"; there are php proxy/, '... says which ki
 # ---- Without Roster ----
 
 $roster->stop('roster');
-my $answer = fetch('/files/a.txt', $anne);
+$answer = fetch('/files/a.txt', $anne);
 is $answer->{status}, 503, 'while Roster is away: 503, and not 500';
 ok $answer->{headers}{'retry-after'}, '... with Retry-After';
 
