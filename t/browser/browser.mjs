@@ -29,7 +29,7 @@ export async function becomes(get, wanted, name) {
     return is(got, wanted, name);
 }
 
-const browser = await chromium.launch({ executablePath: facts.chromium, args: ["--no-sandbox", "--no-proxy-server", "--disable-dev-shm-usage"] });
+const browser = await chromium.launch({ executablePath: facts.chromium, timeout: 3 * patience, args: ["--no-sandbox", "--no-proxy-server", "--disable-dev-shm-usage"] });
 
 // Runs work(page) in a window with no cookies, and checks that the console has nothing to say. That an answer of the API
 // is an error is what Chromium reports, and no fault: the work sees it on the page.
