@@ -61,11 +61,16 @@ subtest 'filters' => sub {
         ['query=example.org&group=readers&disabled=true', 'Emma'],
         ['query=x&group=readers&active_since=' . ($now - 100), 'Ada'],
         ['query=zz&role=user', '']);
-    for my $round ('by the directory', 'by SQL') {
-        is names($_->[0]), $_->[1], join ': ', $_->[0], $_->[2] // $round for @cases;
-        last if $round eq 'by SQL';
-        $roster->set_directives(directory_size => 0);
+    for my $round ('by SQL', 'by the directory') {
+        $roster->set_directives(directory_size => $round eq 'by SQL' ? 0 : undef);
         $roster->restart('roster');
+        ok wait_until(20, sub { $roster->status->{directory} eq ($round eq 'by SQL' ? 'off' : 'ready') }), $round;
+        is names($_->[0]), $_->[1], join ': ', $_->[0], $_->[2] // $round for @cases;
+        for my $case (@cases) {
+            my $answer = $roster->post("/users/bulk?$case->[0]", $admin,
+                {action => 'delete', everybody => $true, dry_run => $true});
+            is $answer->{json}{total}, scalar(() = $case->[1] =~ /\w+/g), "a change of many finds as many: $case->[0]";
+        }
     }
     is_fault($roster->get("/users/?$_->[0]", $admin), $_->[1], query => $_->[0] =~ /^(\w+)/)
         for ['role=owner', 'enum'], ['role=', 'enum'], ['disabled=perhaps', 'bool_parsing'],
@@ -182,8 +187,8 @@ subtest 'disabled, enabled, deleted' => sub {
 subtest 'more than a request takes' => sub {
     $roster->sql("INSERT INTO user (id, email, name, role) SELECT CONCAT('many', seq), CONCAT('many', seq, '\@x.y'), "
             . "CONCAT('Many ', seq), 'pending' FROM seq_1_to_220");
-    is bulk({action => 'role', role => 'user', everybody => $true, dry_run => $true}, '?query=many')->{changed}, 220,
-        'a preview counts all';
+    my $preview = bulk({action => 'role', role => 'user', everybody => $true, dry_run => $true}, '?query=many');
+    is_deeply [@$preview{qw(total changed)}], [220, 220], 'a preview counts all';
     my $body = {action => 'role', role => 'user', everybody => $true};
     my $first = bulk($body, '?query=many');
     is_deeply [$first->{changed}, !!$first->{next}], [200, 1],
@@ -286,7 +291,8 @@ subtest 'preconditions' => sub {
 
     my $permissions = $roster->call(default_permissions_get => 200, @admin)->{json};
     my $other = {%$permissions, chat => {%{$permissions->{chat}}, delete => $false}};
-    $roster->call(default_permissions_set => 200, @admin, json => {%$other, if_was => $permissions});
+    is_deeply $roster->call(default_permissions_set => 200, @admin, json => {%$other, if_was => $permissions})->{json},
+        $other, 'default permissions that were as they were seen, and nothing else in the answer';
     $roster->call(
         default_permissions_set => 'PRECONDITION_FAILED',
         @admin, json => {%$permissions, if_was => $permissions});

@@ -151,6 +151,17 @@ subtest 'neither MariaDB nor Redis is asked' => sub {
     }
 };
 
+subtest 'a list with accounts' => sub {
+    my $query = '?include=account&order_by=name';
+    my @rows =
+        map { $roster->call(users_list => 200, token => $admin->{token}, query => $query)->{json}{users} } 1 .. 2;
+    is_deeply $rows[1], $rows[0], 'rows that are kept, and their accounts';
+    is ref $rows[1][0]{account}, 'HASH', '... each has one';
+    my ($bare) =
+        @{$roster->call(users_list => 200, token => $admin->{token}, query => '?order_by=name')->{json}{users}};
+    ok !exists $bare->{account}, '... and none where it is not asked for';
+};
+
 # ---- Changes ----
 
 my $group = post('/groups/create', {name => 'Staff', description => ''})->{json}{id};
@@ -216,7 +227,35 @@ my @changes = (
         }
     ],
 
+    # ---- Many users ----
+    (
+        map {
+            my ($name, $body) = @$_;
+            ["$name of many" => sub ($user) { post('/users/bulk', {%$body, user_ids => [$user->{id}]}) }]
+        } ['role', {action => 'role', role => 'pending'}],
+        ['disabling', {action => 'disable'}],
+        ['deletion', {action => 'delete'}],
+        ['joining', {action => 'add_to_group', group_id => $group}]
+    ),
+    [
+        'enabling of many' => sub ($user) {
+            post("/users/$user->{id}/disable", {});
+            ask($user);
+            post('/users/bulk', {action => 'enable', user_ids => [$user->{id}]});
+        }
+    ],
+    [
+        'leaving of many' => sub ($user) {
+            join_groups($user, $group);
+            post('/users/bulk', {action => 'remove_from_group', group_id => $group, user_ids => [$user->{id}]});
+        }
+    ],
+
     # ---- API keys ----
+    [
+        'a key that an administrator removes' =>
+            sub ($user) { $roster->ask(DELETE => "/auths/admin/api_keys/$user->{named_id}", $admin) }
+    ],
     ['another primary key' => sub ($user) { post('/auths/api_key', {}, $user) }],
     ['no primary key' => sub ($user) { $roster->ask(DELETE => '/auths/api_key', $user) }],
     [
