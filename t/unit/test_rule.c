@@ -36,6 +36,8 @@ static void readable(void **state)
         {"group:a\"b, c\"d", "[group=ab, cd]"},
         {"group:\"a \\\"b\\\" \\\\ \\n\"", "[group=a \"b\" \\ \\n]"},
         {"group:a\\b", "[group=a\\b]"},
+        {"group:a\\\\b", "[group=a\\\\b]"},
+        {"group:a\\\"b c\"", "[group=a\\b c]"},
         {"group:a:b", "[group=a:b]"},
         {"group:\"a:b\"", "[group=a:b]"},
         {"group:\xC3\x84rzte", "[group=\xC3\x84rzte]"},
