@@ -230,16 +230,19 @@ enum outcome handle_user_add(struct request *request)
         account.group_id = config_store_text(context, document, SETTING_DEFAULT_GROUP_ID);
         outcome = creation_fault(context, account_store_add(context, &account));
     }
-    const struct value *row;
-    if (outcome == OK) {
-        outcome = user_store_get(context, account.id, &row);
-    }
     struct text token;
     if (outcome == OK) {
         int64_t expires_at;
         outcome = session_issue(request, account.id, account.password_hash, &token, &expires_at);
     }
-    if (outcome == OK) {
+    if (outcome == OK) { /* what was written */
+        const struct value row[USER_COLUMNS] = {
+            [USER_id] = {.text = account.id},
+            [USER_email] = {.text = account.email},
+            [USER_name] = {.text = account.name},
+            [USER_role] = {.text = account.role},
+            [USER_profile_image_url] = {.text = account.picture},
+        };
         json_begin_object(&request->response.json);
         session_add_members(request, token, row);
         json_end_object(&request->response.json);

@@ -133,6 +133,22 @@ for my $case (
     is $least, $count, "in $count statements";
 }
 
+# A new account: with the transaction and the session, and without reading what was written.
+my $least;
+for my $number (1 .. 4) {
+    my %sent = (name => "N\x{e4}me", email => "Added$number\@EXAMPLE.org", password => $Roster::PASSWORD);
+    $sent{profile_image_url} = 'https://example.org/b.png' if $number > 2;
+    my $answer = $roster->call(user_add => 200, token => $admin->{token}, json => \%sent);
+    my $ran = $roster->access_line($answer)->{statements};
+    $least = $ran if !defined $least || $ran < $least;
+    my $added = $answer->{json};
+    $roster->secret($added->{token});
+    my $read = $roster->call(user_get => 200, in => {user_id => $added->{id}}, token => $admin->{token})->{json};
+    is_deeply [@$added{qw(email name role profile_image_url)}], [@$read{qw(email name role profile_image_url)}],
+        'what a new account answers is what is read then';
+}
+is $least, 12, 'and nothing is read twice';
+
 # The answer of a change is what the next request reads.
 for my $columns ({name => "Z\x{fc}lal", role => 'pending'}, {role => 'user', settings => '{"ui":{"b":2}}'}) {
     my $user = $roster->add_user(last_active_at => time, %$columns);
