@@ -12,6 +12,7 @@
 #include "base/shared_mutex.h"
 #include "store/directory.h"
 #include "store/identity_table.h"
+#include "store/touch_table.h"
 #include "unit.h"
 
 enum { THREADS = 6, ROUNDS = 12000 };
@@ -351,13 +352,88 @@ static void the_scoreboard(void **state)
     assert_int_equal(atomic_load(&scoreboard_get()->slots[1].requests), ROUNDS);
 }
 
+/* ---- Times of last use ---- */
+
+/* Names come and go in the same slots. Each has a time of its own: whatever is found must be that. */
+enum { TOUCHED = 50000, HOT_TOUCHED = 30, TOUCH_ROUNDS = 150000, FIRST_TIME = 1000000 };
+
+static struct touch touch_of(unsigned name, char text_r[static 64])
+{
+    /* of several words, so that one may be seen with parts of another */
+    const int length = snprintf(text_r, 64, "%08u %08u %08u %08u", name, name, name, name);
+    const struct text text = {text_r, (size_t)length};
+    return (struct touch){TOUCH_USER, text, text, FIRST_TIME + name};
+}
+
+static unsigned pick_touched(unsigned *seed)
+{
+    return pick(seed, pick(seed, 2) ? HOT_TOUCHED : TOUCHED);
+}
+
+static bool is_right(const struct touch *touch)
+{
+    char text[64];
+    const struct touch expected = touch_of((unsigned)(touch->at - FIRST_TIME), text);
+    return text_equal(touch->id, expected.id) && text_equal(touch->concerns, expected.id) && touch->kind == TOUCH_USER;
+}
+
+static void keep_house(void)
+{
+    struct arena *own = arena_new(0);
+    for (int i = 0; i < TOUCH_ROUNDS / 500; i++) {
+        struct waiting_touch *waiting;
+        touch_table_beat();
+        const size_t count = touch_table_take(own, &waiting);
+        for (size_t j = 0; j < count; j++) {
+            atomic_fetch_add(&wrong, !is_right(&waiting[j].touch));
+            touch_table_written(&waiting[j]);
+        }
+        arena_reset(own);
+    }
+    arena_free(own);
+}
+
+static void *note_times(void *number)
+{
+    unsigned seed = seed_of(number);
+    char text[64];
+    if (number == NULL) {
+        keep_house();
+    }
+    for (int i = 0; number != NULL && i < TOUCH_ROUNDS; i++) {
+        const struct touch touch = touch_of(pick_touched(&seed), text);
+        touch_table_note(&touch, 60);
+    }
+    return NULL;
+}
+
+static void *look_for_times(void *number)
+{
+    unsigned seed = seed_of(number);
+    char text[64];
+    for (int i = 0; i < 2 * TOUCH_ROUNDS; i++) {
+        const struct touch touch = touch_of(pick_touched(&seed), text);
+        const int64_t found = touch_table_look(TOUCH_USER, touch.id);
+        atomic_fetch_add(&seen, found >= 0);
+        atomic_fetch_add(&wrong, found >= 0 && found != touch.at);
+    }
+    return NULL;
+}
+
+static void times_are_whole(void **state)
+{
+    (void)state;
+    assert_true(touch_table_create());
+    touch_table_beat();
+    run_threads(3, note_times, look_for_times);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entries_are_whole),
-        cmocka_unit_test(rows_are_not_old),
-        cmocka_unit_test(answers_are_of_one_state),
-        cmocka_unit_test(the_scoreboard),
+        cmocka_unit_test(entries_are_whole),        cmocka_unit_test(rows_are_not_old),
+        cmocka_unit_test(answers_are_of_one_state), cmocka_unit_test(the_scoreboard),
+        cmocka_unit_test(times_are_whole),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("shared_memory", tests, NULL, NULL);
