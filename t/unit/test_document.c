@@ -68,8 +68,9 @@ static void shapes(void **state)
         const struct member *last = NULL;
         assert_true(text_ends_with(text_of(shape->text), "."));
         shape_each_member(i, check_member, &last);
-        if ((shape->kind == SHAPE_KIND_OBJECT) != (last != NULL)) {
-            fail_msg("%s: members belong to objects, and each object has some", shape->name);
+        bool has_members = shape->kind == SHAPE_KIND_OBJECT || shape->kind == SHAPE_KIND_FIELDS;
+        if (has_members != (last != NULL)) {
+            fail_msg("%s: members belong to objects and header fields, and each of these has some", shape->name);
         }
         bool has_other = shape->kind == SHAPE_KIND_LIST || shape->kind == SHAPE_KIND_OR_NULL;
         if (has_other != (shape->of != SHAPE_NONE)) {
