@@ -191,7 +191,7 @@ static void name_key(struct prepared *key)
     char header[HEADER_LENGTH_MAX];
     hmac_sha256(key, TEXT(label), digest);
     for (size_t i = 0; i + 1 < TOKEN_KEY_ID_SIZE; i++) {
-        key->id[i] = hex_digit(digest[i / 2] >> (i % 2 == 0 ? 4 : 0));
+        key->id[i] = hex_digit((unsigned)digest[i / 2] >> (i % 2 == 0 ? 4 : 0));
     }
     int length = snprintf(header, sizeof header, "{\"alg\":\"HS256\",\"kid\":\"%s\",\"typ\":\"JWT\"}", key->id);
     key->header_length = base64_encode(BASE64_URL, (const unsigned char *)header, (size_t)length, key->header);

@@ -115,8 +115,9 @@ static int compare_rows(const void *left, const void *right)
 static bool is_member(const struct membership *membership, struct text user_id)
 {
     const struct value sought = {.text = user_id};
-    return bsearch(&sought, membership->members.values, membership->members.row_count, sizeof sought, compare_rows) !=
-           NULL;
+    const struct result *members = &membership->members; /* without rows, values is null: bsearch(3) takes no null */
+    return members->row_count > 0 &&
+           bsearch(&sought, members->values, members->row_count, sizeof sought, compare_rows) != NULL;
 }
 
 static int find_membership(struct invocation *invocation, struct membership *membership)
@@ -141,7 +142,10 @@ static int find_membership(struct invocation *invocation, struct membership *mem
                                   &membership->members) != OK) {
         return ctl_problem(invocation, membership->name);
     }
-    qsort(membership->members.values, membership->members.row_count, sizeof *membership->members.values, compare_rows);
+    if (membership->members.row_count > 0) { /* qsort(3) takes no null pointer, not even for no rows */
+        qsort(membership->members.values, membership->members.row_count, sizeof *membership->members.values,
+              compare_rows);
+    }
     return EXIT_DONE;
 }
 
