@@ -192,6 +192,7 @@ SKIP: {
     }
     # A copy, as nobody may be kept from where this one is.
     system('cp', "$Roster::build/roster", "$directory/roster") == 0 or die;
+    chmod 0755, "$directory/roster";
     local $ENV{SYSTEMD_UNIT_PATH} = "/nowhere:$directory/units";
     my $unit = sub ($name, $text) { Roster::Database::write_file("$directory/units/$name", $text) };
     $unit->('roster.service', "[Service]\nUser=root\nExecStart=/usr/sbin/roster -c " . $roster->config_file . "\n");

@@ -105,9 +105,10 @@ subtest 'MariaDB is killed' => sub {
 };
 
 subtest 'MariaDB is restarted' => sub {
-    $roster->restart('mariadb');
+    # Held back meanwhile, since they do not only work when they are asked.
+    $roster->without_workers(sub { $roster->restart('mariadb') });
     all_answer('restarted');
-    $roster->restart('mariadb');
+    $roster->without_workers(sub { $roster->restart('mariadb') });
     is $roster->post('/users/user/info/update', $user, {restarted => 1})->{json}{restarted}, 1,
         'a write is the first that comes';
     my $text = logged();

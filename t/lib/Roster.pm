@@ -205,8 +205,10 @@ sub on_worker ($self, $pool, $pid, $code) {
     return held_back([grep { $_ != $pid } $self->workers($pool)], $code);
 }
 
-# Runs $code while no worker runs.
-sub without_workers ($self, $code) { return held_back([$self->workers], $code) }
+# Runs $code while no worker runs, nor the housekeeper, which writes what they have noted.
+sub without_workers ($self, $code) {
+    return held_back([$self->workers, $self->housekeeper // ()], $code);
+}
 
 # Runs $code while these processes are stopped.
 sub held_back ($pids, $code) {
