@@ -282,6 +282,7 @@ is status_of($session), '401 INVALID_TOKEN', 'after signing out it is over at th
 $session = $roster->new_session($user);
 $roster->sql('UPDATE auth SET must_change = 1 WHERE id = ?', $user->{id});
 is status_of($session), '401 PASSWORD_CHANGE_REQUIRED', 'who must change the password is led to the sign-in page';
+$roster->call(verify => 'PASSWORD_CHANGE_REQUIRED', token => $session);
 
 # ---- By directives ----
 
