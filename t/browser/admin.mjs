@@ -10,6 +10,7 @@ const cells = (page, column) => page.locator(`tbody tr > :nth-child(${column})`)
 await browse("people", async (page) => {
     await page.goto("/admin/");
     await sees(page, "1–30 of 143");
+    await sees(page, /^\d\d years ago$/);
     await look(page, "people");
     await page.getByRole("searchbox").fill("many 14");
     await sees(page, "1–2 of 2");

@@ -54,7 +54,7 @@ export const date = (seconds) => new Date(seconds * 1000).toLocaleString(languag
 // "5 minutes ago".
 export function when(seconds) {
 	const ahead = seconds - Date.now() / 1000;
-	const [size, unit] = [[2629800, "month"], [86400, "day"], [3600, "hour"], [60, "minute"], [0]].find(([least]) => Math.abs(ahead) >= least);
+	const [size, unit] = [[31557600, "year"], [2629800, "month"], [86400, "day"], [3600, "hour"], [60, "minute"], [0]].find(([least]) => Math.abs(ahead) >= least);
 	return h("time", { title: date(seconds) }, unit ? new Intl.RelativeTimeFormat(language).format(Math.round(ahead / size), unit) : t("now"));
 }
 
