@@ -91,7 +91,7 @@ subtest 'the workers are the other user' => sub {
     is $status, 0, 'it starts' or diag $text;
     my $master = pid_of($roster);
     my @workers = children($master);
-    is scalar(@workers), 5, 'there are workers';
+    is scalar(@workers), 6, 'there are five workers, and the housekeeper';
     for my $worker (@workers) {
         my $process = Roster::Database::slurp("/proc/$worker/status");
         is_deeply [$process =~ /^Uid:\s+(.*)$/m], [join "\t", ($uid) x 4], 'real, effective, saved user';
