@@ -2,6 +2,7 @@
 #include "api/session.h"
 
 #include "api/handlers.h"
+#include "auth/identity.h"
 #include "auth/permission.h"
 #include "auth/token.h"
 #include "base/array.h"
@@ -90,9 +91,12 @@ enum outcome session_answer(struct request *request, struct text user_id, struct
 
 enum outcome handle_session_get(struct request *request)
 {
-    const struct identity *identity = &request->identity;
+    struct identity *identity = &request->identity;
     const struct value *user;
     enum outcome outcome = user_store_get(&request->context, identity->user_id, &user);
+    if (outcome == PROBLEM && request->context.problem.code == ERROR_USER_NOT_FOUND) {
+        return identity_refuse_deleted(&request->context, identity);
+    }
     if (outcome != OK) {
         return outcome;
     }

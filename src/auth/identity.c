@@ -198,6 +198,16 @@ static enum outcome judge_key(struct context *context, const struct credentials 
     return OK;
 }
 
+static enum outcome refuse_key(struct context *context)
+{
+    return problem_set_detail(context, ERROR_INVALID_TOKEN, 0, "This API key is not known or has expired.");
+}
+
+enum outcome identity_refuse_deleted(struct context *context, struct identity *identity)
+{
+    return identity->is_api_key ? refuse_key(context) : refuse_session(context, identity, ERROR_INVALID_TOKEN);
+}
+
 static enum outcome authenticate_key(struct context *context, const struct credentials *credentials,
                                      struct identity *identity)
 {
@@ -208,7 +218,7 @@ static enum outcome authenticate_key(struct context *context, const struct crede
         return outcome;
     }
     if (!owner->found || (owner->expires_at >= 0 && owner->expires_at <= context->now_seconds)) {
-        return problem_set_detail(context, ERROR_INVALID_TOKEN, 0, "This API key is not known or has expired.");
+        return refuse_key(context);
     }
     if (owner->caller.standing == CALLER_DISABLED) {
         return refuse_session(context, identity, ERROR_INVALID_TOKEN);

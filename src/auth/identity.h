@@ -48,6 +48,10 @@ struct identity {
 enum outcome identity_authenticate(struct context *context, const struct credentials *credentials,
                                    struct identity *identity_r);
 
+/* The caller was found, and is there no more: the account was deleted meanwhile. PROBLEM with the 401 that
+ * identity_authenticate would give now. */
+enum outcome identity_refuse_deleted(struct context *context, struct identity *identity);
+
 /* Finds the token of a request, without verifying it: roster-api(7), Finding the token. For signing out.
  * *token_r: null text where the request has no token.
  * *by_cookie_r: the token was in the cookie.

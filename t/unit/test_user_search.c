@@ -202,6 +202,8 @@ static void deleted_by_hand(void **state)
     while (directory_feed_upkeep(&context) == 0) { /* now all ids are compared */
         arena_reset(context.arena);
     }
+    assert_string_equal(first_name("created_at", "aaa", &total), "AAA stays");
+    assert_int_equal(total, 1);
     struct user_page page;
     bool is_found;
     struct user_listing listing = {.query = TEXT("aaa"), .page = 1};
