@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/ascii.h"
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/host_port.h"
 #include "base/log.h"
@@ -23,8 +24,7 @@ enum { DEFAULT_PORT = 6379, AWAY_MIN_MICROSECONDS = 1000000, LOG_SECONDS = 60, S
 /* An appended command whose reply has not been read. */
 struct command {
     struct command *next;
-    char *bytes;
-    size_t length;
+    struct text bytes;
 };
 
 /* The only state of this file: one connection per process. */
@@ -211,9 +211,59 @@ static void free_reply(void *reply)
     freeReplyObject(reply);
 }
 
-static void free_command(void *bytes)
+/* Adds `$4\r\nPING\r\n`. */
+static void add_word(struct buffer *bytes, const struct buffer *word)
 {
-    redisFreeCommand(bytes);
+    buffer_add_byte(bytes, '$');
+    buffer_add_integer(bytes, (int64_t)word->length);
+    buffer_add_literal(bytes, "\r\n");
+    buffer_add(bytes, word->data, word->length);
+    buffer_add_literal(bytes, "\r\n");
+}
+
+/* Adds what stands for a `%` of the format to a word. Returns the last character of its conversion. */
+static const char *add_argument(struct buffer *word, const char *conversion, va_list *arguments)
+{
+    if (conversion[1] == 's') {
+        buffer_add_string(word, va_arg(*arguments, const char *));
+        return conversion + 1;
+    }
+    if (conversion[1] == 'b') {
+        const char *bytes = va_arg(*arguments, const char *);
+        buffer_add(word, bytes, va_arg(*arguments, size_t));
+        return conversion + 1;
+    }
+    invariant(strncmp(conversion, "%lld", 4) == 0);
+    buffer_add_integer(word, va_arg(*arguments, long long));
+    return conversion + 3;
+}
+
+/* The command as Redis reads it. redisvFormatCommand would do it, with a malloc or two for each word and each
+ * conversion: three short commands took a seventh of all instructions of GET /users/ID. */
+static struct text command_bytes(struct arena *arena, const char *format, va_list *arguments)
+{
+    struct buffer bytes, word;
+    int64_t words = 1;
+    for (const char *at = format; *at != '\0'; at++) {
+        words += *at == ' ';
+    }
+    buffer_init(&bytes, arena);
+    buffer_init(&word, arena);
+    buffer_add_byte(&bytes, '*');
+    buffer_add_integer(&bytes, words);
+    buffer_add_literal(&bytes, "\r\n");
+    for (const char *at = format; *at != '\0'; at++) {
+        if (*at == '%') {
+            at = add_argument(&word, at, arguments);
+        } else if (*at != ' ') {
+            buffer_add_byte(&word, *at);
+        } else {
+            add_word(&bytes, &word);
+            word.length = 0;
+        }
+    }
+    add_word(&bytes, &word);
+    return buffer_text(&bytes);
 }
 
 /* Discards unread replies, so that they are not taken for replies of the next round. */
@@ -267,12 +317,9 @@ bool redis_append(struct context *context, const char *format, ...)
     struct command *command = arena_zero(context->arena, 1, sizeof *command);
     va_list arguments;
     va_start(arguments, format);
-    int length = redisvFormatCommand(&command->bytes, format, arguments);
+    command->bytes = command_bytes(context->arena, format, &arguments);
     va_end(arguments);
-    invariant(length > 0);
-    arena_cleanup(context->arena, free_command, command->bytes);
-    command->length = (size_t)length;
-    if (redisAppendFormattedCommand(redis.connection, command->bytes, command->length) != REDIS_OK) {
+    if (redisAppendFormattedCommand(redis.connection, command->bytes.data, command->bytes.length) != REDIS_OK) {
         go_away(context, reason_of(redis.connection, errno));
         return false;
     }
@@ -297,7 +344,7 @@ static bool send_again(struct context *context, int error_number)
         return false;
     }
     for (const struct command *command = redis.unread; command != NULL; command = command->next) {
-        if (redisAppendFormattedCommand(redis.connection, command->bytes, command->length) != REDIS_OK) {
+        if (redisAppendFormattedCommand(redis.connection, command->bytes.data, command->bytes.length) != REDIS_OK) {
             go_away(context, reason_of(redis.connection, errno));
             return false;
         }

@@ -19,7 +19,8 @@
 
 struct redisReply; /* hiredis */
 
-/* Appends a command in hiredis' format: %s for strings, %b with a pointer and a size_t, %lld.
+/* Appends a command: words with one space between, in which %s stands for a string, %b for a pointer and a size_t, and
+ * %lld for an integer; there are no other conversions, and spaces in what they stand for separate nothing.
  * False: Redis is unavailable. */
 bool redis_append(struct context *context, const char *format, ...);
 

@@ -87,6 +87,21 @@ static void test_pipeline(void **state)
     assert_true(redis_is_present());
 }
 
+/* What stands for a conversion is a part of a word, or all of it, whatever it is. */
+static void test_words(void **state)
+{
+    (void)state;
+    assert_true(redis_append(&context, "SET %s:of:%b:%lld %s", "p%s", "a b\r\n", (size_t)5, (long long)INT64_MIN, ""));
+    assert_true(redis_append(&context, "EXISTS %b", "p%s:of:a b\r\n:-9223372036854775808", (size_t)33));
+    assert_true(redis_append(&context, "STRLEN %s:of:%b:%lld", "p%s", "a b\r\n", (size_t)5, (long long)INT64_MIN));
+    assert_true(redis_append(&context, "ECHO %b%s", "", (size_t)0, "both"));
+    assert_string_equal(redis_read(&context)->str, "OK");
+    assert_int_equal(redis_read(&context)->integer, 1);
+    assert_int_equal(redis_read(&context)->integer, 0);
+    assert_string_equal(redis_read(&context)->str, "both");
+    assert_works();
+}
+
 /* A flush without an append, and an answer that takes many packets. */
 static void test_large(void **state)
 {
@@ -384,12 +399,19 @@ static void test_no_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_pipeline, fresh),       cmocka_unit_test_setup(test_large, fresh),
-        cmocka_unit_test_setup(test_error_answer, fresh),   cmocka_unit_test_setup(test_unread, fresh),
-        cmocka_unit_test_setup(test_restart, fresh),        cmocka_unit_test_setup(test_hung_up, fresh),
-        cmocka_unit_test_setup(test_hung_up_always, fresh), cmocka_unit_test_setup(test_away, fresh),
-        cmocka_unit_test_setup(test_hanging, fresh),        cmocka_unit_test_setup(test_password_and_database, fresh),
-        cmocka_unit_test_setup(test_host_refuses, fresh),   cmocka_unit_test_setup(test_host, fresh),
+        cmocka_unit_test_setup(test_pipeline, fresh),
+        cmocka_unit_test_setup(test_words, fresh),
+        cmocka_unit_test_setup(test_large, fresh),
+        cmocka_unit_test_setup(test_error_answer, fresh),
+        cmocka_unit_test_setup(test_unread, fresh),
+        cmocka_unit_test_setup(test_restart, fresh),
+        cmocka_unit_test_setup(test_hung_up, fresh),
+        cmocka_unit_test_setup(test_hung_up_always, fresh),
+        cmocka_unit_test_setup(test_away, fresh),
+        cmocka_unit_test_setup(test_hanging, fresh),
+        cmocka_unit_test_setup(test_password_and_database, fresh),
+        cmocka_unit_test_setup(test_host_refuses, fresh),
+        cmocka_unit_test_setup(test_host, fresh),
         cmocka_unit_test_setup(test_no_address, fresh),
     };
 
