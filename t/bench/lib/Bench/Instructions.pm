@@ -16,7 +16,7 @@ my ($REQUESTS, $COUNTS, $WARM) = (20, 3, 40);
 my @FLOORS = qw(hello user);
 
 # Options: users, output (directory: callgrind's files stay there, as callgrind.KEY.out), only (pattern), sign_in,
-# quiet.
+# no_table, quiet.
 # {targets => [{key, name, instructions, most, of_user}]}
 sub run (%option) {
     my @targets;
@@ -31,6 +31,7 @@ sub run (%option) {
         },
         users => $option{users},
         changing => 1,
+        no_table => $option{no_table},
         workers => 1,
         pool => 128);
     print STDERR "\r\e[K" if !$option{quiet};

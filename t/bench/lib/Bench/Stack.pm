@@ -25,7 +25,7 @@ sub with ($code, %option) {
 }
 
 # Options: users (who are asked for), changing (1: also those of $WRITERS and $ACTIVE), workers, pool (MariaDB's buffer
-# pool, in MB).
+# pool, in MB), no_table (1: without the identity table).
 sub new ($class, %option) {
     my $roster = Roster->new(
         start => 0,
@@ -38,7 +38,7 @@ sub new ($class, %option) {
         config => {
             rate_limits => 'no',
             core_dumps => 'yes',
-            identity_cache => '5s',
+            identity_cache => $option{no_table} ? 0 : '5s',
             last_active_interval => '1s',
             password_scrypt_n => undef,
             password_scrypt_p => undef
