@@ -459,14 +459,15 @@ subtest 'workers that die later' => sub {
     my $roster = Roster->new(@DAEMON, config => {restart_limit => 3});
     $roster->allow_log(qr/pool api is paused/);
     # Those that are there, and those that come.
-    my $paused = wait_until(
-        30,
-        sub {
-            kill 'USR2', grep { (content("/proc/$_/cmdline") // '') =~ /roster: api worker/ } $roster->workers;
-            Time::HiRes::sleep(0.02);
-            $roster->log_text =~ /is paused/;
-        });
+    my $kill_all = sub {
+        my @api = grep { (content("/proc/$_/cmdline") // '') =~ /roster: api worker/ } $roster->workers;
+        kill 'USR2', @api;
+        Time::HiRes::sleep(0.02);
+        return @api;
+    };
+    my $paused = wait_until(30, sub { $kill_all->(); $roster->log_text =~ /is paused/ });
     ok $paused, 'the pool pauses';
+    ok wait_until(30, sub { !$kill_all->() }), 'and none of it is left';
     like $roster->log_text,
         qr/\[alert\] .*pool api is paused for 60 s: 3 workers died within 60 s without.*503.*reload: kill -HUP \d+/,
         'with an alert, which says what to do';
