@@ -273,11 +273,11 @@ static void check_redis_access(struct findings *findings, const struct config *c
         return;
     }
     if (*config->redis_host != '\0') {
-        findings_add_cure(findings, FINDING_WARNING,
-                          "openssl rand -hex 32, as requirepass in /etc/redis/redis.conf and in "
-                          "/etc/roster/redis.password; then systemctl restart redis-server roster",
-                          "Redis at %s has no password: each local user can make revoked sessions valid again",
-                          config->redis_host);
+        findings_add_cure(
+            findings, FINDING_WARNING,
+            "p=$(openssl rand -hex 32); (umask 077; echo $p >/etc/roster/redis.password); echo requirepass $p "
+            ">>/etc/redis/redis.conf; systemctl restart redis-server roster",
+            "Redis at %s has no password: each local user can make revoked sessions valid again", config->redis_host);
     } else if (stat(config->redis_socket, &status) == 0 && (status.st_mode & S_IWOTH) != 0) {
         findings_add_cure(findings, FINDING_WARNING,
                           "sed -i 's/^unixsocketperm .*/unixsocketperm 770/' /etc/redis/redis.conf && adduser roster "
