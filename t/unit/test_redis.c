@@ -367,7 +367,7 @@ static void test_host(void **state)
         int port = private_server_free_port();
 
         snprintf(host, sizeof host, "127.0.0.1:%d", port);
-        assert_true(redis_append(&context, "CONFIG SET port %d", port));
+        assert_true(redis_append(&context, "CONFIG SET port %lld", (long long)port));
         reply = redis_read(&context);
     }
     assert_non_null(reply);
