@@ -209,7 +209,8 @@ static const struct kind {
      "timezone, presence_state, status_emoji, status_message, status_expires_at, info, settings, oauth, "
      "last_active_at, updated_at, created_at FROM user ORDER BY created_at DESC, id DESC LIMIT 30",
      answer_list},
-    {"update", "UPDATE user SET info = ?, updated_at = UNIX_TIMESTAMP() WHERE id = ?", answer_update},
+    {"update", "UPDATE user SET changed_at = changed_at, info = ?, updated_at = UNIX_TIMESTAMP() WHERE id = ?",
+     answer_update},
 };
 
 static const struct kind *find_kind(const char *name)

@@ -121,8 +121,9 @@ sub measure ($stack, $targets, %option) {
     return;
 }
 
-# One load, with the processor time that it took.
+# One load, with the processor time that it took. `warm`: so many seconds of requests before, which are not counted.
 sub load ($stack, $target, $connections, $seconds) {
+    Bench::Load::run($target->{port}, $target->{file}, 16, $target->{warm}) if $target->{warm};
     my $before = Bench::Cost::processor($stack);
     my $result =
         Bench::Load::run($target->{port}, $target->{file}, $connections, $target->{slow} ? 5 * $seconds : $seconds);

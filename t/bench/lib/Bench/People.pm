@@ -70,7 +70,7 @@ sub make_sessions ($roster, $active, @ids) {
     $roster->sql(
         'INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at) VALUES ' . join ', ',
         map { sprintf "('%s', '%s', %d, %d, %d)", $jti{$_}, $_, time, $active, $idle } @ids);
-    $roster->sql(sprintf 'UPDATE user SET last_active_at = %d WHERE id IN (%s)',
+    $roster->sql(sprintf 'UPDATE user SET last_active_at = %d, changed_at = changed_at WHERE id IN (%s)',
         $active, join ', ', map { "'$_'" } @ids);
     return map { {id => $_, token => $roster->token_for($_, jti => $jti{$_}, exp => $idle)} } @ids;
 }
