@@ -136,7 +136,13 @@ subtest 'neither MariaDB nor Redis is asked' => sub {
     my $user = known_user();
     ok is_kept($user), 'no request sends a statement' or diag statements(sub { ask($user) });
     # Now and then an idle worker looks after revocations.
-    ok wait_until(10, sub { commands(sub { ask($user) }) == 0 }), 'nor a command of Redis';
+    ok wait_until(
+        10,
+        sub {
+            commands(sub { ask($user) }) == 0;
+        }
+        ),
+        'nor a command of Redis';
     is_deeply answers($user), truths($user), 'the answers are right';
     is_deeply [map { $_->[1] } @{answers($user)}], [(200) x 11], 'and good';
     for my $list (lists($user)) {
