@@ -114,11 +114,13 @@ const sessions = list(async (again) => {
 	!one.current && action(t("end"), () => end(one).then(again), { "aria-label": `${t("end")}: ${device(one.user_agent)}` })]);
 });
 
-const others = action(t("end.others"), async () => {
+const endOthers = () => action(t("end.others"), async () => {
 	if (!await ask(t("end.others"), t("end.ask"), t("end"))) return;
 	await Promise.all((await api.sessions_list()).filter(({ current }) => !current).map(end));
 	await sessions.fill();
 });
+
+let others;
 
 // ---- API keys ----
 
@@ -158,6 +160,7 @@ start("account", "user", async () => {
 	const isPending = user.role === "pending";
 	const hasKeys = user.role === "admin" || user.permissions.features?.api_keys;
 	const person = isPending ? user : await api.status_get();
+	others = endOthers();
 	await Promise.all([sessions.fill(), hasKeys && keyRows.fill()]);
 	const admin = isPending && await api.admin_details().catch(() => null);
 	const parts = [!isPending && profile(person), !isPending && status(person), site.password_sign_in && password(),

@@ -16,13 +16,15 @@ facts.catch(() => {}); // start tells
 const languages = { en: "English", de: "Deutsch" };
 export const language = [localStorage.language, ...navigator.languages].map((name) => name?.slice(0, 2)).find((name) => languages[name]) ?? "en";
 document.documentElement.lang = language;
-const texts = {};
+let texts = {};
 
-// Adds the texts beside a module: addTexts(import.meta.url).
-export const addTexts = async (url) => Object.assign(texts, (await import(new URL(`${language}.js`, url))).default);
-await addTexts(import.meta.url);
+// A line of the file is a key, and its text.
+const reading = fetch(`/account/${language}.txt`).then(async (answer) => {
+	texts = Object.fromEntries((await answer.text()).split("\n").map((line) => line.split(/ (.*)/)));
+});
+reading.catch(() => {}); // start tells
 
-// The text of a key; {name} becomes values.name.
+// The text of a key; {name} becomes values.name. There are none before start calls build.
 export function t(key, values) {
 	if (!texts[key]) console.error(`no text: ${key}`);
 	return (texts[key] ?? key).replace(/{(\w+)}/g, (_, name) => values[name]);
@@ -235,6 +237,7 @@ function footer() {
 export async function start(title, who, build) {
 	const main = h("main");
 	try {
+		await reading;
 		[site, user] = await facts;
 		document.title = `${t(title)} – ${site.name}`;
 		if (who !== "anyone" && !user) return location.replace(`/account/sign-in?rd=${encodeURIComponent(location.pathname + location.search + location.hash)}`);

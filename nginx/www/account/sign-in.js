@@ -11,13 +11,13 @@ async function leave() {
 	location.assign(answer.url ?? "/account/");
 }
 
-const email = { name: "email", label: t("email"), type: "email", needed: true, autocomplete: "username" };
-const password = { name: "password", label: t("password"), type: "password", needed: true, autocomplete: "current-password" };
-const fresh = () => ({ ...password, autocomplete: "new-password", hint: rules() });
+const email = () => ({ name: "email", label: t("email"), type: "email", needed: true, autocomplete: "username" });
+const password = () => ({ name: "password", label: t("password"), type: "password", needed: true, autocomplete: "current-password" });
+const fresh = () => ({ ...password(), autocomplete: "new-password", hint: rules() });
 
 const change = (values) => form({
 	before: t("change"),
-	fields: [{ ...email, value: values.email }, { ...password, value: values.password }, { ...fresh(), name: "new_password", label: t("new_password") }],
+	fields: [{ ...email(), value: values.email }, { ...password(), value: values.password }, { ...fresh(), name: "new_password", label: t("new_password") }],
 	submit: t("sign_in"),
 	save: api.sign_in,
 	done: leave,
@@ -25,7 +25,7 @@ const change = (values) => form({
 
 function signIn() {
 	const whole = form({
-		fields: [{ ...email, autofocus: true }, password],
+		fields: [{ ...email(), autofocus: true }, password()],
 		submit: t("sign_in"),
 		save: (values) => api.sign_in(values).catch((error) => {
 			if (error.code !== "PASSWORD_CHANGE_REQUIRED") throw error;
@@ -40,7 +40,7 @@ function signIn() {
 }
 
 const signUp = () => site.sign_up ? [form({
-	fields: [{ name: "name", label: t("name"), needed: true, autocomplete: "name", maxlength: 255, autofocus: true }, email, fresh()],
+	fields: [{ name: "name", label: t("name"), needed: true, autocomplete: "name", maxlength: 255, autofocus: true }, email(), fresh()],
 	submit: t("sign_up"),
 	save: api.sign_up,
 	done: leave,

@@ -1,6 +1,5 @@
 // admin.js: what the pages for administrators share.
-import { addTexts, api, explain, h, start, t } from "/account/page.js";
-await addTexts(import.meta.url);
+import { api, explain, h, start, t } from "/account/page.js";
 
 const tabs = { "": "people", groups: "groups", access: "access", settings: "settings", status: "state" };
 
