@@ -5,11 +5,15 @@
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/ascii.h"
 #include "base/host_port.h"
 #include "base/return_url.h"
 #include "check/nginx_config.h"
 
 static const char question[] = "/roster-verify";
+
+/* What /verify may answer (nginx/roster/server.conf). */
+enum { ANSWER_BYTES = 16384 };
 
 /* What a block has, or gets from the blocks around it. */
 struct scope {
@@ -21,10 +25,11 @@ struct protect {
     const struct config *config;
     struct findings *findings;
     struct arena *arena;
-    const struct nginx_directive *server;
-    size_t protected_count;   /* locations of this server */
-    size_t all_count;         /* of all servers */
-    const char *own_names[8]; /* names of the server of Roster itself */
+    const struct nginx_directive *http, *server;
+    const struct nginx_directive *told[2]; /* of http { }, which all servers have: see check_real_ip */
+    size_t protected_count;                /* locations of this server */
+    size_t all_count;                      /* of all servers */
+    const char *own_names[8];              /* names of the server of Roster itself */
     size_t own_count;
 };
 
@@ -251,6 +256,16 @@ static bool has_param(const struct nginx_directive *location, const char *name, 
     return false;
 }
 
+/* As nginx reads sizes: digits, and k or m. */
+static int64_t size_in_bytes(const char *word)
+{
+    int64_t size = 0;
+    for (; ascii_is_digit(*word) && size < ANSWER_BYTES; word++) {
+        size = size * 10 + (*word - '0');
+    }
+    return ascii_to_lower(*word) == 'k' ? size << 10 : ascii_to_lower(*word) == 'm' ? size << 20 : size;
+}
+
 static void check_question(const struct protect *protect, const struct nginx_directive *server)
 {
     static const struct {
@@ -261,6 +276,7 @@ static void check_question(const struct protect *protect, const struct nginx_dir
         {"REQUEST_METHOD", "GET", "requests that are no GET fail"},
         {"REQUEST_URI", "/verify", "Roster is asked something else"},
         {"HTTP_HOST", NULL, "Roster does not know the host"},
+        {"HTTPS", "$https", "a cookie that is renewed is not for https alone"},
         {"REMOTE_ADDR", NULL, "the log does not have the client"},
     };
     const struct nginx_directive *location = find_question(server);
@@ -281,22 +297,42 @@ static void check_question(const struct protect *protect, const struct nginx_dir
     if (nginx_config_find(location->children, "internal") == NULL) {
         SAY(protect, FINDING_WARNING, location, "the location of the question should be `internal'");
     }
-    if (nginx_config_find(location->children, "fastcgi_buffer_size") == NULL) {
-        SAY(protect, FINDING_WARNING, location,
+    const struct nginx_directive *size = nginx_config_find(location->children, "fastcgi_buffer_size");
+    if (size == NULL || size_in_bytes(nginx_config_word(size, 1)) < ANSWER_BYTES) {
+        SAY(protect, FINDING_WARNING, size != NULL ? size : location,
             "without `fastcgi_buffer_size 16k' the answer for a person in many groups is too large for nginx: 500");
     }
 }
 
-static bool listens_with_tls(const struct nginx_directive *server)
+/* The server that passes its requests to Roster as a whole. */
+static bool is_of_roster(const struct nginx_directive *server)
+{
+    for (const struct nginx_directive *at = server->children; at != NULL; at = at->next) {
+        const struct nginx_directive *pass =
+            nginx_config_is(at, "location") ? nginx_config_find(at->children, "fastcgi_pass") : NULL;
+        if (pass != NULL && strcmp(nginx_config_word(pass, 1), "$roster_pool") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether one of its `listen' has this parameter. */
+static bool listens_with(const struct nginx_directive *server, const char *parameter)
 {
     for (const struct nginx_directive *at = server->children; at != NULL; at = at->next) {
         for (size_t i = 2; nginx_config_is(at, "listen") && i < at->word_count; i++) {
-            if (strcmp(at->words[i], "ssl") == 0 || strcmp(at->words[i], "quic") == 0) {
+            if (strcmp(at->words[i], parameter) == 0) {
                 return true;
             }
         }
     }
     return false;
+}
+
+static bool listens_with_tls(const struct nginx_directive *server)
+{
+    return listens_with(server, "ssl") || listens_with(server, "quic");
 }
 
 static bool is_own_name(const struct protect *protect, const char *name)
@@ -338,11 +374,108 @@ static void check_names(const struct protect *protect, const struct nginx_direct
     }
 }
 
+/* ---- the client's address ---- */
+
+/* A directive of the server; of http where the server has none. */
+static const struct nginx_directive *of_server(const struct protect *protect, const struct nginx_directive *server,
+                                               const char *name)
+{
+    const struct nginx_directive *own = nginx_config_find(server->children, name);
+    return own != NULL ? own : nginx_config_find(protect->http->children, name);
+}
+
+/* The last set_real_ip_from that counts in a server; NULL: none. */
+static const struct nginx_directive *trusted_proxies(const struct protect *protect,
+                                                     const struct nginx_directive *server)
+{
+    return of_server(protect, server, "set_real_ip_from");
+}
+
+/* A network that is no one's own: of IPv4 more than a /8, of IPv6 more than fc00::/7. */
+static bool is_everybody(const char *network)
+{
+    enum { IPV4_BITS = 8, IPV6_BITS = 7 };
+    const char *slash = strrchr(network, '/');
+    int64_t bits;
+    return slash != NULL && text_to_integer(text_of(slash + 1), &bits) &&
+           bits < (strchr(network, ':') != NULL ? IPV6_BITS : IPV4_BITS);
+}
+
+static bool is_on_this_host(const char *address)
+{
+    static const char *const starts[] = {"unix:", "127.", "[::1]", "localhost"};
+    for (size_t i = 0; i < ARRAY_COUNT(starts); i++) {
+        if (strncmp(address, starts[i], strlen(starts[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether another program has to pass on what people send to this server; public_url says that they do. */
+static bool is_behind_a_proxy(const struct protect *protect, const struct nginx_directive *server)
+{
+    bool listens = false;
+    for (const struct nginx_directive *at = server->children; at != NULL; at = at->next) {
+        if (nginx_config_is(at, "listen")) {
+            listens = true;
+            if (!is_on_this_host(nginx_config_word(at, 1))) {
+                return listens_with(server, "proxy_protocol");
+            }
+        }
+    }
+    return listens_with(server, "proxy_protocol") || (listens && protect->config->public_url[0] != '\0');
+}
+
+/* The first network that is everybody, of those that count in a server; NULL: none. */
+static const struct nginx_directive *find_everybody(const struct protect *protect, const struct nginx_directive *server)
+{
+    const bool is_own = nginx_config_find(server->children, "set_real_ip_from") != NULL;
+    const struct nginx_directive *at = is_own ? server->children : protect->http->children;
+    while (at != NULL && !(nginx_config_is(at, "set_real_ip_from") && is_everybody(nginx_config_word(at, 1)))) {
+        at = at->next;
+    }
+    return at;
+}
+
+/* Whether it was not told of already, for another server. */
+static bool is_news(struct protect *protect, size_t which, const struct nginx_directive *directive)
+{
+    const bool is_new = protect->told[which] != directive;
+    protect->told[which] = directive;
+    return is_new;
+}
+
+static void check_real_ip(struct protect *protect, const struct nginx_directive *server)
+{
+    const struct nginx_directive *from = trusted_proxies(protect, server);
+    const struct nginx_directive *header = of_server(protect, server, "real_ip_header");
+    const struct nginx_directive *everybody = find_everybody(protect, server);
+    if (everybody != NULL && is_news(protect, 0, everybody)) {
+        SAY(protect, FINDING_ERROR, everybody,
+            "any client may say which address it has, and so pass by `allow' and the limits of sign-ins: name the "
+            "addresses of your proxy alone");
+    }
+    if (from != NULL && header == NULL && is_news(protect, 1, from)) {
+        SAY(protect, FINDING_WARNING, from,
+            "without real_ip_header nginx takes the client's address from X-Real-IP, which a client can send, too, if "
+            "the proxy does not set it: write the field that it sets, for example `real_ip_header X-Forwarded-For'");
+    } else if (from == NULL && header != NULL && is_news(protect, 1, header)) {
+        SAY(protect, FINDING_WARNING, header,
+            "real_ip_header has no effect without set_real_ip_from, so that all people have the address of the proxy");
+    } else if (from == NULL && header == NULL && is_behind_a_proxy(protect, server)) {
+        SAY(protect, FINDING_WARNING, server,
+            "a proxy passes requests on to this server, and all people have its address: after some wrong passwords of "
+            "one nobody can sign in, and no log tells who it was. Set set_real_ip_from to the address of the proxy, "
+            "and real_ip_header to the field that it sets");
+    }
+}
+
 static void check_scheme(const struct protect *protect, const struct nginx_directive *server)
 {
     const struct config *config = protect->config;
     bool is_https = strncmp(config->public_url, "https:", 6) == 0 || config->cookie_secure == COOKIE_SECURE_YES;
-    if (is_https && !listens_with_tls(server) && nginx_config_find(server->children, "set_real_ip_from") == NULL) {
+    if (is_https && !listens_with_tls(server) && trusted_proxies(protect, server) == NULL) {
         SAY(protect, FINDING_WARNING, server,
             "cookies are for https alone, but this server listens without TLS, so people sign in for ever, unless a "
             "proxy in front ends TLS: then set set_real_ip_from and real_ip_header for it");
@@ -356,6 +489,9 @@ static void check_server(struct protect *protect, const struct nginx_directive *
     protect->protected_count = 0;
     walk(protect, server, scope);
     protect->all_count += protect->protected_count;
+    if (protect->protected_count > 0 || is_of_roster(server)) {
+        check_real_ip(protect, server);
+    }
     if (protect->protected_count == 0) {
         return;
     }
@@ -371,20 +507,12 @@ static void check_server(struct protect *protect, const struct nginx_directive *
     find_open(protect, server, scope);
 }
 
-/* The server that passes its requests to Roster as a whole. */
 static void take_own_names(struct protect *protect, const struct nginx_directive *server)
 {
-    for (const struct nginx_directive *at = server->children; at != NULL; at = at->next) {
-        const struct nginx_directive *pass =
-            nginx_config_is(at, "location") ? nginx_config_find(at->children, "fastcgi_pass") : NULL;
-        if (pass == NULL || strcmp(nginx_config_word(pass, 1), "$roster_pool") != 0) {
-            continue;
-        }
-        const struct nginx_directive *names = nginx_config_find(server->children, "server_name");
-        for (size_t i = 1;
-             names != NULL && i < names->word_count && protect->own_count < ARRAY_COUNT(protect->own_names); i++) {
-            protect->own_names[protect->own_count++] = names->words[i];
-        }
+    const struct nginx_directive *names = nginx_config_find(server->children, "server_name");
+    for (size_t i = 1; names != NULL && i < names->word_count && protect->own_count < ARRAY_COUNT(protect->own_names);
+         i++) {
+        protect->own_names[protect->own_count++] = names->words[i];
     }
 }
 
@@ -392,11 +520,12 @@ static void each_server(struct protect *protect, const struct nginx_directive *f
 {
     for (; first != NULL; first = first->next) {
         struct scope scope = enter((struct scope){NULL, NULL, NULL, NULL}, first);
+        protect->http = first;
         for (const struct nginx_directive *at = first->children; nginx_config_is(first, "http") && at != NULL;
              at = at->next) {
             if (nginx_config_is(at, "server") && is_checked) {
                 check_server(protect, at, scope);
-            } else if (nginx_config_is(at, "server")) {
+            } else if (nginx_config_is(at, "server") && is_of_roster(at)) {
                 take_own_names(protect, at);
             }
         }

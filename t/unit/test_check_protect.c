@@ -51,6 +51,7 @@ static const char good[] = "nginx: the configuration file /etc/nginx/nginx.conf 
                            "    fastcgi_param REQUEST_METHOD GET;\n"
                            "    fastcgi_param REQUEST_URI /verify;\n"
                            "    fastcgi_param HTTP_HOST $http_host;\n"
+                           "    fastcgi_param HTTPS $https if_not_empty;\n"
                            "    fastcgi_param REMOTE_ADDR $remote_addr;\n"
                            "    fastcgi_pass roster_api;\n"
                            "}\n"
@@ -137,8 +138,11 @@ static void wrong(void **state)
         {"fastcgi_param REQUEST_URI /verify", "fastcgi_param REQUEST_URI $request_uri", "REQUEST_URI /verify"},
         {"    fastcgi_param HTTP_HOST $http_host;\n", "", "HTTP_HOST"},
         {"    fastcgi_param REMOTE_ADDR $remote_addr;\n", "", "REMOTE_ADDR"},
+        {"    fastcgi_param HTTPS $https if_not_empty;\n", "", "lacks `fastcgi_param HTTPS $https'"},
         {"    internal;\n", "", "should be `internal'"},
         {"    fastcgi_buffer_size 16k;\n", "", "too large for nginx: 500"},
+        {"fastcgi_buffer_size 16k", "fastcgi_buffer_size 4k", "too large for nginx: 500"},
+        {"fastcgi_buffer_size 16k", "fastcgi_buffer_size 8192", "too large for nginx: 500"},
         {"server_name wiki.example.org", "server_name wiki.example.org wiki.example.net",
          "browsers do not send the cookie of users.example.org to wiki.example.net"},
         {"    set $roster_sign_in https://users.example.org/account/sign-in;\n", "",
@@ -205,6 +209,65 @@ static void by_configuration(void **state)
     assert_int_equal(faults, 0);
 }
 
+/* The client's address: of a server that has protected locations, and of Roster's own. */
+static void real_ip(void **state)
+{
+    static const struct {
+        const char *from, *to, *expected;
+        size_t faults;
+    } cases[] = {
+        {"http {\n", "http {\nset_real_ip_from 192.0.2.1; real_ip_header X-Forwarded-For;\n", "1 locations", 0},
+        {"http {\n", "http {\nset_real_ip_from fc00::/7; set_real_ip_from 10.0.0.0/8; real_ip_header X-Real-IP;\n",
+         "1 locations", 0},
+        {"http {\n", "http {\nset_real_ip_from 0.0.0.0/0; real_ip_header X-Forwarded-For;\n",
+         "/etc/nginx/nginx.conf:3: any client may say which address it has", 1},
+        {"http {\n", "http {\nset_real_ip_from ::/0; set_real_ip_from 10.0.0.1; real_ip_header X-Forwarded-For;\n",
+         "any client may say which address it has", 1},
+        {"http {\n", "http {\nset_real_ip_from 128.0.0.0/1; real_ip_header X-Forwarded-For;\n", "any client may say",
+         1},
+        {"server_name wiki.example.org;", "server_name wiki.example.org; set_real_ip_from 0.0.0.0/0; real_ip_header x;",
+         "/etc/nginx/sites-enabled/wiki:3: any client may say", 1},
+        {"server_name users.example.org;",
+         "server_name users.example.org; set_real_ip_from 0.0.0.0/0; real_ip_header x;",
+         "/etc/nginx/sites-enabled/roster:3: any client may say", 1},
+        {"server_name wiki.example.org;", "server_name wiki.example.org; set_real_ip_from 192.0.2.1;",
+         "/etc/nginx/sites-enabled/wiki:3: without real_ip_header", 1},
+        {"server_name wiki.example.org;", "server_name wiki.example.org; real_ip_header X-Forwarded-For;",
+         "/etc/nginx/sites-enabled/wiki:3: real_ip_header has no effect without set_real_ip_from", 1},
+        {"listen 443 ssl;\n    server_name wiki", "listen 443 ssl proxy_protocol;\n    server_name wiki",
+         "/etc/nginx/sites-enabled/wiki:1: a proxy passes requests on to this server", 1},
+        {"listen 443 ssl;\n    server_name users", "listen 127.0.0.1:443 ssl;\n    server_name users",
+         "/etc/nginx/sites-enabled/roster:1: a proxy passes requests on to this server", 1},
+        {"listen 443 ssl;\n    server_name users",
+         "listen unix:/run/x ssl; listen [::1]:443 ssl;\n    server_name users",
+         "a proxy passes requests on to this server", 1},
+        {"listen 443 ssl;\n    server_name users",
+         "listen 127.0.0.1:443 ssl; set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;\n    server_name users",
+         "1 locations", 0},
+        {"listen 443 ssl;\n    server_name users", "listen 127.0.0.1:443 ssl; listen 443 ssl;\n    server_name users",
+         "1 locations", 0},
+        /* where nothing is asked of Roster it is not its matter */
+        {"events { }\nhttp {\n", "events { }\nhttp {\nserver { listen 127.0.0.1:80; real_ip_header x; }\n",
+         "1 locations", 0},
+        /* TLS ends at a proxy that is known */
+        {"http {\n    include conf.d/*.conf;\n    include /etc/nginx/sites-enabled/*;\n}\n",
+         "http {\n    include conf.d/*.conf;\n    include /etc/nginx/sites-enabled/*;\n"
+         "set_real_ip_from 192.0.2.1; real_ip_header X-Real-IP;\nserver { listen 80; server_name users.example.org; "
+         "include snippets/server.conf; location / { include snippets/php.conf; fastcgi_pass unix:/x; } }\n}\n",
+         "2 locations", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        look_at(with(cases[i].from, cases[i].to));
+        if (strstr(told.data, cases[i].expected) == NULL || faults != cases[i].faults) {
+            fail_msg("%s: %s", cases[i].to, told.data);
+        }
+    }
+    config.public_url = ""; /* a try on one's own machine */
+    look_at(with("listen 443 ssl;\n    server_name users", "listen 127.0.0.1:443 ssl;\n    server_name users"));
+    assert_int_equal(faults, 0);
+}
+
 static void unreadable(void **state)
 {
     static const char *const cases[][2] = {
@@ -253,13 +316,10 @@ static void words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(nothing_wrong, fresh),
-        cmocka_unit_test_setup(wrong, fresh),
-        cmocka_unit_test_setup(server_rule, fresh),
-        cmocka_unit_test_setup(old_question, fresh),
-        cmocka_unit_test_setup(by_configuration, fresh),
-        cmocka_unit_test_setup(unreadable, fresh),
-        cmocka_unit_test_setup(words, fresh),
+        cmocka_unit_test_setup(nothing_wrong, fresh),    cmocka_unit_test_setup(wrong, fresh),
+        cmocka_unit_test_setup(server_rule, fresh),      cmocka_unit_test_setup(old_question, fresh),
+        cmocka_unit_test_setup(by_configuration, fresh), cmocka_unit_test_setup(real_ip, fresh),
+        cmocka_unit_test_setup(unreadable, fresh),       cmocka_unit_test_setup(words, fresh),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
