@@ -47,13 +47,20 @@ static struct upkeep {
 
 /* ---- notes ---- */
 
-enum outcome revocation_store_note(struct context *context, struct text user_id, struct text jti, int64_t expires_at)
+enum outcome revocation_store_note(struct context *context, struct text user_id, struct text jti, struct text row_jti,
+                                   int64_t expires_at)
 {
     if (!redis_is_configured(context->config)) {
         return OK;
     }
-    return database_execute(context, "INSERT INTO revocation (user_id, jti, expires_at) VALUES (?, ?, ?)",
-                            PARAMETERS(BIND_TEXT(user_id), BIND_TEXT(jti), BIND_MOMENT(expires_at)), NULL, ERROR_NONE);
+    /* GREATEST with a NULL is NULL: never */
+    return database_execute(context,
+                            "INSERT INTO revocation (user_id, jti, expires_at) "
+                            "SELECT ?, ?, IF(s.jti IS NULL, ?, GREATEST(s.expires_at, ?)) FROM (SELECT 1) one "
+                            "LEFT JOIN session s ON s.jti = ? AND s.user_id = ?",
+                            PARAMETERS(BIND_TEXT(user_id), BIND_TEXT(jti), BIND_MOMENT(expires_at),
+                                       BIND_MOMENT(expires_at), BIND_TEXT(row_jti), BIND_TEXT(user_id)),
+                            NULL, ERROR_NONE);
 }
 
 enum outcome revocation_store_note_sessions(struct context *context, struct text user_id, struct text kept_jti)

@@ -30,8 +30,10 @@ struct redisReply; /* hiredis */
  * Other programs also write fractions of a second. */
 int64_t revocation_store_moment(const struct redisReply *reply);
 
-/* Within a transaction: inserts a note of one revoked token. expires_at -1: it never expires. */
-enum outcome revocation_store_note(struct context *context, struct text user_id, struct text jti, int64_t expires_at);
+/* Within a transaction: inserts a note of one revoked token. expires_at -1: it never expires. The note lasts as long as
+ * the session's row, whose jti is row_jti: a token that was renewed expires later than the copy that is signed out. */
+enum outcome revocation_store_note(struct context *context, struct text user_id, struct text jti, struct text row_jti,
+                                   int64_t expires_at);
 
 /* Within a transaction, before the sessions are ended: inserts notes of all valid sessions of a user but kept_jti
  * (null: no exception). */

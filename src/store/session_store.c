@@ -261,18 +261,18 @@ struct end_one {
 static enum outcome end_within(struct context *context, void *argument)
 {
     const struct end_one *end = argument;
+    const struct text row_jti = column_jti(context, end->jti);
     /* SELECT … FROM user: a token of a deleted user needs no row, since no user is found for it. The lock waits for a
      * concurrent deletion. */
-    enum outcome outcome =
-        database_execute(context,
-                         "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, revoked_at) "
-                         "SELECT ?, u.id, ?, ?, ?, ? FROM user u WHERE u.id = ? LOCK IN SHARE MODE "
-                         "ON DUPLICATE KEY UPDATE revoked_at = COALESCE(session.revoked_at, VALUES(revoked_at))",
-                         PARAMETERS(BIND_TEXT(column_jti(context, end->jti)), BIND_INTEGER(context->now_seconds),
-                                    BIND_INTEGER(context->now_seconds), BIND_MOMENT(end->expires_at),
-                                    BIND_INTEGER(context->now_seconds), BIND_TEXT(end->user_id)),
-                         NULL, ERROR_NONE);
-    return outcome == OK ? revocation_store_note(context, end->user_id, end->jti, end->expires_at) : outcome;
+    enum outcome outcome = database_execute(
+        context,
+        "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, revoked_at) "
+        "SELECT ?, u.id, ?, ?, ?, ? FROM user u WHERE u.id = ? LOCK IN SHARE MODE "
+        "ON DUPLICATE KEY UPDATE revoked_at = COALESCE(session.revoked_at, VALUES(revoked_at))",
+        PARAMETERS(BIND_TEXT(row_jti), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
+                   BIND_MOMENT(end->expires_at), BIND_INTEGER(context->now_seconds), BIND_TEXT(end->user_id)),
+        NULL, ERROR_NONE);
+    return outcome == OK ? revocation_store_note(context, end->user_id, end->jti, row_jti, end->expires_at) : outcome;
 }
 
 enum outcome session_store_end(struct context *context, struct text jti, struct text user_id, int64_t expires_at)

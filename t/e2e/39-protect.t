@@ -231,6 +231,13 @@ is_deeply [$answer->{status}, @{$answer->{set_cookie}}, $answer->{headers}{'x-ro
 $roster->request(GET => '/auths/signout', cookie => $renewed);
 is fetch('/renewed/a.txt', $_)->{status}, 401, 'signing out ends both cookies of the session'
     for $old, {token => $renewed};
+my $older = session_until(time + 6 * 86_400);
+my ($newer) = (fetch('/renewed/a.txt', $older)->{set_cookie}[0] // '') =~ /^token=([^;]+)/;
+$roster->secret($newer);
+$roster->request(GET => '/auths/signout', cookie => $older->{token});
+is fetch('/renewed/a.txt', $_)->{status}, 401, 'so does signing out with the older one' for $older, {token => $newer};
+cmp_ok $roster->redis('TTL', "open-webui:auth:token:$older->{jti}:revoked"), '>', 27 * 86_400,
+    '... and Redis knows it for as long as the newer one would have lived';
 
 # ---- What applications get ----
 
