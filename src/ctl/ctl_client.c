@@ -177,6 +177,7 @@ static void add_field_type(struct buffer *out, const struct field_row *field)
     case FIELD_TEXT:
     case FIELD_PASSWORD:
     case FIELD_NAME:
+    case FIELD_ADDRESS:
     case FIELD_DATE:
         buffer_add_string(out, "string");
         break;

@@ -127,6 +127,8 @@ static const char *field_type(const struct field_row *field)
         return "text";
     case FIELD_NAME:
         return "text of one line";
+    case FIELD_ADDRESS:
+        return "address";
     case FIELD_ROLE:
         return "role";
     case FIELD_INTEGER:

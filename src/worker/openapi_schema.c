@@ -162,6 +162,7 @@ void openapi_put_field_schema(struct json_writer *out, const struct field_row *f
     switch (field->type) {
     case FIELD_TEXT:
     case FIELD_PASSWORD:
+    case FIELD_ADDRESS:
         put_type(out, "string", may_be_null);
         break;
     case FIELD_NAME:

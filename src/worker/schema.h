@@ -30,6 +30,7 @@ enum field_type {
     FIELD_PASSWORD,
     FIELD_NAME,
     FIELD_ROLE,
+    FIELD_ADDRESS,
     FIELD_INTEGER,
     FIELD_BOOLEAN,
     FIELD_DATE,

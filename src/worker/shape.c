@@ -100,6 +100,7 @@ static enum member_type type_of_field(enum field_type type)
     case FIELD_TEXT:
     case FIELD_NAME:
     case FIELD_PASSWORD:
+    case FIELD_ADDRESS:
         break;
     case FIELD_ROLE:
         return MEMBER_ROLE;

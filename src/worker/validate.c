@@ -270,6 +270,7 @@ static enum outcome check_field(struct request *request, const struct field_row 
     case FIELD_PASSWORD:
     case FIELD_NAME:
     case FIELD_ROLE:
+    case FIELD_ADDRESS:
         type = check_text(field, json, input);
         break;
     case FIELD_INTEGER:
@@ -320,6 +321,7 @@ static bool bad_string_counts(const struct field_row *field, json_object *json)
     case FIELD_PASSWORD:
     case FIELD_NAME:
     case FIELD_ROLE:
+    case FIELD_ADDRESS:
         return json_object_get_type(json) == json_type_string;
     case FIELD_TEXTS:
         return json_object_get_type(json) == json_type_array;
@@ -531,6 +533,8 @@ static enum outcome validate_query(struct request *request)
         } else if (field->type == FIELD_BOOLEAN) {
             type = scalar_read_boolean(input->text, &boolean);
             input->integer = boolean;
+        } else if (field->type == FIELD_ADDRESS) {
+            continue; /* whose bytes need not be text: the handler checks it */
         } else if (!text_is_utf8(input->text) || memchr(input->text.data, '\0', input->text.length) != NULL) {
             type = FAULT_string_unicode;
         } else if (field->type == FIELD_ROLE) {

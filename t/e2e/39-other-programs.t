@@ -38,6 +38,10 @@ for my $case (
     ['?rd=%2F%2Fevil.example', '/account/', 'a path that is none'],
     ['?rd=http://wiki.example.org/', '/account/', 'http, where this site has https'],
     ['?rd=/account/sign-in?rd=/x', '/account/', 'the sign-in page itself'],
+    ['?rd=/files/%FF?x=%C3', '/files/%FF?x=%C3', 'a path that is not UTF-8, as names of files may be'],
+    ['?rd=%2Ffiles%2F%FF', '/files/%FF', '... encoded'],
+    ['?rd=%2Ffiles%2F%00', '/account/', 'a NUL'],
+    ['?rd=%FF', '/account/', 'no path, and not UTF-8'],
     ['?rd=', '/account/', 'nothing'],
     ['', '/account/', 'no parameter'])
 {
