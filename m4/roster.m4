@@ -1,17 +1,31 @@
 # roster.m4: how configure looks for compiler flags and libraries.
 
-# ROSTER_COMPILER_FLAG(VARIABLE, FLAG)
-# Adds FLAG to VARIABLE where the compiler and the linker take it together with CFLAGS. -Werror turns a warning about
-# the flag (glibc's about _FORTIFY_SOURCE without optimisation) into a refusal.
+# ROSTER_COMPILER_FLAG(VARIABLE, FLAG, [IF NOT TAKEN])
+# Adds FLAG to VARIABLE where the compiler and the linker take it together with CFLAGS, which don't have it yet. -Werror
+# turns a warning about the flag (glibc's about _FORTIFY_SOURCE without optimisation) into a refusal.
 AC_DEFUN([ROSTER_COMPILER_FLAG], [
     AC_MSG_CHECKING([whether the compiler takes $2])
     roster_saved_cflags="$CFLAGS"
     CFLAGS="$CFLAGS $2 -Werror"
-    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <stdlib.h>]], [[return (int)strtol("0", NULL, 10);]])],
-        [AC_MSG_RESULT([yes])
-         $1="$$1 $2"],
-        [AC_MSG_RESULT([no])])
+    AS_CASE([" $CPPFLAGS $roster_saved_cflags "],
+        [*" $2 "*], [AC_MSG_RESULT([it is given])],
+        [AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <stdlib.h>]], [[return (int)strtol("0", NULL, 10);]])],
+            [AC_MSG_RESULT([yes])
+             $1="$$1 $2"
+             CFLAGS="$roster_saved_cflags"],
+            [AC_MSG_RESULT([no])
+             CFLAGS="$roster_saved_cflags"
+             $3])])
     CFLAGS="$roster_saved_cflags"
+])
+
+# ROSTER_FORTIFY(VARIABLE)
+# Adds the highest level of _FORTIFY_SOURCE that compiler and C library have, where CFLAGS and CPPFLAGS name none.
+AC_DEFUN([ROSTER_FORTIFY], [
+    AS_CASE([" $CPPFLAGS $CFLAGS "],
+        [*_FORTIFY_SOURCE*], [AC_MSG_NOTICE([_FORTIFY_SOURCE is given])],
+        [ROSTER_COMPILER_FLAG([$1], [-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3],
+            [ROSTER_COMPILER_FLAG([$1], [-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2])])])
 ])
 
 # ROSTER_LINKER_FLAG(VARIABLE, FLAG)
@@ -20,10 +34,12 @@ AC_DEFUN([ROSTER_LINKER_FLAG], [
     AC_MSG_CHECKING([whether the linker takes $2])
     roster_saved_ldflags="$LDFLAGS"
     LDFLAGS="$LDFLAGS $2"
-    AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
-        [AC_MSG_RESULT([yes])
-         $1="$$1 $2"],
-        [AC_MSG_RESULT([no])])
+    AS_CASE([" $roster_saved_ldflags "],
+        [*" $2 "*], [AC_MSG_RESULT([it is given])],
+        [AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+            [AC_MSG_RESULT([yes])
+             $1="$$1 $2"],
+            [AC_MSG_RESULT([no])])])
     LDFLAGS="$roster_saved_ldflags"
 ])
 
