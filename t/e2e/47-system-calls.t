@@ -41,15 +41,18 @@ for my $path ("/users/$admin->{id}", '/users/permissions', "/users/$admin->{id}/
         grep { $roster->get($path, $admin)->{status} =~ /^20[04]$/ } 1 .. $requests;
     };
     is $ask->(), $requests, "$path is answered, and kept";
-    my $answered;
-    my $calls = calls_of(sub { $answered = $ask->() });
+    # Now and then a worker looks after revocations, or waits for a request that comes a little later: on a busy machine
+    # that is often, so one of several rounds without it is enough. What each request does is there in every round.
+    my ($answered, $calls, $others);
+    for (1 .. 5) {
+        $calls = calls_of(sub { $answered = $ask->() });
+        $others = 0;
+        $others += $calls->{$_} - ($expected{$_} // 0) * $requests for keys %$calls;
+        last if $answered != $requests || $others <= $requests / 5;
+    }
     is $answered, $requests, 'it is answered from the table';
-    # Now and then a worker looks after revocations, or waits for a request that comes a little later.
-    my %count = map { ($_ => $calls->{$_} // 0) } keys %expected;
-    my $sum = 0;
-    $sum += $calls->{$_} - ($expected{$_} // 0) * $requests for keys %$calls;
-    cmp_ok $count{$_}, '>=', $expected{$_} * $requests - 1, "$_: $expected{$_}" for sort keys %expected;
-    cmp_ok $sum, '<=', $requests / 5, 'and no other' or diag explain $calls;
+    cmp_ok $calls->{$_} // 0, '>=', $expected{$_} * $requests - 1, "$_: $expected{$_}" for sort keys %expected;
+    cmp_ok $others, '<=', $requests / 5, 'and no other' or diag explain $calls;
 }
 
 $roster->finish;
