@@ -199,6 +199,7 @@ void status_print_text(struct buffer *body, const struct service_summary *summar
     for (int role = 0; role < SCOREBOARD_ROLES; role++) {
         print_line(body, "accounts_", census_roles[role], census->is_counted ? census->accounts[role] : -1);
     }
+    print_line(body, "", "active_users", census->is_counted ? census->active : -1);
     print_line(body, "", "sessions", census->is_counted ? census->sessions : -1);
     print_line(body, "", "schema_version", census->is_counted ? census->schema_version : -1);
     print_line(body, "", "last_backup_at", census->last_backup_at);
@@ -414,6 +415,7 @@ static void print_json_census(struct json_writer *json, const struct census *cen
         json_name(json, "accounts");
         json_add_null(json);
     }
+    print_json_number(json, JSON_NAME("active_users"), census->is_counted ? census->active : -1);
     print_json_number(json, JSON_NAME("sessions"), census->is_counted ? census->sessions : -1);
     print_json_number(json, JSON_NAME("schema_version"), census->is_counted ? census->schema_version : -1);
     print_json_number(json, JSON_NAME("last_backup_at"), census->last_backup_at);
@@ -577,6 +579,9 @@ static void print_census_metrics(struct buffer *body, const struct census *censu
             buffer_add_format(body, "roster_accounts{role=\"%s\"} %lld\n", census_roles[role],
                               (long long)census->accounts[role]);
         }
+        print_head(body, "active_users", "gauge",
+                   "Users who were active within three minutes, as counted in the last minute.");
+        buffer_add_format(body, "roster_active_users %lld\n", (long long)census->active);
         print_head(body, "sessions", "gauge", "Valid sessions, as counted in the last minute.");
         buffer_add_format(body, "roster_sessions %lld\n", (long long)census->sessions);
         print_head(body, "schema_version", "gauge", "The number of the newest migration of the tables.");

@@ -61,6 +61,7 @@ struct scoreboard_census {
     _Atomic int64_t due; /* monotonic microseconds; the worker that moves it on counts */
     _Atomic bool is_counted;
     _Atomic int64_t accounts[SCOREBOARD_ROLES];
+    _Atomic int64_t active;
     _Atomic int64_t sessions;
     _Atomic int64_t schema_version;
 };

@@ -29,10 +29,10 @@ static int64_t load(const _Atomic int64_t *place)
 static bool count(struct context *context, struct scoreboard_census *shared)
 {
     struct result accounts;
-    int64_t sessions, by_role[SCOREBOARD_ROLES] = {0};
+    int64_t active, sessions, by_role[SCOREBOARD_ROLES] = {0};
     int version = migration_schema_version(context);
     if (version < 0 || !overview_store_count_accounts(context, &accounts) ||
-        !overview_store_count_sessions(context, &sessions)) {
+        !overview_store_count_active(context, &active) || !overview_store_count_sessions(context, &sessions)) {
         return false;
     }
     for (size_t row = 0; row < accounts.row_count; row++) {
@@ -45,6 +45,7 @@ static bool count(struct context *context, struct scoreboard_census *shared)
     for (int role = 0; role < SCOREBOARD_ROLES; role++) {
         store(&shared->accounts[role], by_role[role]);
     }
+    store(&shared->active, active);
     store(&shared->sessions, sessions);
     store(&shared->schema_version, version);
     return true;
@@ -91,6 +92,7 @@ void census_read(struct context *context, bool may_count, struct census *census_
     for (int role = 0; role < SCOREBOARD_ROLES; role++) {
         census_r->accounts[role] = load(&shared->accounts[role]);
     }
+    census_r->active = load(&shared->active);
     census_r->sessions = load(&shared->sessions);
     census_r->schema_version = load(&shared->schema_version);
     census_r->last_backup_at = changed_at(context->config->backup_stamp);

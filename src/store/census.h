@@ -11,6 +11,7 @@ extern const char *const census_roles[SCOREBOARD_ROLES];
 struct census {
     bool is_counted; /* false: the next four are not known */
     int64_t accounts[SCOREBOARD_ROLES];
+    int64_t active;   /* users who were active within USER_ACTIVE_SECONDS */
     int64_t sessions; /* valid ones */
     int64_t schema_version;
     int64_t last_backup_at; /* epoch seconds; -1: not known */

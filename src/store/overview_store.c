@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "store/touch_store.h"
 #include "store/user_page.h"
+#include "store/user_store.h"
 
 #define VALID_SESSION_AT(moment) "s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > " moment ")"
 
@@ -210,12 +211,25 @@ bool overview_store_count_accounts(struct context *context, struct result *count
                              counts_r);
 }
 
-bool overview_store_count_sessions(struct context *context, int64_t *count_r)
+/* A count with one parameter. */
+static bool count_briefly(struct context *context, const char *sql, int64_t parameter, int64_t *count_r)
 {
     struct result found;
-    const bool is_counted =
-        database_try_read(context, DATABASE_BRIEFLY "SELECT COUNT(*) FROM session s WHERE " VALID_SESSION_AT("?"),
-                          PARAMETERS(BIND_INTEGER(context->now_seconds)), &found);
+    const bool is_counted = database_try_read(context, sql, PARAMETERS(BIND_INTEGER(parameter)), &found);
     *count_r = is_counted ? result_row(&found, 0)->integer : 0;
     return is_counted;
+}
+
+/* As the filter active_since does, it leaves out who was never active since the account was made. */
+bool overview_store_count_active(struct context *context, int64_t *count_r)
+{
+    return count_briefly(
+        context, DATABASE_BRIEFLY "SELECT COUNT(*) FROM user WHERE last_active_at >= ? AND last_active_at > created_at",
+        context->now_seconds - USER_ACTIVE_SECONDS, count_r);
+}
+
+bool overview_store_count_sessions(struct context *context, int64_t *count_r)
+{
+    return count_briefly(context, DATABASE_BRIEFLY "SELECT COUNT(*) FROM session s WHERE " VALID_SESSION_AT("?"),
+                         context->now_seconds, count_r);
 }

@@ -96,3 +96,6 @@ bool overview_store_count_accounts(struct context *context, struct result *count
 bool overview_store_count_sessions(struct context *context, int64_t *count_r);
 
 #endif
+/* How many users were active within USER_ACTIVE_SECONDS. False where counting takes too long. */
+bool overview_store_count_active(struct context *context, int64_t *count_r);
+

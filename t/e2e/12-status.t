@@ -234,9 +234,12 @@ subtest 'accounts and sessions' => sub {
     my ($samples) = prometheus();
     is $samples->{'roster_accounts{role="pending"}'}, 2, 'Prometheus has them';
     is $samples->{roster_sessions}, 1, '... and the session';
+    ok wait_until(60, sub { $roster->status->{active_users} == 1 }), 'who was active';
+    is + (prometheus())[0]{roster_active_users}, 1, '... for Prometheus, too';
     is $samples->{roster_schema_version}, $roster->sql('SELECT MAX(number) FROM schema_migration'),
         '... and the tables';
-    like $roster->get('/status')->{body}, qr/^accounts_pending: 2\naccounts_user: 1\naccounts_admin: 1\nsessions: 1\n/m,
+    like $roster->get('/status')->{body},
+        qr/^accounts_pending: 2\naccounts_user: 1\naccounts_admin: 1\nactive_users: 1\nsessions: 1\n/m,
         'the text, too';
     like + ($roster->rosterctl('status'))[1], qr/^Accounts: 1 administrators, 1 users, 2 pending; 1 valid sessions; /m,
         'and rosterctl';
