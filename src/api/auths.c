@@ -213,6 +213,7 @@ enum outcome handle_user_add(struct request *request)
     const struct input *input = request->input;
     struct account_new account = {.name = input[INPUT_user_add_name].text};
     account.role = input[INPUT_user_add_role].present ? input[INPUT_user_add_role].text : TEXT("pending");
+    account.must_change = input[INPUT_user_add_must_change].integer != 0;
     enum outcome outcome =
         check_account(request, input[INPUT_user_add_email].text, input[INPUT_user_add_profile_image_url].text,
                       input[INPUT_user_add_password].text, &account);
@@ -248,6 +249,37 @@ enum outcome handle_user_add(struct request *request)
         json_end_object(&request->response.json);
     }
     return outcome;
+}
+
+/* How many addresses a request may ask about. */
+enum { CHECKED_MAX = 1000 };
+
+enum outcome handle_user_add_check(struct request *request)
+{
+    const struct input *sent = &request->input[INPUT_user_add_check_emails];
+    struct json_writer *json = &request->response.json;
+    enum error_code *refusals;
+    if (sent->text_count > CHECKED_MAX) {
+        problem_add_body_fault(&request->context, FAULT_too_long, "emails", -1,
+                               "This list is too long: a request takes 1000 addresses.");
+        return PROBLEM;
+    }
+    enum outcome outcome = account_store_check_emails(&request->context, sent->texts, sent->text_count, &refusals);
+    if (outcome != OK) {
+        return outcome;
+    }
+    json_begin_array(json);
+    for (size_t i = 0; i < sent->text_count; i++) {
+        if (refusals[i] != ERROR_NONE) {
+            json_begin_object(json);
+            json_member_text(json, "email", sent->texts[i]);
+            json_member_string(json, "code", error_name(refusals[i]));
+            json_member_string(json, "detail", error_detail(refusals[i]));
+            json_end_object(json);
+        }
+    }
+    json_end_array(json);
+    return OK;
 }
 
 enum outcome handle_sign_out(struct request *request)

@@ -26,6 +26,27 @@ enum outcome account_store_take_email(struct context *context, struct text sent,
     return outcome == OK && taken ? problem_set(context, ERROR_EMAIL_TAKEN) : outcome;
 }
 
+enum outcome account_store_check_emails(struct context *context, const struct text *sent, size_t count,
+                                        enum error_code **refusals_r)
+{
+    struct text *emails = arena_alloc(context->arena, (count + 1) * sizeof *emails);
+    bool *taken = arena_zero(context->arena, count + 1, sizeof *taken);
+    enum error_code *refusals = arena_zero(context->arena, count + 1, sizeof *refusals);
+    for (size_t i = 0; i < count; i++) {
+        emails[i] = email_fold(context->arena, sent[i]);
+        if (!email_is_valid(emails[i])) {
+            refusals[i] = ERROR_INVALID_EMAIL_FORMAT;
+            emails[i] = TEXT(""); /* which nobody has */
+        }
+    }
+    enum outcome outcome = user_store_emails_taken(context, emails, count, taken);
+    for (size_t i = 0; i < count; i++) {
+        refusals[i] = taken[i] ? ERROR_EMAIL_TAKEN : refusals[i];
+    }
+    *refusals_r = refusals;
+    return outcome;
+}
+
 /* ---- new accounts ---- */
 
 static void close_sign_up(struct context *context, json_object *document, void *argument)

@@ -15,6 +15,11 @@ struct picture;
 enum outcome account_store_take_email(struct context *context, struct text sent, struct text user_id,
                                       struct text present, struct text *email_r);
 
+/* The same for many new accounts, with one statement. *refusals_r: for each of them INVALID_EMAIL_FORMAT, EMAIL_TAKEN
+ * or ERROR_NONE. That two of them are the same is not looked at. */
+enum outcome account_store_check_emails(struct context *context, const struct text *sent, size_t count,
+                                        enum error_code **refusals_r);
+
 /* A new account. */
 struct account_new {
     bool is_sign_up; /* false: an administrator or a proxy adds it */

@@ -292,6 +292,29 @@ enum outcome user_store_email_taken(struct context *context, struct text email, 
     return outcome;
 }
 
+enum outcome user_store_emails_taken(struct context *context, const struct text *emails, size_t count, bool *taken_r)
+{
+    struct text *forms =
+        arena_alloc(context->arena, (2 * count + 1) * sizeof *forms); /* both of each: see find_email */
+    struct result result;
+    for (size_t i = 0; i < count; i++) {
+        forms[2 * i] = emails[i];
+        forms[2 * i + 1] = text_decompose(context->arena, emails[i]);
+    }
+    const struct text list = json_list_of_texts(context->arena, forms, 2 * count);
+    enum outcome outcome = database_execute(
+        context,
+        "SELECT j.n, u.email FROM JSON_TABLE(?, '$[*]' COLUMNS (n FOR ORDINALITY, email VARCHAR(255) CHARACTER SET "
+        "utf8mb4 COLLATE utf8mb4_uca1400_nopad_as_ci PATH '$')) j STRAIGHT_JOIN user u ON u.email = j.email",
+        PARAMETERS(BIND_TEXT(list)), &result, ERROR_NONE);
+    for (size_t i = 0; outcome == OK && i < result.row_count; i++) {
+        const struct value *row = result_row(&result, i);
+        const size_t which = (size_t)(row[0].integer - 1) / 2;
+        taken_r[which] = taken_r[which] || email_equal(context->arena, row[1].text, emails[which]);
+    }
+    return outcome;
+}
+
 /* The first row whose second column is this address. NULL: there is no such row. */
 static const struct value *row_of_email(struct context *context, struct result *result, struct text email)
 {

@@ -51,6 +51,9 @@ enum outcome user_store_primary(struct context *context, struct text *user_id_r)
 /* *taken_r: another user than `except_id` (may be null) has this email address. */
 enum outcome user_store_email_taken(struct context *context, struct text email, struct text except_id, bool *taken_r);
 
+/* taken_r[i] becomes true where a user has emails[i], which is valid or empty. One statement. */
+enum outcome user_store_emails_taken(struct context *context, const struct text *emails, size_t count, bool *taken_r);
+
 /* What sign-in needs. `email` may have any form (email.h). */
 struct user_login {
     bool found;

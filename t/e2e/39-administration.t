@@ -242,6 +242,62 @@ subtest 'one who fails does not keep the others' => sub {
     $roster->sql('DROP TRIGGER refuse');
 };
 
+subtest 'a list of people before it is sent' => sub {
+    my @emails = (
+        'new@example.org', 'ADA@example.org', 'nobody', "dora\@example.org",
+        'x' x 300 . '@example.org', '', 'new@example.org');
+    is_deeply [map { "$_->{code} $_->{email}" }
+            @{$roster->call(user_add_check => 200, token => $admin->{token}, json => {emails => \@emails})->{json}}],
+        [
+        'EMAIL_TAKEN ADA@example.org',
+        'INVALID_EMAIL_FORMAT nobody',
+        'EMAIL_TAKEN dora@example.org',
+        "INVALID_EMAIL_FORMAT $emails[4]",
+        'INVALID_EMAIL_FORMAT '
+        ],
+        'who is there, and what is no address';
+    $roster->sql("UPDATE user SET email = ? WHERE id = ?", "d\x{f3}ra\@example.org", id('Dora'));
+    is_deeply [
+        map { $_->{code} } @{
+            $roster->call(
+                user_add_check => 200,
+                token => $admin->{token},
+                json => {emails => ["do\x{301}ra\@example.org", "dora\@example.org", "d\x{f3}ra\x{ff20}example.org"]}
+            )->{json}
+        }
+        ],
+        ['EMAIL_TAKEN', 'INVALID_EMAIL_FORMAT'], 'letters in another form';
+    is_deeply $roster->call(user_add_check => 200, token => $admin->{token}, json => {emails => []})->{json}, [],
+        'nothing';
+    my $answer = $roster->call(
+        user_add_check => 200,
+        token => $admin->{token},
+        json => {emails => [map { "free$_\@example.org" } 1 .. 1000]});
+    is_deeply $answer->{json}, [], 'a thousand free ones';
+    is_fault($roster->post('/auths/add/check', $admin, {emails => [map { "free$_\@example.org" } 0 .. 1000]}),
+        'too_long', body => 'emails');
+};
+
+subtest 'a password for one sign-in' => sub {
+    my %new = (name => 'Once', email => 'once@example.org', password => 'good for one sign-in', role => 'user');
+    my $added = $roster->call(user_add => 200, token => $admin->{token}, json => {%new, must_change => $true})->{json};
+    $roster->secret($added->{token});
+    is_problem $roster->get('/users/user/status', $added->{token}), 403, 'PASSWORD_CHANGE_REQUIRED',
+        'nothing goes before the password is changed';
+    my %typed = map { ($_ => $new{$_}) } qw(email password);
+    is_problem $roster->request(POST => '/auths/signin', json => \%typed), 403, 'PASSWORD_CHANGE_REQUIRED',
+        '... nor without a new one';
+    $roster->call(sign_in => 200, json => {%typed, new_password => 'another good battery'});
+    for my $must_change ($false, undef) {
+        my $other = $roster->call(
+            user_add => 200,
+            token => $admin->{token},
+            json => {%new, email => ($must_change // 'x') . '@example.org', must_change => $must_change}
+        )->{json};
+        is $roster->get('/users/user/status', $other->{token})->{status}, 200, 'others need not';
+    }
+};
+
 subtest 'preconditions' => sub {
     my $shown = $roster->get('/users/' . id('Ada'), $admin)->{json};
     my %body = map { ($_ => $shown->{$_}) } qw(role name email profile_image_url);
