@@ -1,26 +1,64 @@
 /* everybody.c: sessions and API keys of all users, and the status of the service, for administrators. */
 #include "api/handlers.h"
+
+#include <string.h>
+
 #include "auth/api_key.h"
+#include "base/problem.h"
 #include "store/key_store.h"
 #include "store/overview_store.h"
 
-static struct overview_page page_of(const struct request *request)
+/* `next` of an answer: when the last row was created, a colon, and its id. False: no answer had this. */
+static bool take_place(struct text after, struct overview_page *page)
+{
+    const char *colon = after.length > 0 ? memchr(after.data, ':', after.length) : NULL;
+    if (colon == NULL) {
+        return false;
+    }
+    const size_t length = (size_t)(colon - after.data);
+    page->is_behind = true;
+    page->id = (struct text){colon + 1, after.length - length - 1};
+    return text_to_integer((struct text){after.data, length}, &page->created_at);
+}
+
+static enum outcome take_page(struct request *request, struct overview_page *page_r)
 {
     const struct input *query = request->query;
-    return (struct overview_page){
+    *page_r = (struct overview_page){
         .query = query[INPUT_everybody_query_query].text,
         .user_id = query[INPUT_everybody_query_user_id].text,
         .page = query[INPUT_everybody_query_page].present ? query[INPUT_everybody_query_page].integer : 1,
     };
+    if (query[INPUT_everybody_query_after].present && !take_place(query[INPUT_everybody_query_after].text, page_r)) {
+        problem_add_fault(&request->context, FAULT_string_pattern_mismatch, TEXT("[\"query\",\"after\"]"),
+                          "This must be `next' of an earlier answer.");
+        return PROBLEM;
+    }
+    return OK;
+}
+
+static void add_end(struct request *request, const struct overview_page_end *end)
+{
+    struct json_writer *json = &request->response.json;
+    json_end_array(json);
+    json_member_integer(json, "total", end->total);
+    json_member_text(json, "next",
+                     end->has_more ? text_format(request->context.arena, "%lld:%.*s", (long long)end->created_at,
+                                                 (int)end->id.length, end->id.data)
+                                   : TEXT_NULL);
+    json_end_object(json);
 }
 
 enum outcome handle_admin_sessions(struct request *request)
 {
     struct json_writer *json = &request->response.json;
-    const struct overview_page page = page_of(request);
+    struct overview_page page;
+    struct overview_page_end end;
     struct result sessions;
-    int64_t total;
-    enum outcome outcome = overview_store_session_page(&request->context, &page, &sessions, &total);
+    enum outcome outcome = take_page(request, &page);
+    if (outcome == OK) {
+        outcome = overview_store_session_page(&request->context, &page, &sessions, &end);
+    }
     if (outcome != OK) {
         return outcome;
     }
@@ -35,9 +73,7 @@ enum outcome handle_admin_sessions(struct request *request)
         json_member_text(json, "name", row[OVERVIEW_SESSION_name].text);
         json_end_object(json);
     }
-    json_end_array(json);
-    json_member_integer(json, "total", total);
-    json_end_object(json);
+    add_end(request, &end);
     return OK;
 }
 
@@ -64,10 +100,13 @@ static void add_key(struct request *request, const struct value *row)
 enum outcome handle_admin_api_keys(struct request *request)
 {
     struct json_writer *json = &request->response.json;
-    const struct overview_page page = page_of(request);
+    struct overview_page page;
+    struct overview_page_end end;
     struct result keys;
-    int64_t total;
-    enum outcome outcome = overview_store_key_page(&request->context, &page, &keys, &total);
+    enum outcome outcome = take_page(request, &page);
+    if (outcome == OK) {
+        outcome = overview_store_key_page(&request->context, &page, &keys, &end);
+    }
     if (outcome != OK) {
         return outcome;
     }
@@ -76,9 +115,7 @@ enum outcome handle_admin_api_keys(struct request *request)
     for (size_t i = 0; i < keys.row_count; i++) {
         add_key(request, result_row(&keys, i));
     }
-    json_end_array(json);
-    json_member_integer(json, "total", total);
-    json_end_object(json);
+    add_end(request, &end);
     return OK;
 }
 

@@ -93,7 +93,8 @@ struct page_source {
     const char *alias;   /* of it: "s." */
     const char *id;      /* the column that is its primary key */
     const char *where;   /* a condition, with one parameter at most */
-    const char *columns; /* of it and of `user u` */
+    const char *columns; /* of it and of `user u`; the first is the primary key */
+    unsigned created_at; /* the index of that column */
 };
 
 static const char *conditions(struct context *context, const struct page_source *source,
@@ -118,32 +119,61 @@ static const char *conditions(struct context *context, const struct page_source 
     return buffer_text(&sql).data;
 }
 
+/* The row behind those of the page shows that there are more, and is not given. */
+static void end_page(const struct page_source *source, struct result *rows, struct overview_page_end *end)
+{
+    end->has_more = rows->row_count > OVERVIEW_PAGE_ROWS;
+    rows->row_count -= end->has_more;
+    if (rows->row_count > 0) {
+        const struct value *last = result_row(rows, rows->row_count - 1);
+        end->created_at = last[source->created_at].integer;
+        end->id = last[0].text;
+    }
+}
+
 static enum outcome read_page(struct context *context, const struct page_source *source, struct parameter *parameters,
-                              size_t count, const struct overview_page *page, struct result *rows_r, int64_t *total_r)
+                              size_t count, const struct overview_page *page, struct result *rows_r,
+                              struct overview_page_end *end_r)
 {
     const int64_t number = page->page < 1 ? 1 : page->page > INT32_MAX ? INT32_MAX : page->page;
     const char *from = conditions(context, source, page, parameters, &count);
     const char *count_sql = text_format(context->arena, "SELECT COUNT(*) FROM %s", from).data;
+    const char *behind = "";
+    *end_r = (struct overview_page_end){.total = 0};
+    enum outcome outcome = database_get_integer(context, count_sql, parameters, count, 0, &end_r->total);
+    if (page->is_behind) {
+        behind = text_format(context->arena, " AND (%screated_at < ? OR (%screated_at = ? AND %s%s < ?))",
+                             source->alias, source->alias, source->alias, source->id)
+                     .data;
+        parameters[count++] = BIND_INTEGER(page->created_at);
+        parameters[count++] = BIND_INTEGER(page->created_at);
+        parameters[count++] = BIND_TEXT(page->id);
+    }
     const char *order =
         text_format(context->arena, "%screated_at DESC, %s%s DESC", source->alias, source->alias, source->id).data;
     const char *sql =
         text_format(context->arena,
-                    "SELECT %s FROM (SELECT %s%s AS id FROM %s ORDER BY %s LIMIT ? OFFSET ?) page JOIN %s ON %s%s = "
+                    "SELECT %s FROM (SELECT %s%s AS id FROM %s%s ORDER BY %s LIMIT ? OFFSET ?) page JOIN %s ON %s%s = "
                     "page.id JOIN user u ON u.id = %suser_id ORDER BY %s",
-                    source->columns, source->alias, source->id, from, order, source->table, source->alias, source->id,
-                    source->alias, order)
+                    source->columns, source->alias, source->id, from, behind, order, source->table, source->alias,
+                    source->id, source->alias, order)
             .data;
-    enum outcome outcome = database_get_integer(context, count_sql, parameters, count, 0, total_r);
-    parameters[count++] = BIND_INTEGER(OVERVIEW_PAGE_ROWS);
-    parameters[count++] = BIND_INTEGER((number - 1) * OVERVIEW_PAGE_ROWS);
-    return outcome == OK ? database_execute(context, sql, parameters, count, rows_r, ERROR_NONE) : outcome;
+    parameters[count++] = BIND_INTEGER(OVERVIEW_PAGE_ROWS + 1);
+    parameters[count++] = BIND_INTEGER(page->is_behind ? 0 : (number - 1) * OVERVIEW_PAGE_ROWS);
+    if (outcome == OK) {
+        outcome = database_execute(context, sql, parameters, count, rows_r, ERROR_NONE);
+    }
+    if (outcome == OK) {
+        end_page(source, rows_r, end_r);
+    }
+    return outcome;
 }
 
-/* That of `where`, three of the conditions, and two for the place of the page. */
-enum { PAGE_PARAMETERS = 6 };
+/* That of `where`, three of the conditions, three of the row before, and two for the place of the page. */
+enum { PAGE_PARAMETERS = 9 };
 
 enum outcome overview_store_session_page(struct context *context, const struct overview_page *page,
-                                         struct result *sessions_r, int64_t *total_r)
+                                         struct result *sessions_r, struct overview_page_end *end_r)
 {
     const struct page_source source = {
         .table = "session s",
@@ -151,9 +181,10 @@ enum outcome overview_store_session_page(struct context *context, const struct o
         .id = "jti",
         .where = VALID_SESSION_AT("?"),
         .columns = text_format(context->arena, "%s, u.id, u.email, u.name", rows_of_session).data,
+        .created_at = SESSION_created_at,
     };
     struct parameter parameters[PAGE_PARAMETERS] = {BIND_INTEGER(context->now_seconds)};
-    enum outcome outcome = read_page(context, &source, parameters, 1, page, sessions_r, total_r);
+    enum outcome outcome = read_page(context, &source, parameters, 1, page, sessions_r, end_r);
     if (outcome == OK) {
         touch_store_lay_over_rows(context, TOUCH_SESSION, sessions_r, SESSION_jti, SESSION_last_seen_at);
     }
@@ -179,12 +210,16 @@ enum outcome overview_store_session(struct context *context, struct text jti, co
     "k.last_used_at, k.routes, k.created_at, u.id, u.email"
 
 enum outcome overview_store_key_page(struct context *context, const struct overview_page *page, struct result *keys_r,
-                                     int64_t *total_r)
+                                     struct overview_page_end *end_r)
 {
-    static const struct page_source source = {
-        .table = "api_key k", .alias = "k.", .id = "id", .where = "TRUE", .columns = KEY_COLUMNS};
+    static const struct page_source source = {.table = "api_key k",
+                                              .alias = "k.",
+                                              .id = "id",
+                                              .where = "TRUE",
+                                              .columns = KEY_COLUMNS,
+                                              .created_at = OVERVIEW_KEY_created_at};
     struct parameter parameters[PAGE_PARAMETERS];
-    enum outcome outcome = read_page(context, &source, parameters, 0, page, keys_r, total_r);
+    enum outcome outcome = read_page(context, &source, parameters, 0, page, keys_r, end_r);
     if (outcome == OK) {
         touch_store_lay_over_rows(context, TOUCH_KEY, keys_r, OVERVIEW_KEY_id, OVERVIEW_KEY_last_used_at);
     }

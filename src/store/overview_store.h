@@ -47,11 +47,22 @@ struct overview_page {
     struct text query;   /* part of the name or address of their user; null or empty: any */
     struct text user_id; /* null: of all users */
     int64_t page;        /* from 1 */
+    bool is_behind;      /* the rows behind one, instead of a page: that takes the same time however far it is */
+    int64_t created_at;  /* of that row, and its primary key */
+    struct text id;
 };
 
-/* Valid sessions with the same columns, newest first, and how many there are on all pages. */
+/* What a page ends with. */
+struct overview_page_end {
+    int64_t total;      /* rows on all pages */
+    bool has_more;      /* there is a row behind the last one */
+    int64_t created_at; /* of the last one, and its primary key */
+    struct text id;
+};
+
+/* Valid sessions with the same columns, newest first. */
 enum outcome overview_store_session_page(struct context *context, const struct overview_page *page,
-                                         struct result *sessions_r, int64_t *total_r);
+                                         struct result *sessions_r, struct overview_page_end *end_r);
 
 /* The valid session of a jti, with the same columns. *session_r is NULL if there is none. */
 enum outcome overview_store_session(struct context *context, struct text jti, const struct value **session_r);
@@ -85,17 +96,17 @@ enum overview_key_column {
  */
 enum outcome overview_store_keys(struct context *context, const struct key_filter *filter, struct result *keys_r);
 
-/* A page of them, newest first, and how many there are on all pages. */
+/* A page of them, newest first. */
 enum outcome overview_store_key_page(struct context *context, const struct overview_page *page, struct result *keys_r,
-                                     int64_t *total_r);
+                                     struct overview_page_end *end_r);
 
 /* How many accounts have each role: rows of the role and the number. False where counting takes too long. */
 bool overview_store_count_accounts(struct context *context, struct result *counts_r);
+
+/* How many users were active within USER_ACTIVE_SECONDS. False where counting takes too long. */
+bool overview_store_count_active(struct context *context, int64_t *count_r);
 
 /* How many sessions are valid. False where counting takes too long. */
 bool overview_store_count_sessions(struct context *context, int64_t *count_r);
 
 #endif
-/* How many users were active within USER_ACTIVE_SECONDS. False where counting takes too long. */
-bool overview_store_count_active(struct context *context, int64_t *count_r);
-

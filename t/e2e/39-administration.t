@@ -385,6 +385,26 @@ subtest 'sessions and keys of everybody' => sub {
     }
     is_deeply \@seen, [map { "s$_" } reverse 1 .. 70], 'pages, the newest first';
 
+    # Behind each other, three of which began in each second; and one begins while they are read.
+    $roster->sql("UPDATE session SET created_at = 1000 + SUBSTR(jti, 2) DIV 3 WHERE jti LIKE 's%'");
+    my ($total, $next, @behind) = (0, '');
+    do {
+        my $query = '?user_id=' . id('Berta') . ($next ne '' ? "&after=$next" : '');
+        my $json = $roster->call(admin_sessions => 200, token => $mine, query => $query)->{json};
+        push @behind, map { $_->{jti} } @{$json->{sessions}};
+        ($total, $next) = @$json{qw(total next)};
+        $roster->sql("INSERT IGNORE INTO session (jti, user_id, created_at) VALUES ('late', ?, 2000)", id('Berta'));
+    } while defined $next;
+    is_deeply [grep { /^s\d+$/ } @behind],
+        [map { $_->[0] }
+            $roster->sql("SELECT jti FROM session WHERE jti LIKE 's%' ORDER BY created_at DESC, jti DESC")],
+        'behind each other, whatever begins meanwhile';
+    is $total, 1 + @behind, '... which is counted';
+    is_fault($roster->get("/auths/admin/sessions?after=$_", $mine), 'string_pattern_mismatch', query => 'after')
+        for '', 'x', 'x:s1', '1', ':s1';
+    is_deeply $roster->call(admin_sessions => 200, token => $mine, query => '?after=1:s1')->{json}{sessions}, [],
+        'behind the last one';
+
     $roster->sql('DELETE FROM api_key');
     $roster->change_settings($admin, ENABLE_API_KEYS => $true);
     my $key =
@@ -392,6 +412,7 @@ subtest 'sessions and keys of everybody' => sub {
     my $unnamed = $roster->call(api_key_set => 200, token => $mine)->{json}{api_key};
     my $keys = $roster->call(admin_api_keys => 200, token => $mine)->{json};
     is $keys->{total}, 2, 'two keys';
+    is $keys->{next}, undef, '... and no more';
     my ($named) = grep { !$_->{primary} } @{$keys->{api_keys}};
     is_deeply [@$named{qw(id name routes user_id email)}], [$key->{id}, 'backup', ['/users'], @$admin{qw(id email)}],
         'whose, and for what';
