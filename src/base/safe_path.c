@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { LINKS_MAX = 40 };
@@ -59,11 +62,20 @@ static bool blame_directory(const char *directory, const struct stat *status, st
                      why, directory);
 }
 
+/* A file system in memory that is mounted read-only: there nobody writes, whoever owns the directory. systemd hands
+ * credentials over so, and in version 252 their directory belongs to the user of the service. */
+static bool is_sealed(int directory)
+{
+    struct statfs status;
+    return fstatfs(directory, &status) == 0 && (status.f_flags & ST_RDONLY) != 0 &&
+           (status.f_type == RAMFS_MAGIC || status.f_type == TMPFS_MAGIC);
+}
+
 /* On the way, a directory with the sticky bit is safe: only root can rename or remove root's files in it. */
 static bool is_safe(const struct walk *walk, bool is_last)
 {
     bool is_sticky = !is_last && (walk->status.st_mode & S_ISVTX) != 0;
-    return walk->status.st_uid == 0 && (is_sticky || !is_writable_for_others(&walk->status));
+    return (walk->status.st_uid == 0 && (is_sticky || !is_writable_for_others(&walk->status))) || is_sealed(walk->here);
 }
 
 static bool go_to(struct walk *walk, int next)

@@ -19,6 +19,7 @@ enum safe_path_depth {
 
 /* True where root may safely create, change and remove `path`.
  * A missing directory is not safe.
+ * One in a file system in memory that is mounted read-only is safe, whoever owns it, as that of systemd's credentials.
  * On false the error gives the directory, its owner, and the command that fixes it. */
 bool safe_path_directory(const char *path, enum safe_path_depth depth, struct error *error);
 

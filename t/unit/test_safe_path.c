@@ -173,11 +173,32 @@ static void test_making(void **state)
     assert_int_equal(access(in_top("open/new"), F_OK), -1);
 }
 
+/* The directory of systemd's credentials belongs to the user of the service, but is a mount that nobody writes to. */
+static void test_credentials(void **state)
+{
+    (void)state;
+    char command[512];
+    const char *sealed = in_top("sealed");
+    assert_int_equal(mkdir(sealed, 0755), 0);
+    snprintf(command, sizeof command, "mount -t tmpfs -o mode=0500,uid=65534 none %s 2>/dev/null", sealed);
+    if (geteuid() != 0 || system(command) != 0) {
+        skip(); /* only root mounts, and not everywhere */
+    }
+    assert_refused(directory(in_top("sealed/secret_key"), SAFE_PATH_WHOLE), "sealed belongs to ");
+    snprintf(command, sizeof command, "mount -o remount,ro %s", sealed);
+    int failed = system(command);
+    const char *error = directory(in_top("sealed/secret_key"), SAFE_PATH_WHOLE);
+    snprintf(command, sizeof command, "umount -l %s", sealed);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(failed, 0);
+    assert_null(error);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_directories), cmocka_unit_test(test_names),  cmocka_unit_test(test_links),
-        cmocka_unit_test(test_files),       cmocka_unit_test(test_making),
+        cmocka_unit_test(test_files),       cmocka_unit_test(test_making), cmocka_unit_test(test_credentials),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("safe_path", tests, make_top, remove_top);
