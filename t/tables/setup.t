@@ -20,16 +20,18 @@ program(roster => 'printf "database_name = roster\n"');
 program(rosterctl => 'case "$*" in *"user list") printf "%s" "$ACCOUNTS" ;; *"user show"*) [ -n "$KNOWN" ] ;; esac');
 program($_ => 'exit 1') for qw(mariadb nginx);    # the first step that changes something is the last one here
 
+my $script = "$Roster::Tables::source/debian/roster-setup";
+
 # [exit status, what it said, the programs that it called].
 sub setup ($environment, @arguments) {
     unlink "$directory/calls";
     my $pid = open my $out, '-|';
     if (!$pid) {
         $ENV{PATH} = "$directory:$ENV{PATH}";
-        @ENV{qw(ACCOUNTS KNOWN)} = map { $environment->{$_} // '' } qw(accounts known);
+        @ENV{qw(ACCOUNTS KNOWN FOUND)} = map { $environment->{$_} // '' } qw(accounts known found);
         open STDERR, '>&', \*STDOUT;
         open STDIN, '<', '/dev/null';
-        exec 'sh', "$Roster::Tables::source/debian/roster-setup", @arguments or exit 127;
+        exec 'sh', $script, @arguments or exit 127;
     }
     my $said = do { local $/ = undef; readline $out }
         // '';
@@ -49,6 +51,11 @@ my @cases = (
         'an address of nobody, where there are accounts', {accounts => 'x'},
         qr/there are accounts already, and none is eve\@example\.org's/, @site,
         '--email', 'eve@example.org'
+    ],
+    [
+        'the name of an administrator, where there are accounts', {accounts => 'x'},
+        qr/there are accounts already: leave --name out/, @site,
+        '--name', 'Eve'
     ],
     [
         'a name of a site without nginx',
@@ -76,9 +83,43 @@ for my $case (
     like $calls, qr/^mariadb /m, '... with the database';
 }
 
+# Further on, with a site and a systemd that stand in for the machine's.
+program(mariadb => 'exit 0');
+program(systemctl => 'exit 0');
+program(nginx => 'exit 1');
+program(
+    rosterctl => 'case "$*" in *"user add"*) echo Secret-1 ;; *doctor) printf "%s" "$FOUND"; [ -z "$FOUND" ] ;; esac');
+my $own = "$directory/roster-setup";
+{
+    my $text = Roster::Tables::slurp($script);
+    $text =~ s{/run/systemd/system}{$directory}g;
+    $text =~ s{^site=\S+}{site=$directory/site}m;
+    my %file = ($own => $text, "$directory/site" => "server_name users.example.org;\n");
+    for my $path (keys %file) {
+        open my $out, '>', $path or die "$path: $!\n";
+        print {$out} $file{$path};
+        close $out or die "$path: $!\n";
+    }
+}
+$script = $own;
+my ($status, $said, $calls) = setup({}, '--email', 'ada@example.org');
+is $status, 1, 'where nginx refuses its configuration, it fails';
+like $said, qr/^roster-setup: nginx refuses.*^  email     ada\@example\.org\n  password  Secret-1 /ms,
+    '... but shows the password of the new account, which is kept nowhere';
+like $calls, qr/user add.*systemctl start roster\.service/s,
+    'the service finds an administrator: nobody else becomes the first one';
+
+program(nginx => 'exit 0');
+($status, $said, $calls) = setup({}, '--email', 'ada@example.org');
+is $status, 0, 'all is done' or diag $said;
+like $said, qr/^    nothing to fix$/m, 'there is nothing to fix';
+like $said, qr/password  Secret-1 /, '... and the password is shown';
+($status, $said) = setup({found => 'warning  something'}, '--email', 'ada@example.org');
+like $said, qr/^warning  something$/m, 'what doctor warns of is shown';
+unlike $said, qr/nothing to fix/, '... and is something to fix';
+
 # What it says at its end: what is still to be done comes last.
 my $text = Roster::Tables::slurp("$Roster::Tables::source/debian/roster-setup");
-like $text, qr/\(shown this once\)".*To read: .*certbot --nginx -d \$server_name"\nfi\n\z/s,
-    'the last hint is the last';
+like $text, qr/show_password\n.*To read: .*certbot --nginx -d \$server_name"\nfi\n\z/s, 'the last hint is the last';
 
 done_testing;
