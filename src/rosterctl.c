@@ -237,6 +237,18 @@ static int parse(struct invocation *invocation, int argc, char **argv)
     return EXIT_DONE;
 }
 
+/* The status for a wrong command line. Of `check' it is that of Icinga and Nagios, to which EXIT_USAGE would mean that
+ * the service is down. */
+static int usage_status(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] != '-' && find_command(argc, argv, &i) == &commands[COMMAND_check]) {
+            return CHECK_UNKNOWN;
+        }
+    }
+    return EXIT_USAGE;
+}
+
 static int prepare(struct invocation *invocation)
 {
     enum needs needs = invocation->command->needs;
@@ -282,10 +294,7 @@ static int run(struct invocation *invocation)
     if (invocation->command == NULL) {
         return ctl_fail(EXIT_USAGE, "usage: rosterctl [-c FILE] COMMAND ...; `rosterctl help' lists the commands");
     }
-    int status = check_arguments(invocation);
-    if (status == EXIT_DONE) {
-        status = prepare(invocation);
-    }
+    int status = prepare(invocation);
     return status == EXIT_DONE ? functions[invocation->command - commands](invocation) : status;
 }
 
@@ -318,8 +327,11 @@ int main(int argc, char **argv)
         if (ctl_has_option(&invocation, OPTION_config)) {
             invocation.config_path = ctl_option(&invocation, OPTION_config);
         }
-        status = run(&invocation);
+        bool is_asked = invocation.command != NULL && !ctl_has_option(&invocation, OPTION_help) &&
+                        !ctl_has_option(&invocation, OPTION_version);
+        status = is_asked ? check_arguments(&invocation) : EXIT_DONE;
     }
+    status = status == EXIT_DONE ? run(&invocation) : status == EXIT_USAGE ? usage_status(argc, argv) : status;
     status = finish_output(status);
     database_close();
     redis_close();

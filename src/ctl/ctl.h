@@ -18,6 +18,9 @@ enum exit_status {
 #include "ctl/commands.def"
 };
 
+/* The exit statuses of `rosterctl check', as the Monitoring Plugins number them. */
+enum check_state { CHECK_OK, CHECK_WARNING, CHECK_CRITICAL, CHECK_UNKNOWN };
+
 enum needs { NEEDS_NOTHING, NEEDS_CONFIG, NEEDS_STORE };
 
 enum needed { OPTION_OPTIONAL, OPTION_NEEDED };

@@ -16,21 +16,19 @@
 
 enum { ANSWER_MILLISECONDS = 5000 };
 
-/* As the Monitoring Plugins number them. */
-enum state { STATE_OK, STATE_WARNING, STATE_CRITICAL, STATE_UNKNOWN };
 static const char *const state_names[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 
 /* Shares of the limit of a queue, in percent. */
 enum { QUEUE_WARNING = 50, QUEUE_CRITICAL = 90 };
 
 struct verdict {
-    enum state state;
+    enum check_state state;
     struct buffer reasons;
     struct buffer figures;
 };
 
-static void __attribute__((format(printf, 3, 4))) blame(struct verdict *verdict, enum state state, const char *format,
-                                                        ...)
+static void __attribute__((format(printf, 3, 4))) blame(struct verdict *verdict, enum check_state state,
+                                                        const char *format, ...)
 {
     char text[ERROR_TEXT_SIZE + 256];
     va_list arguments;
@@ -78,7 +76,7 @@ static void judge_queue(struct verdict *verdict, const char *pool, const char *w
     }
     const int64_t warning = limit * QUEUE_WARNING / 100, critical = limit * QUEUE_CRITICAL / 100;
     if (waiting > warning) {
-        blame(verdict, waiting > critical ? STATE_CRITICAL : STATE_WARNING,
+        blame(verdict, waiting > critical ? CHECK_CRITICAL : CHECK_WARNING,
               "%" PRId64 " of %" PRId64 " places of the queue of pool %s%s are taken", waiting, limit, pool, which);
     }
     buffer_add_format(&verdict->figures, " %s%s_waiting=%" PRId64 ";%" PRId64 ";%" PRId64 ";0;%" PRId64, pool,
@@ -90,7 +88,7 @@ static void judge_pools(struct verdict *verdict, json_object *status)
     json_object_object_foreach(json_object_object_get(status, "pools"), name, pool)
     {
         if (json_object_get_boolean(json_object_object_get(pool, "paused"))) {
-            blame(verdict, STATE_CRITICAL, "pool %s is paused, since its workers exited at their start", name);
+            blame(verdict, CHECK_CRITICAL, "pool %s is paused, since its workers exited at their start", name);
         }
         judge_queue(verdict, name, "", pool, "waiting", "waiting_most");
         judge_queue(verdict, name, " (second socket)", pool, "second_waiting", "second_waiting_most");
@@ -101,16 +99,16 @@ static void judge_services(struct verdict *verdict, const struct config *config,
 {
     const char *mariadb = word(status, "mariadb"), *redis = word(status, "redis");
     if (strcmp(mariadb, "present") != 0) {
-        blame(verdict, STATE_CRITICAL, "MariaDB: %s", mariadb);
+        blame(verdict, CHECK_CRITICAL, "MariaDB: %s", mariadb);
     }
     if (strcmp(redis, "away") == 0) {
-        blame(verdict, config->redis_required ? STATE_CRITICAL : STATE_WARNING, "Redis: away");
+        blame(verdict, config->redis_required ? CHECK_CRITICAL : CHECK_WARNING, "Redis: away");
     }
     if (strcmp(word(status, "directory"), "full") == 0) {
-        blame(verdict, STATE_WARNING, "directory_size is too small for all users");
+        blame(verdict, CHECK_WARNING, "directory_size is too small for all users");
     }
     if (word(status, "reload_error")[0] != '\0') {
-        blame(verdict, STATE_WARNING, "the last reload failed, and the old configuration stays: %s",
+        blame(verdict, CHECK_WARNING, "the last reload failed, and the old configuration stays: %s",
               word(status, "reload_error"));
     }
 }
@@ -120,10 +118,10 @@ static void judge_backup(struct verdict *verdict, const struct config *config, j
     json_object *moment = json_object_object_get(status, "last_backup_at");
     const int64_t age = clock_wall_seconds() - json_object_get_int64(moment);
     if (moment == NULL && age_max > 0) {
-        blame(verdict, STATE_WARNING, "there is no sign of a backup: %s",
+        blame(verdict, CHECK_WARNING, "there is no sign of a backup: %s",
               config->backup_stamp[0] != '\0' ? config->backup_stamp : "backup_stamp is empty");
     } else if (age_max > 0 && age > age_max) {
-        blame(verdict, age > 2 * age_max ? STATE_CRITICAL : STATE_WARNING,
+        blame(verdict, age > 2 * age_max ? CHECK_CRITICAL : CHECK_WARNING,
               "the last backup was made %" PRId64 " hours ago", age / 3600);
     }
     if (moment != NULL && age_max > 0) {
@@ -158,15 +156,15 @@ static void examine(struct verdict *verdict, struct arena *arena, const struct c
     errno = 0;
     if (!fastcgi_get(arena, path, "/status?format=json", ANSWER_MILLISECONDS, &answer, &error)) {
         if (errno == EACCES) {
-            blame(verdict, STATE_UNKNOWN, "%s; run this as root, or in the group of the socket", error.text);
+            blame(verdict, CHECK_UNKNOWN, "%s; run this as root, or in the group of the socket", error.text);
         } else {
-            blame(verdict, STATE_CRITICAL, "the service does not answer: %s", error.text);
+            blame(verdict, CHECK_CRITICAL, "the service does not answer: %s", error.text);
         }
         return;
     }
     json_object *status = json_parse(arena, answer.body);
     if (answer.status != 200 || !json_object_is_type(status, json_type_object)) {
-        blame(verdict, STATE_CRITICAL, "the service answers %d to /status", answer.status);
+        blame(verdict, CHECK_CRITICAL, "the service answers %d to /status", answer.status);
         return;
     }
     judge_services(verdict, config, status);
@@ -174,8 +172,8 @@ static void examine(struct verdict *verdict, struct arena *arena, const struct c
     judge_backup(verdict, config, status, age_max);
     add_figures(verdict, status);
     if (verdict->reasons.length == 0) {
-        buffer_add_format(&verdict->reasons, "roster %s, up %" PRId64 " h, %" PRId64 " requests",
-                          word(status, "version"), number(status, "uptime_seconds") / 3600, number(status, "requests"));
+        buffer_add_format(&verdict->reasons, "roster %s, up %" PRId64 " h, requests: %" PRId64, word(status, "version"),
+                          number(status, "uptime_seconds") / 3600, number(status, "requests"));
     }
 }
 
@@ -200,18 +198,18 @@ static void print(const struct invocation *invocation, struct verdict *verdict)
 int command_check(struct invocation *invocation)
 {
     struct arena *arena = invocation->context.arena;
-    struct verdict verdict = {.state = STATE_OK};
+    struct verdict verdict = {.state = CHECK_OK};
     int64_t age_max = 0;
     buffer_init(&verdict.reasons, arena);
     buffer_init(&verdict.figures, arena);
     struct error error;
     if (ctl_has_option(invocation, OPTION_backup_age) &&
         ctl_take_duration(invocation, OPTION_backup_age, &age_max) != EXIT_DONE) {
-        return STATE_UNKNOWN;
+        return CHECK_UNKNOWN;
     }
     const struct config *config = config_read(invocation->config_path, &error);
     if (config == NULL) {
-        blame(&verdict, STATE_UNKNOWN, "%s", error.text);
+        blame(&verdict, CHECK_UNKNOWN, "%s", error.text);
     } else {
         examine(&verdict, arena, config, age_max);
     }

@@ -133,7 +133,7 @@ int ctl_migrate(struct invocation *invocation, const char *directory)
         return ctl_fail(EXIT_CONFIGURATION, "%s: %s", invocation->config_path, error.text);
     }
     if (!database_connect(&invocation->context, &error)) {
-        return ctl_fail(EXIT_AWAY, "MariaDB does not answer: %s", error.text);
+        return ctl_fail(EXIT_AWAY, "MariaDB can't be used: %s", error.text);
     }
     status = migration_run(&invocation->context, directory, report, invocation, &error)
                  ? EXIT_DONE

@@ -239,7 +239,7 @@ int ctl_connect_in_group(struct invocation *invocation, gid_t group)
         return ctl_fail(EXIT_CONFIGURATION, "%s: %s", invocation->config_path, error.text);
     }
     if (!database_connect(&invocation->context, &error)) {
-        return ctl_fail(EXIT_AWAY, "MariaDB does not answer: %s", error.text);
+        return ctl_fail(EXIT_AWAY, "MariaDB can't be used: %s", error.text);
     }
     database_announce_writes(announce_writes);
     return EXIT_DONE;

@@ -107,12 +107,12 @@ static void fail(const char *format, ...)
 
 enum { WORKERS_SIZE = 48 * POOL_COUNT };
 
-/* "4 api workers, 1 password workers, …" */
+/* "workers: 4 api, 1 password, …" */
 static const char *list_workers(char list_r[static WORKERS_SIZE])
 {
-    size_t length = 0;
+    size_t length = (size_t)snprintf(list_r, WORKERS_SIZE, "workers:");
     for (int i = 0; i < POOL_COUNT; i++) {
-        length += (size_t)snprintf(list_r + length, WORKERS_SIZE - length, "%s%lld %s workers", i > 0 ? ", " : "",
+        length += (size_t)snprintf(list_r + length, WORKERS_SIZE - length, "%s %lld %s", i > 0 ? "," : "",
                                    (long long)master.config->pools[i].workers, pool_names[i]);
     }
     return list_r;
@@ -121,7 +121,7 @@ static const char *list_workers(char list_r[static WORKERS_SIZE])
 static void tell_ready(void)
 {
     char status[60 * POOL_COUNT], workers[WORKERS_SIZE];
-    snprintf(status, sizeof status, "ready: %s", list_workers(workers));
+    snprintf(status, sizeof status, "ready; %s", list_workers(workers));
     notify_ready(master.detached, status);
 }
 
@@ -393,7 +393,7 @@ static void announce(int64_t now)
 {
     char workers[WORKERS_SIZE];
     master.announced = true;
-    log_notice(NULL, "ready after %lld ms: %s, process %ld", (long long)((now - master.started) / 1000),
+    log_notice(NULL, "ready after %lld ms; %s; process %ld", (long long)((now - master.started) / 1000),
                list_workers(workers), (long)getpid());
     tell_ready();
     if (master.ready_pipe != -1) {

@@ -575,9 +575,7 @@ for my $kind ('path', 'abstract') {
                 });
         };
         $roster->start('roster');
-        ok $wait->(
-            qr/^READY=1\nSTATUS=ready: 2 api workers, 1 password workers, 1 directory workers, 1 status workers$/m),
-            'READY'
+        ok $wait->(qr/^READY=1\nSTATUS=ready; workers: 2 api, 1 password, 1 directory, 1 status$/m), 'READY'
             or diag $messages;
         ok $wait->(qr/(?:^WATCHDOG=1\n--\n){3}/m), 'WATCHDOG' or diag $messages;
         $messages = '';

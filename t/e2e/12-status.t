@@ -287,7 +287,7 @@ subtest 'the last backup' => sub {
 subtest 'rosterctl check' => sub {
     my ($state, $line) = check;
     is $state, 0, 'all is well';
-    like $line, qr/^ROSTER OK - roster \S+, up \d+ h, \d+ requests \| api_waiting=0;\d+;\d+;0;\d+ /, 'in one line';
+    like $line, qr/^ROSTER OK - roster \S+, up \d+ h, requests: \d+ \| api_waiting=0;\d+;\d+;0;\d+ /, 'in one line';
     my ($figures) = $line =~ /\| (.*)$/m;
     is_deeply [grep { !/^[a-z_]+=\d+(?:s|c|B)?(?:;\d*){0,4}$/ } split / /, $figures], [],
         'the figures have the form of the plugins';
@@ -296,6 +296,11 @@ subtest 'rosterctl check' => sub {
     ($state, $line) = check('-c', "$roster->{directory}/nothing.conf");
     is $state, 3, 'without a configuration it is UNKNOWN';
     like $line, qr/^ROSTER UNKNOWN - .*nothing\.conf/, '... with the reason';
+    for my $typed (['check', '--backup-agee', '26h'], ['--bogus', 'check'], ['check', 'now'], ['check', '--backup-age'])
+    {
+        is + ($roster->rosterctl(@$typed))[0] >> 8, 3, "a wrong command line is UNKNOWN, not CRITICAL: @$typed";
+    }
+    is + ($roster->rosterctl('status', 'now'))[0] >> 8, 2, '... of other commands it is 2';
 };
 
 subtest 'a queue' => sub {

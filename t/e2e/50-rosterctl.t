@@ -619,6 +619,6 @@ $roster->stop('roster');
 ends_with $roster->ctl('status'), 5, qr/does not answer/, 'a service that does not run';
 is $roster->ctl('doctor')->{status}, 1, 'doctor finds it';
 $roster->stop('mariadb');
-ends_with $roster->ctl('user', 'list'), 5, qr/MariaDB does not answer/, 'MariaDB that does not run';
+ends_with $roster->ctl('user', 'list'), 5, qr/MariaDB can't be used/, 'MariaDB that does not run';
 
 done_testing;
