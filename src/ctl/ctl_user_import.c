@@ -251,6 +251,31 @@ static void find_doubles(struct intake *intake)
     }
 }
 
+/* Prints the faults, and gives the number of the lines that have one. Lines in a row with the same fault are one
+ * message: a column that is missing is a fault of all lines. */
+static size_t print_faults(const struct intake *intake)
+{
+    const struct candidate *candidates = intake->candidates;
+    size_t faults = 0, next;
+    for (size_t first = 0; first < intake->people.count; first = next) {
+        const char *fault = candidates[first].fault;
+        for (next = first + 1; fault != NULL && next < intake->people.count && candidates[next].fault != NULL &&
+                               strcmp(candidates[next].fault, fault) == 0;
+             next++) {
+        }
+        if (fault == NULL) {
+            continue;
+        }
+        char range[24] = "";
+        if (next - first > 1) {
+            snprintf(range, sizeof range, "-%zu", candidates[next - 1].person->line);
+        }
+        ctl_fail(EXIT_REFUSED, "%s:%zu%s: %s", intake->name, candidates[first].person->line, range, fault);
+        faults += next - first;
+    }
+    return faults;
+}
+
 static int judge_all(struct intake *intake)
 {
     struct invocation *invocation = intake->invocation;
@@ -263,14 +288,7 @@ static int judge_all(struct intake *intake)
         }
     }
     find_doubles(intake);
-    size_t faults = 0;
-    for (size_t i = 0; i < people->count; i++) {
-        const struct candidate *candidate = &intake->candidates[i];
-        if (candidate->fault != NULL) {
-            ctl_fail(EXIT_REFUSED, "%s:%zu: %s", intake->name, candidate->person->line, candidate->fault);
-            faults++;
-        }
-    }
+    size_t faults = print_faults(intake);
     return faults == 0 ? EXIT_DONE
                        : ctl_fail(EXIT_REFUSED, "%s can't be imported; nothing was done",
                                   find_count(invocation, faults, "line"));

@@ -130,6 +130,15 @@ rosterctl: 16 lines can't be imported; nothing was done
 END
 is $bad->{out}, '', '... and no report';
 is people, 4, '... and nobody of it is there';
+my @plain = map { "$_\@example.org,N" } 'a' .. 'e';
+splice @plain, 2, 1, 'c@example.org,';
+is $roster->ctl('user', 'import', '-', '--role', 'user', {input => join "\n", 'email,name', @plain})->{err}, <<'END',
+rosterctl: standard input:2-3: there is no password: add a column password or password_hash, --one-time-password or --no-password
+rosterctl: standard input:4: there is no name
+rosterctl: standard input:5-6: there is no password: add a column password or password_hash, --one-time-password or --no-password
+rosterctl: 5 lines can't be imported; nothing was done
+END
+    'what is wrong with many lines in a row is told once';
 ends_with $roster->ctl('user', 'import', '/nowhere/people.csv'), 1, qr{/nowhere/people\.csv: No such file},
     'a file that there is not';
 ends_with $roster->ctl('user', 'import', '-', {input => "emial,name\n"}), 6,
