@@ -36,7 +36,7 @@ enum outcome flow_end(struct flow *flow)
 
 enum outcome flow_info(struct context *context, const struct value *info, void *flow)
 {
-    serialise_user_info(flow_begin(flow, context->arena), info);
+    serialise_user_info(context, flow_begin(flow, context->arena), info);
     return flow_end(flow);
 }
 

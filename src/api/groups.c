@@ -6,9 +6,9 @@
 #include "store/user_listing.h"
 
 /* Adds the members of a Group, and member_count, to the open object. */
-static void put_group(struct json_writer *json, const struct value *group)
+static void put_group(const struct context *context, struct json_writer *json, const struct value *group)
 {
-    serialise_group_members(json, group);
+    serialise_group_members(context, json, group);
     json_member_integer(json, "member_count", group[GROUP_MEMBER_COUNT].integer);
 }
 
@@ -23,7 +23,7 @@ static enum outcome answer_group(struct request *request, struct text group_id)
         return outcome;
     }
     json_begin_object(json);
-    put_group(json, group);
+    put_group(&request->context, json, group);
     json_end_object(json);
     return OK;
 }
@@ -59,7 +59,7 @@ static enum outcome flow_group(struct context *context, const struct value *grou
     struct json_writer *json = flow_begin(flow, context->arena);
 
     json_begin_object(json);
-    put_group(json, group);
+    put_group(context, json, group);
     json_end_object(json);
     return flow_end(flow);
 }
@@ -116,7 +116,7 @@ enum outcome handle_group_export(struct request *request)
         return outcome;
     }
     json_begin_object(json);
-    put_group(json, group);
+    put_group(&request->context, json, group);
     json_member_array(json, "user_ids");
     outcome = group_store_each_member_id(&request->context, request->parameters[0], flow_id, &flow);
     json_end_array(json);

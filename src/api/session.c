@@ -8,7 +8,9 @@
 #include "base/array.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/percent.h"
 #include "base/problem.h"
+#include "config/compatibility.h"
 #include "store/config_store.h"
 #include "store/session_store.h"
 #include "store/user_store.h"
@@ -38,9 +40,19 @@ void session_add_members(struct request *request, struct text token, const struc
     struct json_writer *json = &request->response.json;
     json_member_text(json, "token", token);
     json_member_string(json, "token_type", "Bearer");
-    static const enum user_column columns[] = {USER_id, USER_email, USER_name, USER_role, USER_profile_image_url};
+    static const enum user_column columns[] = {USER_id, USER_email, USER_name, USER_role};
     for (size_t i = 0; i < ARRAY_COUNT(columns); i++) {
         serialise_user_column(json, user, columns[i]);
+    }
+    if (config_behaves(request->context.config, BEHAVIOUR_PORTRAIT_PATH)) {
+        struct buffer path;
+        buffer_init(&path, request->context.arena);
+        buffer_add_literal(&path, "/api/v1/users/");
+        percent_add_segment(&path, user[USER_id].text);
+        buffer_add_literal(&path, "/profile/image");
+        json_member_text(json, "profile_image_url", buffer_text(&path));
+    } else {
+        serialise_user_column(json, user, USER_profile_image_url);
     }
 }
 

@@ -1,7 +1,9 @@
 /* settings.c: the settings of the service that administrators change at run time. */
 #include "api/handlers.h"
+#include "base/array.h"
 #include "base/json.h"
 #include "base/problem.h"
+#include "config/compatibility.h"
 #include "store/setting_store.h"
 #include "store/user_store.h"
 
@@ -47,6 +49,9 @@ static void answer_settings(struct request *request, json_object *document, enum
     struct json_writer *json = &request->response.json;
     json_begin_object(json);
     for (enum setting setting = first; setting < end; setting++) {
+        if (!config_has(context->config, setting_rows[setting].since)) {
+            continue;
+        }
         json_object *value = config_store_get(context, document, setting);
         json_add_name_string(json, setting_rows[setting].key);
         if (setting_store_is_masked(setting, value)) {
@@ -76,14 +81,48 @@ struct settings_change {
     json_object *document; /* as it was stored */
 };
 
-static json_object *value_of_input(const struct input *input, enum setting_type type)
+static json_object *text_of_input(struct text text)
 {
+    return json_object_new_string_len(text.data, (int)text.length);
+}
+
+/* An empty text in an object is left out, on each level. */
+static void drop_empty_texts(json_object *object)
+{
+    json_object_object_foreach(object, key, value)
+    {
+        if (json_object_get_type(value) == json_type_object) {
+            drop_empty_texts(value);
+        } else if (json_object_get_type(value) == json_type_string && json_object_get_string_len(value) == 0) {
+            json_object_object_del(object, key);
+        }
+    }
+}
+
+static json_object *value_of_input(const struct input *input, enum setting setting)
+{
+    const enum setting_type type = setting_rows[setting].type;
+    if (type == SETTING_TYPE_AMOUNT) { /* null is no number, either */
+        return input->present && input->text.data == NULL ? json_object_new_int64(input->integer)
+                                                          : text_of_input(TEXT(""));
+    }
     if (!input->present) {
         return NULL;
     }
-    return type == SETTING_TYPE_BOOLEAN   ? json_object_new_boolean(input->integer != 0)
-           : type == SETTING_TYPE_INTEGER ? json_object_new_int64(input->integer)
-                                          : json_object_new_string_len(input->text.data, (int)input->text.length);
+    switch (type) {
+    case SETTING_TYPE_BOOLEAN:
+    case SETTING_TYPE_STRICT:
+        return json_object_new_boolean(input->integer != 0);
+    case SETTING_TYPE_INTEGER:
+        return json_object_new_int64(input->integer);
+    case SETTING_TYPE_OBJECT:
+        if (setting == SETTING_I18N) {
+            drop_empty_texts(input->json);
+        }
+        return json_object_get(input->json);
+    default:
+        return text_of_input(input->text);
+    }
 }
 
 /* The value of a setting that the body omits: null where null is allowed, except for the ciphers, else the default of a
@@ -95,17 +134,30 @@ static json_object *value_where_absent(struct context *context, enum setting set
     return is_null ? NULL : json_object_get(json_parse(context->arena, text_of(row->default_json)));
 }
 
+/* Whether a setting stays as it is stored: it is not shown, so the body has none; or it is absent, and that means so;
+ * or it is the mask of a password. */
+static bool stays(const struct context *context, enum setting setting, const struct input *input)
+{
+    const struct setting_row *row = &setting_rows[setting];
+    if (!config_has(context->config, row->since)) {
+        return true;
+    }
+    if (!input->present && !input->is_null) {
+        return setting < SETTING_LDAP_FIRST && config_behaves(context->config, BEHAVIOUR_ABSENT_IS_STORED);
+    }
+    return row->type == SETTING_TYPE_PASSWORD && text_is(input->text, setting_store_mask);
+}
+
 static void put_settings(struct context *context, json_object *document, void *argument)
 {
     struct settings_change *change = argument;
     for (size_t i = 0; i < change->count; i++) {
         enum setting setting = change->first + (enum setting)i;
-        const struct setting_row *row = &setting_rows[setting];
         const struct input *input = &change->request->input[i];
-        bool absent = !input->present && !input->is_null;
-        if (row->type != SETTING_TYPE_PASSWORD || !text_is(input->text, setting_store_mask)) {
-            config_store_put(document, row->path,
-                             absent ? value_where_absent(context, setting) : value_of_input(input, row->type));
+        if (!stays(context, setting, input)) {
+            bool absent = !input->present && !input->is_null;
+            config_store_put(document, setting_rows[setting].path,
+                             absent ? value_where_absent(context, setting) : value_of_input(input, setting));
         }
     }
     change->document = document;
@@ -116,35 +168,52 @@ static enum outcome check_texts(struct request *request, enum setting first, siz
 {
     enum outcome outcome = OK;
     for (size_t i = 0; i < count && outcome != FAULT; i++) {
-        enum outcome one = setting_store_check(&request->context, first + (enum setting)i, request->input[i].text);
+        enum outcome one = request->input[i].text.data != NULL
+                               ? setting_store_check(&request->context, first + (enum setting)i, request->input[i].text)
+                               : OK;
         outcome = one != OK ? one : outcome;
     }
     return outcome;
 }
 
-/* An API key can't change the restrictions of API keys, and so lift its own. An unchanged value may be sent back. */
-static enum outcome guard_key_settings(struct request *request)
+/* Whether the body leaves a setting as it is. */
+static bool is_same(struct request *request, json_object *document, enum setting setting)
 {
     struct context *context = &request->context;
-    const struct input *input = request->input;
+    const struct input *input = &request->input[setting];
+    if (stays(context, setting, input)) {
+        return true;
+    }
+    json_object *wanted = json_keep(context->arena, value_of_input(input, setting));
+    return json_object_equal(config_store_get(context, document, setting), wanted);
+}
+
+/* An API key can't change the restrictions of API keys, and so lift its own; nor who needs a second factor. An
+ * unchanged value may be sent back. */
+static enum outcome guard_key_settings(struct request *request)
+{
+    static const enum setting guarded[] = {SETTING_ENABLE_API_KEYS,
+                                           SETTING_ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS,
+                                           SETTING_API_KEYS_ALLOWED_ENDPOINTS,
+                                           SETTING_ENABLE_MFA,
+                                           SETTING_MFA_ALLOW_OAUTH_BYPASS,
+                                           SETTING_MFA_ALLOW_TRUSTED_HEADER_BYPASS};
+    struct context *context = &request->context;
+    json_object *document;
     if (!request->identity.is_api_key) {
         return OK;
     }
-    json_object *document;
     enum outcome outcome = config_store_read(context, &document);
-    if (outcome != OK) {
-        return outcome;
+    for (size_t i = 0; outcome == OK && i < ARRAY_COUNT(guarded); i++) {
+        if (!is_same(request, document, guarded[i])) {
+            outcome = problem_set_detail(
+                context, ERROR_SESSION_REQUIRED, 0,
+                text_format(context->arena, "An API key can't change %s: sign in, and use the session's token.",
+                            setting_rows[guarded[i]].key)
+                    .data);
+        }
     }
-    bool same = config_store_is_on(context, document, SETTING_ENABLE_API_KEYS) ==
-                    (input[INPUT_admin_config_ENABLE_API_KEYS].integer != 0) &&
-                config_store_is_on(context, document, SETTING_ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS) ==
-                    (input[INPUT_admin_config_ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS].integer != 0) &&
-                text_equal(config_store_text(context, document, SETTING_API_KEYS_ALLOWED_ENDPOINTS),
-                           input[INPUT_admin_config_API_KEYS_ALLOWED_ENDPOINTS].text);
-    return same ? OK
-                : problem_set_detail(
-                      context, ERROR_SESSION_REQUIRED, 0,
-                      "An API key can't change the restrictions of API keys: sign in, and use the session's token.");
+    return outcome;
 }
 
 _Static_assert((int)INPUT_admin_config_if_was == (int)SETTING_LDAP_FIRST, "the settings come first");
@@ -158,7 +227,7 @@ static enum outcome check_settings(struct context *context, json_object *documen
         return OK;
     }
     json_object *present = json_keep(context->arena, json_object_new_object());
-    for (enum setting setting = 0; setting < SETTING_LDAP_FIRST; setting++) {
+    for (enum setting setting = 0; setting < SETTING_LDAP_FIRST; setting++) { /* also what is not shown */
         json_object_object_add(present, setting_rows[setting].key,
                                json_object_get(config_store_get(context, document, setting)));
     }

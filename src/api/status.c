@@ -13,8 +13,8 @@
 
 enum outcome handle_openapi(struct request *request)
 {
-    json_add_raw(&request->response.json,
-                 openapi_document(request->context.arena, request->context.config->public_url));
+    json_add_raw(&request->response.json, openapi_document(request->context.arena, request->context.config->public_url,
+                                                           request->context.config->compatibility));
     request->response.cache_control = "public, max-age=300";
     return OK;
 }

@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "base/problem.h"
+#include "config/compatibility.h"
 #include "store/account_store.h"
 #include "store/config_store.h"
 #include "store/document_store.h"
@@ -80,7 +81,7 @@ static void serialise_group_ids(struct json_writer *json, struct text groups)
 static void serialise_whole(struct json_writer *json, struct context *context, const struct value *user)
 {
     json_begin_object(json);
-    serialise_user_members(json, document_store_complete(context, user), true);
+    serialise_user_members(context, json, document_store_complete(context, user), true);
     json_name(json, "group_ids");
     serialise_group_ids(json, user[USER_LISTED_groups].text);
 }
@@ -131,7 +132,7 @@ static void write_row(struct request *request, const struct listed_user *user, b
     if (whole) {
         serialise_whole(json, &request->context, user->row);
     } else {
-        serialise_user_info(json, user->row);
+        serialise_user_info(&request->context, json, user->row);
     }
     start += body->data[start] == ',';
     user_listing_keep(user, (struct text){body->data + start, body->length - start});
@@ -220,7 +221,7 @@ enum outcome handle_users_all(struct request *request)
 
 static enum outcome flow_group(struct context *context, const struct value *group, void *flow)
 {
-    serialise_group(flow_begin(flow, context->arena), group);
+    serialise_group(context, flow_begin(flow, context->arena), group);
     return flow_end(flow);
 }
 
@@ -292,48 +293,55 @@ enum outcome handle_default_permissions_get(struct request *request)
     json_object *document;
     enum outcome outcome = config_store_read(&request->context, &document);
     if (outcome == OK) {
-        answer_json(request, permission_defaults(&request->context, document));
+        answer_json(request, permission_defaults(&request->context, document, request->context.config->compatibility));
     }
     return outcome;
 }
 
 struct permissions_change {
-    json_object *permissions;
-    json_object *was; /* NULL: whatever they were */
+    const struct request *request;
+    json_object *was;      /* NULL: whatever they were */
+    json_object *document; /* as it was stored */
 };
 
 static enum outcome check_permissions(struct context *context, json_object *document, void *argument)
 {
     const struct permissions_change *change = argument;
-    return change->was == NULL || json_includes(permission_defaults(context, document), change->was)
+    return change->was == NULL ||
+                   json_includes(permission_defaults(context, document, context->config->compatibility), change->was)
                ? OK
                : problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
                                     "Somebody has changed the default permissions meanwhile: read them again.");
 }
 
+/* Each permission that the body has, or leaves out where that means something (check_section), replaces the stored one.
+ * The others stay, and so do those that this compatibility does not show. */
 static void put_permissions(struct context *context, json_object *document, void *argument)
 {
-    const struct permissions_change *change = argument;
-    (void)context;
-    config_store_put(document, "user.permissions", json_object_get(change->permissions));
+    struct permissions_change *change = argument;
+    const struct schema_row *schema = schema_row(SCHEMA_permissions);
+    json_object *permissions = permission_defaults(context, document, COMPATIBILITY_NEWEST);
+    for (size_t i = 0; i < schema->field_count; i++) {
+        json_object *section = change->request->input[i].json, *present;
+        if (section != NULL && !field_is_precondition(&schema->fields[i]) &&
+            json_object_object_get_ex(permissions, schema->fields[i].name, &present)) {
+            json_object_object_foreach(section, key, value)
+            {
+                json_object_object_add(present, key, json_object_get(value));
+            }
+        }
+    }
+    config_store_put(document, "user.permissions", json_object_get(permissions));
+    change->document = document;
 }
 
 enum outcome handle_default_permissions_set(struct request *request)
 {
     struct context *context = &request->context;
-    const struct schema_row *schema = schema_row(SCHEMA_permissions);
-    const struct permissions_change change = {
-        .permissions = json_keep(context->arena, json_object_new_object()),
-        .was = request->input[INPUT_permissions_if_was].json,
-    };
-    for (size_t i = 0; i < schema->field_count; i++) {
-        if (!field_is_precondition(&schema->fields[i])) {
-            json_object_object_add(change.permissions, schema->fields[i].name, json_object_get(request->input[i].json));
-        }
-    }
-    enum outcome outcome = config_store_change_if(context, check_permissions, put_permissions, (void *)&change);
+    struct permissions_change change = {.request = request, .was = request->input[INPUT_permissions_if_was].json};
+    enum outcome outcome = config_store_change_if(context, check_permissions, put_permissions, &change);
     if (outcome == OK) {
-        answer_json(request, change.permissions);
+        answer_json(request, permission_defaults(context, change.document, context->config->compatibility));
     }
     return outcome;
 }
@@ -413,14 +421,14 @@ enum outcome handle_settings_update(struct request *request)
 static enum outcome flow_members(struct request *request, const struct value *user, bool show_private)
 {
     if (!show_private || document_store_is_complete(user)) {
-        serialise_user_members(&request->response.json, user, show_private);
+        serialise_user_members(&request->context, &request->response.json, user, show_private);
         return OK;
     }
     struct context *context = &request->context;
     struct arena *arena = context->arena;
     struct flow flow = {.request = request};
     context->arena = arena_new((size_t)context->config->request_memory_limit);
-    serialise_user_members(flow_begin(&flow, context->arena), document_store_complete(context, user), true);
+    serialise_user_members(context, flow_begin(&flow, context->arena), document_store_complete(context, user), true);
     enum outcome outcome = flow_end(&flow);
     arena_free(context->arena);
     context->arena = arena;
@@ -520,8 +528,7 @@ enum outcome handle_user_get(struct request *request)
     }
     json_name(json, "groups");
     serialise_group_names(json, &groups);
-    json_member_boolean(json, "is_active",
-                        user[USER_last_active_at].integer >= context->now_seconds - USER_ACTIVE_SECONDS);
+    json_member_boolean(json, "is_active", serialise_is_active(context, user[USER_last_active_at].integer));
     json_end_object(json);
     return OK;
 }
@@ -533,7 +540,7 @@ enum outcome handle_user_active(struct request *request)
     if (outcome == OK) {
         struct json_writer *json = &request->response.json;
         json_begin_object(json);
-        json_member_boolean(json, "active", last_active_at >= request->context.now_seconds - USER_ACTIVE_SECONDS);
+        json_member_boolean(json, "active", serialise_is_active(&request->context, last_active_at));
         json_end_object(json);
     }
     return outcome;

@@ -5,6 +5,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "base/permission_table.h"
+#include "config/compatibility.h"
 #include "store/config_store.h"
 #include "store/group_store.h"
 #include "store/row_cache.h"
@@ -27,11 +28,15 @@ static json_object *section_of(json_object *permissions, const char *name)
 }
 
 /* Sets each permission that is missing or no boolean in `permissions` to its value in permissions.def: that of a new
- * installation (`fresh`), or that of a missing key. */
-static void fill(json_object *permissions, bool fresh)
+ * installation (`fresh`), or that of a missing key. Those alone that `compatibility` has. */
+static void fill(const struct context *context, json_object *permissions, bool fresh, enum compatibility compatibility)
 {
     const struct permission_row *row;
+    fresh = fresh || config_behaves(context->config, BEHAVIOUR_ABSENT_IS_STORED);
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
+        if (row->since > compatibility) {
+            continue;
+        }
         json_object *section = section_of(permissions, row->section);
         if (json_object_get_type(member(section, row->key)) != json_type_boolean) {
             json_object_object_add(section, row->key, json_object_new_boolean(fresh ? row->fresh : row->absent));
@@ -49,15 +54,35 @@ static json_type wanted_at(const char *section, const char *key)
     return permission_find(section, key) != NULL ? json_type_boolean : json_type_null;
 }
 
+/* Whether permissions.def has a key, or all of a section, only for a later `compatibility`. */
+static bool is_hidden(const char *section, const char *key, enum compatibility compatibility)
+{
+    if (compatibility == COMPATIBILITY_NEWEST) {
+        return false;
+    }
+    if (section != NULL) {
+        const struct permission_row *row = permission_find(section, key);
+        return row != NULL && row->since > compatibility;
+    }
+    const struct permission_row *row;
+    for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
+        if (strcmp(row->section, key) == 0 && row->since <= compatibility) {
+            return false;
+        }
+    }
+    return permission_is_section(key);
+}
+
 /* Adds the permissions that `more` grants. A value of the wrong type (imported rows may hold anything) grants nothing,
  * and does not replace a valid value. */
-static void combine(json_object *permissions, json_object *more, const char *section)
+static void combine(json_object *permissions, json_object *more, const char *section, enum compatibility compatibility)
 {
     json_object_object_foreach(more, key, value)
     {
         json_object *present = member(permissions, key);
         json_type wanted = wanted_at(section, key);
-        if (wanted != json_type_null && json_object_get_type(value) != wanted) {
+        if ((wanted != json_type_null && json_object_get_type(value) != wanted) ||
+            is_hidden(section, key, compatibility)) {
             continue;
         }
         if (json_object_get_type(value) == json_type_object) {
@@ -66,7 +91,7 @@ static void combine(json_object *permissions, json_object *more, const char *sec
                 json_object_object_add(permissions, key, present);
             }
             if (json_object_get_type(present) == json_type_object) {
-                combine(present, value, section == NULL ? key : "");
+                combine(present, value, section == NULL ? key : "", compatibility);
             }
         } else if (json_object_get_type(value) == json_type_boolean) {
             bool granted = json_object_get_boolean(value);
@@ -77,7 +102,7 @@ static void combine(json_object *permissions, json_object *more, const char *sec
     }
 }
 
-json_object *permission_defaults(struct context *context, json_object *document)
+json_object *permission_defaults(struct context *context, json_object *document, enum compatibility compatibility)
 {
     json_object *stored = config_store_at(document, "user.permissions");
     json_object *permissions = json_keep(context->arena, json_object_new_object());
@@ -85,30 +110,31 @@ json_object *permission_defaults(struct context *context, json_object *document)
     const struct permission_row *row;
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
         json_object *value = member(member(stored, row->section), row->key);
-        if (json_object_get_type(value) == json_type_boolean) {
+        if (row->since <= compatibility && json_object_get_type(value) == json_type_boolean) {
             json_object_object_add(section_of(permissions, row->section), row->key, json_object_get(value));
         }
     }
-    fill(permissions, fresh);
+    fill(context, permissions, fresh, compatibility);
     return permissions;
 }
 
-json_object *permission_combine(struct context *context, json_object *defaults, const struct text *groups, size_t count)
+json_object *permission_combine(struct context *context, json_object *defaults, const struct text *groups, size_t count,
+                                enum compatibility compatibility)
 {
     json_object *permissions = json_keep(context->arena, json_object_new_object());
     if (json_object_get_type(defaults) == json_type_object) {
-        combine(permissions, defaults, NULL);
+        combine(permissions, defaults, NULL, compatibility);
     } else {
-        fill(permissions, true);
+        fill(context, permissions, true, compatibility);
     }
     for (size_t i = 0; i < count; i++) {
         json_object *group;
         json_text_parse(context->arena, groups[i], &group);
         if (json_object_get_type(group) == json_type_object) {
-            combine(permissions, group, NULL);
+            combine(permissions, group, NULL, COMPATIBILITY_NEWEST);
         }
     }
-    fill(permissions, true);
+    fill(context, permissions, true, compatibility);
     return permissions;
 }
 
@@ -144,8 +170,12 @@ enum outcome permission_read_sources(struct context *context, struct text user_i
     return OK;
 }
 
-enum outcome permission_of_user(struct context *context, struct text user_id, json_object **permissions_r)
+/* *full_r: with each key, to look whether something is granted; NULL: it is not wanted. *shown_r: as the
+ * configuration's compatibility shows them. */
+static enum outcome combine_sources(struct context *context, struct text user_id, json_object **full_r,
+                                    json_object **shown_r)
 {
+    const enum compatibility compatibility = context->config->compatibility;
     struct permission_sources sources;
     enum outcome outcome = permission_read_sources(context, user_id, &sources);
     if (outcome != OK) {
@@ -154,23 +184,39 @@ enum outcome permission_of_user(struct context *context, struct text user_id, js
     for (size_t i = 1; i < sources.rows.row_count; i++) {
         report_broken(context, result_row(&sources.rows, i));
     }
-    *permissions_r = permission_combine(context, sources.defaults, sources.groups, sources.group_count);
+    *shown_r = permission_combine(context, sources.defaults, sources.groups, sources.group_count, compatibility);
+    if (full_r != NULL) {
+        *full_r = compatibility == COMPATIBILITY_NEWEST ? *shown_r
+                                                        : permission_combine(context, sources.defaults, sources.groups,
+                                                                             sources.group_count, COMPATIBILITY_NEWEST);
+    }
     return OK;
+}
+
+enum outcome permission_of_user(struct context *context, struct text user_id, json_object **permissions_r)
+{
+    return combine_sources(context, user_id, NULL, permissions_r);
 }
 
 /* ---- What is kept of it ---- */
 
 /* The effective permissions of one user. Many users have the same ones, so the JSON is kept once, by its digest. */
 struct kept {
-    uint64_t granted; /* a bit for each row of permissions.def */
-    char digest[32];  /* the first half of its digits */
+    uint64_t granted[(PERMISSION_COUNT + 63) / 64]; /* a bit for each row of permissions.def */
+    char digest[32];                                /* the first half of its digits */
 };
 
-_Static_assert(PERMISSION_COUNT <= 64, "each permission has a bit");
+static bool is_kept(const struct kept *kept, enum permission permission)
+{
+    return kept->granted[permission / 64] >> permission % 64 & 1;
+}
 
 static struct table_key user_key(struct context *context, struct text user_id)
 {
-    struct table_key key = row_cache_user_key(context, 'p', user_id, VERSION_GROUPS);
+    /* a letter for each compatibility, whose JSON has other keys */
+    static const char letters[] = {[COMPATIBILITY_0_6] = 'p', [COMPATIBILITY_0_12] = 'q'};
+    struct table_key key =
+        row_cache_user_key(context, letters[context->config->compatibility], user_id, VERSION_GROUPS);
     key.concerns[2] = VERSION_SETTINGS;
     return key;
 }
@@ -185,26 +231,29 @@ static bool recall(struct context *context, const struct table_key *key, struct 
 }
 
 static void keep(struct context *context, const struct table_key *key, const struct table_stamp *stamp,
-                 json_object *permissions)
+                 json_object *full, json_object *shown)
 {
-    struct kept kept = {.granted = 0};
+    struct kept kept = {.granted = {0}};
     for (unsigned i = 0; i < PERMISSION_COUNT; i++) {
-        kept.granted |= (uint64_t)permission_is_granted(permissions, i) << i;
+        kept.granted[i / 64] |= (uint64_t)permission_is_granted(full, i) << i % 64;
     }
-    const struct text json = json_print(context->arena, permissions);
+    const struct text json = json_print(context->arena, shown);
     memcpy(kept.digest, digest_sha256(context->arena, json).data, sizeof kept.digest);
     row_cache_put_content(context, (struct text){kept.digest, sizeof kept.digest}, json);
     row_cache_put(key, stamp, (struct text){(const char *)&kept, sizeof kept});
 }
 
-/* Computes the permissions, and keeps what they come to. */
+/* Computes the permissions, and keeps what they come to. *full_r, *shown_r: as of combine_sources; full_r NULL: it is
+ * not wanted. */
 static enum outcome compute(struct context *context, const struct table_key *key, struct text user_id,
-                            json_object **permissions_r)
+                            json_object **full_r, json_object **shown_r)
 {
     const struct table_stamp stamp = row_cache_stamp(context, key);
-    enum outcome outcome = permission_of_user(context, user_id, permissions_r);
+    json_object *full;
+    full_r = full_r == NULL && stamp.may_store ? &full : full_r;
+    enum outcome outcome = combine_sources(context, user_id, full_r, shown_r);
     if (outcome == OK && stamp.may_store) {
-        keep(context, key, &stamp, *permissions_r);
+        keep(context, key, &stamp, *full_r, *shown_r);
     }
     return outcome;
 }
@@ -220,7 +269,7 @@ enum outcome permission_document(struct context *context, struct text user_id, s
         }
     }
     json_object *permissions;
-    enum outcome outcome = compute(context, &key, user_id, &permissions);
+    enum outcome outcome = compute(context, &key, user_id, NULL, &permissions);
     *json_r = outcome == OK ? json_print(context->arena, permissions) : TEXT_NULL;
     return outcome;
 }
@@ -242,13 +291,13 @@ enum outcome permission_check(struct context *context, struct text user_id, bool
     const struct table_key key = user_key(context, user_id);
     struct kept kept;
     if (recall(context, &key, &kept)) {
-        *granted_r = kept.granted >> permission & 1;
+        *granted_r = is_kept(&kept, permission);
         return OK;
     }
-    json_object *permissions;
-    enum outcome outcome = compute(context, &key, user_id, &permissions);
+    json_object *full, *shown;
+    enum outcome outcome = compute(context, &key, user_id, &full, &shown);
     if (outcome == OK) {
-        *granted_r = permission_is_granted(permissions, permission);
+        *granted_r = permission_is_granted(full, permission);
     }
     return outcome;
 }

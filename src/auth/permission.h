@@ -28,14 +28,15 @@ struct permission_sources {
 enum outcome permission_read_sources(struct context *context, struct text user_id,
                                      struct permission_sources *sources_r);
 
-/* The effective permissions from `defaults` and the JSON texts of the groups' permissions. */
-json_object *permission_combine(struct context *context, json_object *defaults, const struct text *groups,
-                                size_t count);
+/* The effective permissions from `defaults` and the JSON texts of the groups' permissions, as this value of the
+ * directive compatibility shows them: keys that it has not are there only where a group has them. */
+json_object *permission_combine(struct context *context, json_object *defaults, const struct text *groups, size_t count,
+                                enum compatibility compatibility);
 
-/* The default permissions, from the stored settings `document`: the known keys alone. A key that is missing
- * in a section gets the value that permissions.def has for it. Where nothing is stored: the defaults of a new
- * installation. */
-json_object *permission_defaults(struct context *context, json_object *document);
+/* The default permissions, from the stored settings `document`: the keys alone that this value of the directive
+ * compatibility has. A key that is missing in a section gets the value that permissions.def has for it. Where nothing
+ * is stored: the defaults of a new installation. */
+json_object *permission_defaults(struct context *context, json_object *document, enum compatibility compatibility);
 
 /* True where `permissions` grants `permission`. */
 bool permission_is_granted(json_object *permissions, enum permission permission);

@@ -3,6 +3,7 @@
 #include "auth/permission.h"
 #include "base/json.h"
 #include "base/json_text.h"
+#include "config/config.h"
 
 /* A source, and what it has at the place that is looked at; NULL: nothing. */
 struct source {
@@ -64,12 +65,14 @@ enum outcome permission_source_of_user(struct context *context, struct text user
     struct sources sources = {arena_zero(context->arena, count, sizeof *sources.items), count};
     /* with what is filled in where the stored ones lack a key */
     sources.items[0] =
-        (struct source){TEXT(PERMISSION_SOURCE_DEFAULT), permission_combine(context, read.defaults, NULL, 0)};
+        (struct source){TEXT(PERMISSION_SOURCE_DEFAULT),
+                        permission_combine(context, read.defaults, NULL, 0, context->config->compatibility)};
     for (size_t i = 1; i < count; i++) {
         sources.items[i].name = result_row(&read.rows, i)[1].text;
         json_text_parse(context->arena, read.groups[i - 1], &sources.items[i].value);
     }
-    json_object *permissions = permission_combine(context, read.defaults, read.groups, read.group_count);
+    json_object *permissions =
+        permission_combine(context, read.defaults, read.groups, read.group_count, context->config->compatibility);
     *sources_r = json_keep(context->arena, describe(context->arena, permissions, &sources));
     return OK;
 }

@@ -3,12 +3,12 @@
 #include <string.h>
 
 /* A row refers to the name of its section, so a row with an unknown section does not compile. */
-#define PERMISSION_SECTION(section, text) static const char name_of_##section[] = #section;
+#define PERMISSION_SECTION(section, since, text) static const char name_of_##section[] = #section;
 #include "tables/permissions.def"
 
 static const struct permission_row rows[PERMISSION_COUNT] = {
-#define PERMISSION(section, key, absent, fresh) \
-    [PERMISSION_##section##_##key] = {name_of_##section, #key, absent, fresh},
+#define PERMISSION(section, key, absent, fresh, since) \
+    [PERMISSION_##section##_##key] = {name_of_##section, #key, absent, fresh, COMPATIBILITY_##since},
 #include "tables/permissions.def"
 };
 

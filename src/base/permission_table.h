@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/enums.h"
+
 /* One enumerator per row: PERMISSION_features_api_keys, … */
 enum permission {
-#define PERMISSION(section, key, absent, fresh) PERMISSION_##section##_##key,
+#define PERMISSION(section, key, absent, fresh, since) PERMISSION_##section##_##key,
 #include "tables/permissions.def"
     PERMISSION_COUNT
 };
@@ -15,8 +17,9 @@ enum permission {
 struct permission_row {
     const char *section; /* "features" */
     const char *key;     /* "api_keys" */
-    bool absent;         /* the value where the key is missing in a body */
+    bool absent;         /* the value where the key is missing in a body, in compatibility with 0.6 */
     bool fresh;          /* the value in the defaults of a new installation */
+    enum compatibility since;
 };
 
 /* The row with this index, in the order of the table. The rows of a section are adjacent.

@@ -147,6 +147,9 @@ struct invocation {
 /* The value of an option of the running command. NULL: it was not given. */
 const char *ctl_option(const struct invocation *invocation, enum option option);
 
+/* The value of --compatibility, or the default of the directive. */
+enum compatibility ctl_compatibility(const struct invocation *invocation);
+
 /* Whether an option of the running command was given. */
 bool ctl_has_option(const struct invocation *invocation, enum option option);
 

@@ -151,6 +151,12 @@ static const char types_head[] =
     "export type FreeObject = { [key: string]: unknown };\n"
     "\n";
 
+/* What is printed, with which value of compatibility. */
+struct types {
+    struct buffer out;
+    enum compatibility compatibility;
+};
+
 static void add_comment(struct buffer *out, const char *indent, const char *text)
 {
     if (text != NULL) {
@@ -159,25 +165,28 @@ static void add_comment(struct buffer *out, const char *indent, const char *text
 }
 
 /* The permissions of a section, each with the type `each`. */
-static void add_section(struct buffer *out, const char *section, const char *each, bool all_there)
+static void add_section(struct types *types, const char *section, const char *each, bool all_there)
 {
+    struct buffer *out = &types->out;
     const struct permission_row *row;
     buffer_add_string(out, "{ ");
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-        if (strcmp(row->section, section) == 0) {
+        if (row->since <= types->compatibility && strcmp(row->section, section) == 0) {
             buffer_add_format(out, "%s%s: %s; ", row->key, all_there ? "" : "?", each);
         }
     }
     buffer_add_byte(out, '}');
 }
 
-static void add_field_type(struct buffer *out, const struct field_row *field)
+static void add_field_type(struct types *types, const struct field_row *field)
 {
+    struct buffer *out = &types->out;
     switch (field->type) {
     case FIELD_TEXT:
     case FIELD_PASSWORD:
     case FIELD_NAME:
     case FIELD_ADDRESS:
+    case FIELD_EMAIL:
     case FIELD_DATE:
         buffer_add_string(out, "string");
         break;
@@ -187,7 +196,11 @@ static void add_field_type(struct buffer *out, const struct field_row *field)
     case FIELD_INTEGER:
         buffer_add_string(out, "number");
         break;
+    case FIELD_AMOUNT:
+        buffer_add_string(out, "number | string");
+        break;
     case FIELD_BOOLEAN:
+    case FIELD_STRICT:
         buffer_add_string(out, "boolean");
         break;
     case FIELD_OBJECT:
@@ -198,18 +211,22 @@ static void add_field_type(struct buffer *out, const struct field_row *field)
         buffer_add_string(out, "string[]");
         break;
     case FIELD_SECTION:
-        add_section(out, field->name, "boolean", false);
+        add_section(types, field->name, "boolean", false);
         break;
     }
 }
 
-static void add_fields(struct buffer *out, const struct schema_row *schema)
+static void add_fields(struct types *types, const struct schema_row *schema)
 {
+    struct buffer *out = &types->out;
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct field_row *field = &schema->fields[i];
+        if (field->since > types->compatibility) {
+            continue;
+        }
         add_comment(out, "    ", field->text);
-        buffer_add_format(out, "    %s%s: ", field->name, field->needed == FIELD_REQUIRED ? "" : "?");
-        add_field_type(out, field);
+        buffer_add_format(out, "    %s%s: ", field->name, field_is_required(field, types->compatibility) ? "" : "?");
+        add_field_type(types, field);
         buffer_add_string(out, field->needed == FIELD_NULLABLE ? " | null;\n" : ";\n");
     }
 }
@@ -224,13 +241,14 @@ static const char *schema_type(enum schema schema, char *name, size_t size)
     return name;
 }
 
-static void add_schema(struct buffer *out, enum schema schema)
+static void add_schema(struct types *types, enum schema schema)
 {
+    struct buffer *out = &types->out;
     const struct schema_row *row = schema_row(schema);
     char name[64];
     add_comment(out, "", row->text);
     buffer_add_format(out, "export interface %s {\n", schema_type(schema, name, sizeof name));
-    add_fields(out, row);
+    add_fields(types, row);
     if (row->kind == SCHEMA_KIND_EXTRA || row->kind == SCHEMA_KIND_FREE) {
         buffer_add_string(out, "    [key: string]: unknown;\n");
     }
@@ -239,7 +257,8 @@ static void add_schema(struct buffer *out, enum schema schema)
 
 static void add_member(void *argument, const struct member *member)
 {
-    struct buffer *out = argument;
+    struct types *types = argument;
+    struct buffer *out = &types->out;
     add_comment(out, "    ", member->text);
     buffer_add_format(out, "    %s%s: ", member->name, member->may_be_absent ? "?" : "");
     const char *of = member->of != SHAPE_NONE ? shape_row(member->of)->name : "boolean";
@@ -253,6 +272,9 @@ static void add_member(void *argument, const struct member *member)
         break;
     case MEMBER_INTEGER:
         buffer_add_string(out, "number");
+        break;
+    case MEMBER_AMOUNT:
+        buffer_add_string(out, "number | string");
         break;
     case MEMBER_BOOLEAN:
         buffer_add_string(out, "boolean");
@@ -270,19 +292,20 @@ static void add_member(void *argument, const struct member *member)
         buffer_add_format(out, "%s[]", of);
         break;
     case MEMBER_SECTION:
-        add_section(out, member->name, of, true);
+        add_section(types, member->name, of, true);
         break;
     }
     buffer_add_string(out, member->may_be_null ? " | null;\n" : ";\n");
 }
 
-static void add_shape(struct buffer *out, enum shape shape)
+static void add_shape(struct types *types, enum shape shape)
 {
+    struct buffer *out = &types->out;
     const struct shape_row *row = shape_row(shape);
     add_comment(out, "", row->text);
     if (row->kind == SHAPE_KIND_OBJECT) {
         buffer_add_format(out, "export interface %s {\n", row->name);
-        shape_each_member(shape, add_member, out);
+        shape_each_member(shape, types->compatibility, add_member, types);
         buffer_add_string(out, shape_has_extra(shape) ? "    [key: string]: unknown;\n}\n\n" : "}\n\n");
         return;
     }
@@ -316,19 +339,20 @@ static void add_shape(struct buffer *out, enum shape shape)
     buffer_add_string(out, ";\n\n");
 }
 
-static bool needs_something(enum schema schema)
+static bool needs_something(const struct types *types, enum schema schema)
 {
     const struct schema_row *row = schema_row(schema);
     for (size_t i = 0; i < row->field_count; i++) {
-        if (row->fields[i].needed == FIELD_REQUIRED) {
+        if (field_is_required(&row->fields[i], types->compatibility)) {
             return true;
         }
     }
     return false;
 }
 
-static void add_function(struct buffer *out, const struct route *route)
+static void add_function(struct types *types, const struct route *route)
 {
+    struct buffer *out = &types->out;
     char name[64];
     buffer_add_format(out, "    /** %s: %s %s%s */\n    %s(", route->text, method_name(route->method),
                       route->place == PLACE_UNDER_API ? "/api/v1" : "", route->path, route->name);
@@ -337,18 +361,20 @@ static void add_function(struct buffer *out, const struct route *route)
     }
     if (route->body != SCHEMA_NONE) {
         /* An argument may be left out only where all that follow may be, too. */
-        bool needed = needs_something(route->body) || (route->query != SCHEMA_NONE && needs_something(route->query));
+        bool needed = needs_something(types, route->body) ||
+                      (route->query != SCHEMA_NONE && needs_something(types, route->query));
         buffer_add_format(out, "body%s: %s, ", needed ? "" : "?", schema_type(route->body, name, sizeof name));
     }
     if (route->query != SCHEMA_NONE) {
-        buffer_add_format(out, "query%s: %s, ", needs_something(route->query) ? "" : "?",
+        buffer_add_format(out, "query%s: %s, ", needs_something(types, route->query) ? "" : "?",
                           schema_type(route->query, name, sizeof name));
     }
     buffer_add_format(out, "options?: Options): Promise<%s>;\n", shape_row(route->gives)->name);
 }
 
-static void add_types(struct buffer *out)
+static void add_types(struct types *types)
 {
+    struct buffer *out = &types->out;
     buffer_add_string(out, types_head);
     buffer_add_string(out, "export type ErrorCode =");
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
@@ -356,27 +382,27 @@ static void add_types(struct buffer *out)
     }
     buffer_add_string(out, ";\n\n");
     for (enum schema schema = SCHEMA_NONE + 1; schema < SCHEMA_COUNT; schema++) {
-        add_schema(out, schema);
+        add_schema(types, schema);
     }
     for (enum shape shape = SHAPE_NONE + 1; shape < SHAPE_COUNT; shape++) {
-        add_shape(out, shape);
+        add_shape(types, shape);
     }
     buffer_add_string(out, "/** A function for each route. Each throws a RosterError. */\nexport interface Client {\n");
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        add_function(out, &routes[i]);
+        add_function(types, &routes[i]);
     }
     buffer_add_string(out, "}\n");
 }
 
 int command_client(struct invocation *invocation)
 {
-    struct buffer out;
-    buffer_init(&out, invocation->context.arena);
+    struct types types = {.compatibility = ctl_compatibility(invocation)};
+    buffer_init(&types.out, invocation->context.arena);
     if (ctl_has_option(invocation, OPTION_types)) {
-        add_types(&out);
+        add_types(&types);
     } else {
-        add_module(&out);
+        add_module(&types.out);
     }
-    ctl_print(&out);
+    ctl_print(&types.out);
     return EXIT_DONE;
 }

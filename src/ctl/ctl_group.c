@@ -107,7 +107,7 @@ int command_group_show(struct invocation *invocation)
         struct json_writer json;
         json_start(&json, arena);
         json_begin_object(&json);
-        serialise_group_members(&json, group);
+        serialise_group_members(&invocation->context, &json, group);
         json_member_integer(&json, "member_count", group[GROUP_MEMBER_COUNT].integer);
         json_name(&json, "members");
         sheet_add_json(&json, &members);

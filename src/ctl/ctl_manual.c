@@ -23,7 +23,7 @@ static const struct {
     {"@ROUTES@", manual_routes},         {"@BODIES@", manual_bodies},
     {"@SHAPES@", manual_shapes},         {"@PERMISSIONS@", manual_permissions},
     {"@ERRORS@", manual_errors},         {"@LIMITS@", manual_limits},
-    {"@FAULTS@", manual_faults},
+    {"@FAULTS@", manual_faults},         {"@BEHAVIOURS@", manual_behaviours},
 };
 
 static const struct {

@@ -5,6 +5,7 @@
 
 int command_openapi(struct invocation *invocation)
 {
-    ctl_print_json(invocation, openapi_document(invocation->context.arena, ctl_option(invocation, OPTION_server)));
+    const char *server = ctl_option(invocation, OPTION_server);
+    ctl_print_json(invocation, openapi_document(invocation->context.arena, server, ctl_compatibility(invocation)));
     return EXIT_DONE;
 }

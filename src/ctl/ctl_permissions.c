@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/json_text.h"
 #include "base/permission_table.h"
+#include "config/compatibility.h"
 #include "ctl/ctl.h"
 #include "ctl/find.h"
 #include "ctl/sheet.h"
@@ -124,7 +125,7 @@ static int read_defaults(struct invocation *invocation, json_object **permission
     if (config_store_read(&invocation->context, &document) != OK) {
         return ctl_problem(invocation, "the settings");
     }
-    *permissions_r = permission_defaults(&invocation->context, document);
+    *permissions_r = permission_defaults(&invocation->context, document, invocation->context.config->compatibility);
     return EXIT_DONE;
 }
 
@@ -231,7 +232,7 @@ int command_permissions_show(struct invocation *invocation)
 
 static void change_defaults(struct context *context, json_object *document, void *argument)
 {
-    json_object *permissions = permission_defaults(context, document);
+    json_object *permissions = permission_defaults(context, document, COMPATIBILITY_NEWEST);
     assign(permissions, argument);
     config_store_put(document, default_path, json_object_get(permissions));
 }

@@ -40,6 +40,13 @@ const char *ctl_option(const struct invocation *invocation, enum option option)
     return invocation->values[option];
 }
 
+enum compatibility ctl_compatibility(const struct invocation *invocation)
+{
+    const char *typed = ctl_option(invocation, OPTION_compatibility);
+    const struct enum_word *word = typed != NULL ? enum_find(compatibility_words, text_of(typed)) : NULL;
+    return word != NULL ? (enum compatibility)word->value : COMPATIBILITY_0_6;
+}
+
 bool ctl_has_option(const struct invocation *invocation, enum option option)
 {
     return ctl_option(invocation, option) != NULL;

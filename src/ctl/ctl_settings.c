@@ -26,6 +26,10 @@ static const char *const type_names[] = {
     [SETTING_TYPE_BOOLEAN] = "yes or no",
     [SETTING_TYPE_INTEGER] = "a number",
     [SETTING_TYPE_PASSWORD] = "a password, on standard input",
+    [SETTING_TYPE_STRICT] = "yes or no",
+    [SETTING_TYPE_AMOUNT] = "a number, or nothing",
+    [SETTING_TYPE_OBJECT] = "a JSON object",
+    [SETTING_TYPE_EMAIL] = "an email address, or nothing",
 };
 
 const char *ctl_setting_name(struct arena *arena, enum setting setting)
@@ -307,11 +311,20 @@ static int take_value(struct invocation *invocation, struct text typed, struct c
     int status = EXIT_DONE;
     switch (setting_rows[setting].type) {
     case SETTING_TYPE_BOOLEAN:
+    case SETTING_TYPE_STRICT:
         if (scalar_read_boolean(typed, &is_on) != FAULT_NONE) {
             return bad_value(invocation, setting, typed);
         }
         change->value = json_keep(arena, json_object_new_boolean(is_on));
         return EXIT_DONE;
+    case SETTING_TYPE_OBJECT:
+        change->value = json_parse(arena, typed);
+        return json_object_is_type(change->value, json_type_object) ? EXIT_DONE : bad_value(invocation, setting, typed);
+    case SETTING_TYPE_AMOUNT:
+        if (typed.length == 0) {
+            break;
+        }
+        /* fall through */
     case SETTING_TYPE_INTEGER:
         if (typed.length == 0 && setting_rows[setting].may_be_null) {
             return EXIT_DONE;
@@ -330,6 +343,7 @@ static int take_value(struct invocation *invocation, struct text typed, struct c
         status = setting == SETTING_DEFAULT_GROUP_ID ? take_group(invocation, &typed) : EXIT_DONE;
         break;
     case SETTING_TYPE_PASSWORD:
+    case SETTING_TYPE_EMAIL:
         break;
     }
     status = status == EXIT_DONE ? check_text(invocation, setting, typed) : status;

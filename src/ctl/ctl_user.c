@@ -59,7 +59,7 @@ static void add_user_json(struct json_writer *json, struct context *context, con
     memcpy(shown, document_store_complete(context, user), sizeof shown);
     shown[USER_last_active_at] =
         (struct value){.integer = overview->last_active_at, .is_null = overview->last_active_at < 0};
-    serialise_user_members(json, shown, true);
+    serialise_user_members(context, json, shown, true);
     json_member_boolean(json, "disabled", overview->is_disabled);
     json_member_boolean(json, "has_password", overview->has_password);
     json_member_boolean(json, "must_change_password", overview->must_change);

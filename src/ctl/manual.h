@@ -18,6 +18,7 @@ void manual_routes(struct buffer *out);
 void manual_bodies(struct buffer *out);
 void manual_shapes(struct buffer *out);
 void manual_permissions(struct buffer *out);
+void manual_behaviours(struct buffer *out);
 void manual_errors(struct buffer *out);
 void manual_limits(struct buffer *out);
 void manual_faults(struct buffer *out);

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/permission_table.h"
 #include "base/problem.h"
+#include "config/compatibility.h"
 #include "ctl/manual.h"
 #include "ctl/mdoc.h"
 #include "worker/document.h"
@@ -84,6 +85,8 @@ static void print_route(struct buffer *out, const struct route *route)
     mdoc_text(out, who_text(route->who));
     if (route->takes == TAKES_SESSION) {
         mdoc_text(out, "API keys are refused; a session is needed.");
+    } else if (route->takes == TAKES_SESSION_0_12) {
+        mdoc_text(out, "Since 0.12, API keys are refused; a session is needed.");
     }
     if (route->body != SCHEMA_NONE) {
         mdoc_format(out, "Body: %s.", schema_row(route->body)->name);
@@ -97,7 +100,7 @@ static void print_route(struct buffer *out, const struct route *route)
     }
     struct buffer errors;
     buffer_init(&errors, out->arena);
-    document_each_error(route, add_own_error, &errors);
+    document_each_error(route, COMPATIBILITY_NEWEST, add_own_error, &errors);
     if (errors.length > 0) {
         mdoc_format(out, "Errors: %s.", buffer_text(&errors).data);
     }
@@ -124,7 +127,12 @@ static const char *field_type(const struct field_row *field)
     switch (field->type) {
     case FIELD_TEXT:
     case FIELD_PASSWORD:
+    case FIELD_EMAIL:
         return "text";
+    case FIELD_STRICT:
+        return "true or false";
+    case FIELD_AMOUNT:
+        return "integer, or an empty text";
     case FIELD_NAME:
         return "text of one line";
     case FIELD_ADDRESS:
@@ -149,12 +157,32 @@ static const char *field_type(const struct field_row *field)
     return "";
 }
 
+/* ", since 0.12": with which value of the directive compatibility it is there. */
+static const char *since_text(struct buffer *out, enum compatibility since)
+{
+    return since == 0 ? "" : text_format(out->arena, ", since %s", enum_word(compatibility_words, (int)since)).data;
+}
+
+static const char *needed_text(enum field_needed needed)
+{
+    switch (needed) {
+    case FIELD_REQUIRED:
+        return ", required";
+    case FIELD_NULLABLE:
+        return ", optional, may be null";
+    case FIELD_RELAXED:
+        return ", required before 0.12";
+    case FIELD_OPTIONAL:
+        break;
+    }
+    return ", optional";
+}
+
 static void print_field(struct buffer *out, const struct field_row *field)
 {
-    mdoc_macro(out, ".It Va %s No \\(en %s%s", mdoc_word(out, field->name), field_type(field),
-               field->needed == FIELD_REQUIRED   ? ", required"
-               : field->needed == FIELD_NULLABLE ? ", optional, may be null"
-                                                 : ", optional");
+    mdoc_macro(out, ".It Va %s No \\(en %s%s%s", mdoc_word(out, field->name), field_type(field),
+               field->since == 0 || field->needed != FIELD_RELAXED ? needed_text(field->needed) : ", optional",
+               since_text(out, field->since));
     mdoc_text(out, field->text);
     if (field->min > 0) {
         mdoc_format(out, "From %zu to %zu characters.", field->min, field->max);
@@ -202,6 +230,8 @@ static const char *member_type(const struct member *member)
         return "list of ";
     case MEMBER_DATE:
         return "date";
+    case MEMBER_AMOUNT:
+        return "integer, or an empty text";
     case MEMBER_SECTION:
         return member->of == SHAPE_NONE ? "object of booleans" : "object of ";
     }
@@ -212,11 +242,12 @@ static void print_member(void *argument, const struct member *member)
 {
     struct buffer *out = argument;
     bool has_shape = member->of != SHAPE_NONE;
-    mdoc_macro(out, ".It Va %s No \\(en %s%s%s", mdoc_word(out, member->name), member_type(member),
+    mdoc_macro(out, ".It Va %s No \\(en %s%s%s%s", mdoc_word(out, member->name), member_type(member),
                has_shape ? shape_row(member->of)->name : "",
                member->may_be_null     ? ", may be null"
                : member->may_be_absent ? ", may be absent"
-                                       : "");
+                                       : "",
+               since_text(out, member->since));
     if (member->text != NULL) {
         mdoc_text(out, member->text);
     }
@@ -251,7 +282,8 @@ void manual_shapes(struct buffer *out)
         }
         if (row->kind == SHAPE_KIND_OBJECT || row->kind == SHAPE_KIND_FIELDS) {
             mdoc_macro(out, ".Bl -tag -width Ds");
-            shape_each_member(shape, row->kind == SHAPE_KIND_FIELDS ? print_field_member : print_member, out);
+            shape_each_member(shape, COMPATIBILITY_NEWEST,
+                              row->kind == SHAPE_KIND_FIELDS ? print_field_member : print_member, out);
             mdoc_macro(out, ".El");
         }
         if (shape_has_extra(shape)) {
@@ -264,12 +296,22 @@ void manual_shapes(struct buffer *out)
 
 void manual_permissions(struct buffer *out)
 {
-    mdoc_macro(out, ".Bl -column features.direct_tool_servers \"left out\" fresh");
-    mdoc_macro(out, ".It Em permission Ta Em \"left out\" Ta Em fresh");
+    mdoc_macro(out, ".Bl -column features.direct_tool_servers \"left out\" fresh since");
+    mdoc_macro(out, ".It Em permission Ta Em \"left out\" Ta Em fresh Ta Em since");
     const struct permission_row *row;
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-        mdoc_macro(out, ".It %s.%s Ta %s Ta %s", row->section, row->key, row->absent ? "true" : "false",
-                   row->fresh ? "true" : "false");
+        mdoc_macro(out, ".It %s.%s Ta %s Ta %s Ta %s", row->section, row->key, row->absent ? "true" : "false",
+                   row->fresh ? "true" : "false", enum_word(compatibility_words, (int)row->since));
+    }
+    mdoc_macro(out, ".El");
+}
+
+void manual_behaviours(struct buffer *out)
+{
+    mdoc_macro(out, ".Bl -bullet");
+    for (enum behaviour behaviour = 0; behaviour < BEHAVIOUR_COUNT; behaviour++) {
+        mdoc_macro(out, ".It");
+        mdoc_text(out, behaviour_rows[behaviour].text);
     }
     mdoc_macro(out, ".El");
 }

@@ -186,6 +186,7 @@ static json_object *convert(struct arena *arena, json_object *value, enum settin
     int64_t integer;
     switch (type) {
     case SETTING_TYPE_BOOLEAN:
+    case SETTING_TYPE_STRICT:
         if (json_object_is_type(value, json_type_boolean)) {
             return json_object_get(value);
         }
@@ -195,6 +196,16 @@ static json_object *convert(struct arena *arena, json_object *value, enum settin
         return text_is_ignoring_case(text, "true")    ? json_object_new_boolean(true)
                : text_is_ignoring_case(text, "false") ? json_object_new_boolean(false)
                                                       : NULL;
+    case SETTING_TYPE_OBJECT:
+        if (text.data != NULL) { /* as older releases kept objects */
+            value = json_parse(arena, text);
+        }
+        return json_object_is_type(value, json_type_object) ? json_object_get(value) : NULL;
+    case SETTING_TYPE_AMOUNT:
+        if (text.data != NULL && text.length == 0) {
+            return json_object_get(value);
+        }
+        /* fall through */
     case SETTING_TYPE_INTEGER:
         if (json_object_is_type(value, json_type_int)) {
             return json_object_get(value);
@@ -203,6 +214,7 @@ static json_object *convert(struct arena *arena, json_object *value, enum settin
     case SETTING_TYPE_TEXT:
     case SETTING_TYPE_ROLE:
     case SETTING_TYPE_PASSWORD:
+    case SETTING_TYPE_EMAIL:
         break;
     }
     if (json_object_is_type(value, json_type_int)) {
@@ -234,7 +246,7 @@ static void settle_setting(struct import *import, json_object *document, enum se
     const struct setting_row *row = &setting_rows[setting];
     json_object *value = config_store_at(document, row->path);
     if (value == NULL) { /* missing, or null, which means the same unless null is a valid value */
-        if (!row->may_be_null || row->type == SETTING_TYPE_INTEGER) {
+        if (!row->may_be_null || row->type == SETTING_TYPE_INTEGER || row->type == SETTING_TYPE_AMOUNT) {
             remove_setting(document, row->path);
         }
         return;
@@ -337,15 +349,13 @@ static void list_idle(struct import *import, json_object *object, const char *pr
     json_object_object_foreach(object, name, value)
     {
         struct text path = text_format(import->context->arena, "%s%s%s", prefix, *prefix != '\0' ? "." : "", name);
-        if (is_used_here(path.data)) {
-            continue;
-        }
-        if (json_object_get_type(value) == json_type_object) {
+        const bool is_used = is_used_here(path.data);
+        if (!is_used && json_object_get_type(value) == json_type_object) {
             list_idle(import, value, path.data);
             continue;
         }
         report_effect(import, path.data, value);
-        if (report->idle_setting_count < IDLE_MAX && text_is_utf8(path)) {
+        if (!is_used && report->idle_setting_count < IDLE_MAX && text_is_utf8(path)) {
             if (report->idle_settings == NULL) {
                 report->idle_settings = arena_zero(report->arena, IDLE_MAX, sizeof *report->idle_settings);
             }

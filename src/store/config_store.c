@@ -16,15 +16,22 @@
 #define JSON_OF_PASSWORD(literal) JSON_OF_TEXT(literal)
 #define JSON_OF_ROLE(role) JSON_OF_TEXT(ROLE_##role)
 #define JSON_OF_BOOLEAN(literal) ((literal) ? "true" : "false")
+#define JSON_OF_STRICT(literal) JSON_OF_BOOLEAN(literal)
 #define JSON_OF_INTEGER(literal) (&#literal[0 * (literal)])
+#define JSON_OF_AMOUNT(literal) JSON_OF_TEXT(literal)
+#define JSON_OF_OBJECT(literal) literal
+#define null 0
+#define JSON_OF_EMAIL(literal) (&"null"[literal])
 
-enum { NULL_IF_REQUIRED = false, NULL_IF_OPTIONAL = false, NULL_IF_NULLABLE = true };
+enum { NULL_IF_REQUIRED = false, NULL_IF_RELAXED = false, NULL_IF_OPTIONAL = false, NULL_IF_NULLABLE = true };
 
 const struct setting_row setting_rows[SETTING_COUNT] = {
-#define SETTING(key, path, type, needed, fresh, text) \
-    [SETTING_##key] = {#key, path, SETTING_TYPE_##type, NULL_IF_##needed, JSON_OF_##type(fresh), text},
-#define LDAP_SETTING(key, path, type, needed, fresh, text) \
-    [SETTING_LDAP_##key] = {#key, path, SETTING_TYPE_##type, NULL_IF_##needed, JSON_OF_##type(fresh), text},
+#define SETTING(key, path, type, needed, fresh, since, text) \
+    [SETTING_##key] = {                                      \
+        #key, path, SETTING_TYPE_##type, NULL_IF_##needed, JSON_OF_##type(fresh), COMPATIBILITY_##since, text},
+#define LDAP_SETTING(key, path, type, needed, fresh, since, text) \
+    [SETTING_LDAP_##key] = {                                      \
+        #key, path, SETTING_TYPE_##type, NULL_IF_##needed, JSON_OF_##type(fresh), COMPATIBILITY_##since, text},
 #include "tables/settings.def"
 };
 
@@ -95,18 +102,28 @@ static bool text_fits(struct text text, enum setting setting)
     return text.length == 0 || memchr(text.data, '\0', text.length) == NULL;
 }
 
+static bool is_boolean(enum setting_type type)
+{
+    return type == SETTING_TYPE_BOOLEAN || type == SETTING_TYPE_STRICT;
+}
+
 static bool fits(json_object *value, enum setting setting)
 {
     enum setting_type type = setting_rows[setting].type;
     switch (json_object_get_type(value)) {
     case json_type_boolean:
-        return type == SETTING_TYPE_BOOLEAN;
+        return is_boolean(type);
     case json_type_int: /* json-c saturates integers beyond 64 bits */
-        return type == SETTING_TYPE_INTEGER && json_object_get_uint64(value) <= INT64_MAX;
+        return (type == SETTING_TYPE_INTEGER || type == SETTING_TYPE_AMOUNT) &&
+               json_object_get_uint64(value) <= INT64_MAX;
+    case json_type_object:
+        return type == SETTING_TYPE_OBJECT;
     case json_type_null:
-        return setting_rows[setting].may_be_null;
+        return setting_rows[setting].may_be_null && type != SETTING_TYPE_AMOUNT;
     case json_type_string:
-        return type != SETTING_TYPE_BOOLEAN && type != SETTING_TYPE_INTEGER && text_fits(json_text(value), setting);
+        return type == SETTING_TYPE_AMOUNT ? json_object_get_string_len(value) == 0
+                                           : !is_boolean(type) && type != SETTING_TYPE_INTEGER &&
+                                                 type != SETTING_TYPE_OBJECT && text_fits(json_text(value), setting);
     default:
         return false;
     }
@@ -117,7 +134,7 @@ json_object *config_store_get(struct context *context, json_object *document, en
     const struct setting_row *row = &setting_rows[setting];
     json_object *value = NULL;
     bool found = find(document, row->path, &value);
-    if (found && row->type == SETTING_TYPE_BOOLEAN && json_object_get_type(value) == json_type_int) {
+    if (found && is_boolean(row->type) && json_object_get_type(value) == json_type_int) {
         /* set by hand in SQL: 0 means off */
         return json_keep(context->arena, json_object_new_boolean(json_object_get_int64(value) != 0));
     }

@@ -5,15 +5,16 @@
 
 #include <json.h>
 
+#include "base/enums.h"
 #include "store/database.h"
 
 /* Settings of /auths/admin/config; from SETTING_LDAP_FIRST on, settings of the LDAP server. */
 enum setting {
-#define SETTING(key, path, type, needed, fresh, text) SETTING_##key,
+#define SETTING(key, path, type, needed, fresh, since, text) SETTING_##key,
 #include "tables/settings.def"
     SETTING_LDAP_FIRST,
     SETTING_LDAP_BEFORE = SETTING_LDAP_FIRST - 1,
-#define LDAP_SETTING(key, path, type, needed, fresh, text) SETTING_LDAP_##key,
+#define LDAP_SETTING(key, path, type, needed, fresh, since, text) SETTING_LDAP_##key,
 #include "tables/settings.def"
     SETTING_COUNT
 };
@@ -23,7 +24,11 @@ enum setting_type {
     SETTING_TYPE_ROLE,
     SETTING_TYPE_BOOLEAN,
     SETTING_TYPE_INTEGER,
-    SETTING_TYPE_PASSWORD /* a text that answers mask */
+    SETTING_TYPE_PASSWORD, /* a text that answers mask */
+    SETTING_TYPE_STRICT,   /* a boolean */
+    SETTING_TYPE_AMOUNT,   /* a number, or an empty text */
+    SETTING_TYPE_OBJECT,
+    SETTING_TYPE_EMAIL /* a text */
 };
 
 struct setting_row {
@@ -32,7 +37,8 @@ struct setting_row {
     enum setting_type type;
     bool may_be_null;
     const char *default_json; /* in a new installation */
-    const char *text;         /* what it is for */
+    enum compatibility since;
+    const char *text; /* what it is for */
 };
 
 extern const struct setting_row setting_rows[SETTING_COUNT];

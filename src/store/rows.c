@@ -8,34 +8,38 @@
 
 enum { NEVER = false, MAYBE = true };
 
-#define ROW(name, type, place, null, text) {#name, JSON_NAME(#name), COLUMN_##type, COLUMN_##place, null, text},
+#define ROW(name, type, place, null, since, text) \
+    {#name, JSON_NAME(#name), COLUMN_##type, COLUMN_##place, null, COMPATIBILITY_##since, text},
 
 const struct column_row user_columns[USER_COLUMNS] = {
-#define USER_COLUMN(name, type, place, null, text) ROW(name, type, place, null, text)
+#define USER_COLUMN(name, type, place, null, since, text) ROW(name, type, place, null, since, text)
 #include "tables/columns.def"
 };
 
-#define IF_INFO(of_info) of_info
-#define IF_OPEN(of_info)
-#define IF_PRIVATE(of_info)
+/* What stands for a column in UserInfo: `of_info', or `of_card' where it came into it later. */
+#define IF_INFO(of_info, of_card) of_info
+#define IF_CARD(of_info, of_card) of_card
+#define IF_OPEN(of_info, of_card)
+#define IF_PRIVATE(of_info, of_card)
 
 const struct column_row user_info_columns[USER_INFO_COLUMNS] = {
-#define USER_COLUMN(name, type, place, null, text) IF_##place(ROW(name, type, place, null, text))
+#define USER_COLUMN(name, type, place, null, since, text) \
+    IF_##place(ROW(name, type, place, null, since, text), ROW(name, type, place, null, 0_12, text))
 #include "tables/columns.def"
 };
 
 const struct column_row group_columns[GROUP_COLUMNS] = {
-#define GROUP_COLUMN(name, type, null, text) ROW(name, type, OPEN, null, text)
+#define GROUP_COLUMN(name, type, null, since, text) ROW(name, type, OPEN, null, since, text)
 #include "tables/columns.def"
 };
 
 const struct column_row oauth_session_columns[OAUTH_SESSION_COLUMNS] = {
-#define OAUTH_SESSION_COLUMN(name, type, null, text) ROW(name, type, OPEN, null, text)
+#define OAUTH_SESSION_COLUMN(name, type, null, text) ROW(name, type, OPEN, null, 0_6, text)
 #include "tables/columns.def"
 };
 
 const struct column_row session_columns[SESSION_COLUMNS] = {
-#define SESSION_COLUMN(name, type, null, text) ROW(name, type, OPEN, null, text)
+#define SESSION_COLUMN(name, type, null, text) ROW(name, type, OPEN, null, 0_6, text)
 #include "tables/columns.def"
 };
 
@@ -66,27 +70,38 @@ enum { DOCUMENT_MAX = 16384 };
 /* The lists. Each column has a comma before it. */
 
 static const char user_list[] =
-#define USER_COLUMN(name, type, place, null, text) ", " READ_##type("u." #name)
+#define USER_COLUMN(name, type, place, null, since, text) ", " READ_##type("u." #name)
 #include "tables/columns.def"
     ;
 
 static const char one_user_list[] =
-#define USER_COLUMN(name, type, place, null, text) ", " BEGIN_##type("u." #name)
+#define USER_COLUMN(name, type, place, null, since, text) ", " BEGIN_##type("u." #name)
 #include "tables/columns.def"
     ;
 
 static const char caller_list[] =
-#define USER_COLUMN(name, type, place, null, text) ", " BEGIN_##type("c." #name)
+#define USER_COLUMN(name, type, place, null, since, text) ", " BEGIN_##type("c." #name)
 #include "tables/columns.def"
     ;
 
 static const char user_info_list[] =
-#define USER_COLUMN(name, type, place, null, text) IF_##place(", " READ_##type("u." #name))
+#define USER_COLUMN(name, type, place, null, since, text) IF_##place(", " READ_##type("u." #name), ", NULL")
 #include "tables/columns.def"
-    ;
+    ", NULL";
+
+/* No id or name of a group can make this too long for MariaDB: see database_connection.c. */
+#define GROUPS_OF_USER                                                                                     \
+    "(SELECT JSON_ARRAYAGG(JSON_OBJECT('id', xg.id, 'name', xg.name) ORDER BY xg.updated_at DESC, xg.id) " \
+    "FROM group_member xm JOIN `group` xg ON xg.id = xm.group_id WHERE xm.user_id = u.id)"
+
+static const char user_card_list[] =
+#define USER_COLUMN(name, type, place, null, since, text) \
+    IF_##place(", " READ_##type("u." #name), ", " READ_##type("u." #name))
+#include "tables/columns.def"
+    ", " GROUPS_OF_USER;
 
 static const char group_list[] =
-#define GROUP_COLUMN(name, type, null, text) ", " READ_##type("g." #name)
+#define GROUP_COLUMN(name, type, null, since, text) ", " READ_##type("g." #name)
 #include "tables/columns.def"
     ;
 
@@ -110,11 +125,15 @@ const char *const rows_of_user = user_list + COMMA_LENGTH;
 const char *const rows_of_one_user = one_user_list + COMMA_LENGTH;
 const char *const rows_of_caller = caller_list + COMMA_LENGTH;
 const char *const rows_of_portrait = "u.id, u.name, " BEGIN_PICTURE("u.profile_image_url");
-const char *const rows_of_user_info = user_info_list + COMMA_LENGTH;
 const char *const rows_of_group = group_list + COMMA_LENGTH;
 const char *const rows_of_oauth_session = oauth_session_list + COMMA_LENGTH;
 const char *const rows_of_session = session_list + COMMA_LENGTH;
 const char *const rows_of_key = key_list + COMMA_LENGTH;
+
+const char *rows_of_user_info(enum compatibility compatibility)
+{
+    return (compatibility >= COMPATIBILITY_0_12 ? user_card_list : user_info_list) + COMMA_LENGTH;
+}
 
 const char *rows_statement(const char **kept, const char *format, ...)
 {

@@ -2,27 +2,31 @@
 #ifndef ROSTER_STORE_ROWS_H
 #define ROSTER_STORE_ROWS_H
 
+#include "base/enums.h"
 #include "base/json_writer.h"
 #include "store/database.h"
 
 enum user_column {
-#define USER_COLUMN(name, type, place, null, text) USER_##name,
+#define USER_COLUMN(name, type, place, null, since, text) USER_##name,
 #include "tables/columns.def"
     USER_COLUMNS
 };
 
-/* The columns of UserInfo, in the order of their rows. */
+/* The columns of UserInfo, in the order of their rows, and one more: the groups as JSON, or NULL where compatibility
+ * has no such member. */
 enum user_info_column {
 #define USER_INFO_PLACE_INFO(name) USER_INFO_##name,
+#define USER_INFO_PLACE_CARD(name) USER_INFO_##name,
 #define USER_INFO_PLACE_OPEN(name)
 #define USER_INFO_PLACE_PRIVATE(name)
-#define USER_COLUMN(name, type, place, null, text) USER_INFO_PLACE_##place(name)
+#define USER_COLUMN(name, type, place, null, since, text) USER_INFO_PLACE_##place(name)
 #include "tables/columns.def"
-    USER_INFO_COLUMNS
+    USER_INFO_COLUMNS,
+    USER_INFO_groups = USER_INFO_COLUMNS
 };
 
 enum group_column {
-#define GROUP_COLUMN(name, type, null, text) GROUP_##name,
+#define GROUP_COLUMN(name, type, null, since, text) GROUP_##name,
 #include "tables/columns.def"
     GROUP_COLUMNS
 };
@@ -54,7 +58,7 @@ enum column_type {
     COLUMN_PICTURE,
     COLUMN_BANNER
 };
-enum column_place { COLUMN_INFO, COLUMN_OPEN, COLUMN_PRIVATE };
+enum column_place { COLUMN_INFO, COLUMN_CARD, COLUMN_OPEN, COLUMN_PRIVATE };
 
 struct column_row {
     const char *name;
@@ -62,7 +66,8 @@ struct column_row {
     enum column_type type;
     enum column_place place;
     bool may_be_null;
-    const char *text; /* description, for the manual */
+    enum compatibility since; /* of user_info_columns: when it came into UserInfo */
+    const char *text;         /* description, for the manual */
 };
 
 extern const struct column_row user_columns[USER_COLUMNS];
@@ -74,11 +79,13 @@ extern const struct column_row session_columns[SESSION_COLUMNS];
 /* Columns of a SELECT, in the order of the enumerators: "u.id, u.email, ...". Aliases of the tables: u (user), g
  * (group), o (oauth_session), s (session) and k (api_key). */
 extern const char *const rows_of_user;
-extern const char *const rows_of_user_info;
 extern const char *const rows_of_group;
 extern const char *const rows_of_oauth_session;
 extern const char *const rows_of_session;
 extern const char *const rows_of_key;
+
+/* Those of UserInfo. What a value of compatibility does not show is not read: it is NULL. */
+const char *rows_of_user_info(enum compatibility compatibility);
 
 /* The same for one row, as `u` and as `c`: cheaper for the server, since only the beginning of what may be long is
  * read, and rows_finish_user makes of it what columns.def says. */

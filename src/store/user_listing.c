@@ -3,6 +3,7 @@
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/log.h"
+#include "config/compatibility.h"
 #include "store/chunks.h"
 #include "store/picture_store.h"
 #include "store/touch_store.h"
@@ -179,12 +180,13 @@ _Static_assert((int)USER_PAGE_ROWS <= (int)DATABASE_LIST_MAX, "a page is one lis
 /* The rows whose ids are given. */
 static enum outcome read_ids(struct context *context, const struct user_page *page, bool whole, struct result *users_r)
 {
-    static const char *sql_whole, *sql_info;
+    static const char *sql_whole, *sql_info[COMPATIBILITY_NEWEST + 1];
+    const enum compatibility compatibility = context->config->compatibility;
     const char *sql =
         whole ? rows_statement(&sql_whole, "SELECT %s, " GROUP_IDS " FROM " USER_BY_ID " WHERE u.id IN " DATABASE_LIST,
                                rows_of_user)
-              : rows_statement(&sql_info, "SELECT %s FROM " USER_BY_ID " WHERE u.id IN " DATABASE_LIST,
-                               rows_of_user_info);
+              : rows_statement(&sql_info[compatibility], "SELECT %s FROM " USER_BY_ID " WHERE u.id IN " DATABASE_LIST,
+                               rows_of_user_info(compatibility));
     enum outcome outcome = database_execute_texts(context, sql, page->ids, page->count, users_r);
     if (outcome == OK) {
         sort_rows(context, page, users_r);
@@ -209,8 +211,8 @@ static enum outcome read_selected(struct context *context, const struct user_pag
     const char *sql = text_format(context->arena,
                                   "SELECT %s%s FROM (%s ORDER BY %s LIMIT ? OFFSET ?) page STRAIGHT_JOIN " USER_BY_ID
                                   " ON u.id = page.id ORDER BY %s",
-                                  whole ? rows_of_user : rows_of_user_info, whole ? ", " GROUP_IDS : "", page->select,
-                                  page->order_by, page->order_by)
+                                  whole ? rows_of_user : rows_of_user_info(context->config->compatibility),
+                                  whole ? ", " GROUP_IDS : "", page->select, page->order_by, page->order_by)
                           .data;
     enum outcome outcome = database_execute(context, sql, page->parameters, page->parameter_count, users_r, ERROR_NONE);
     if (outcome == OK && page->is_reversed) {
@@ -233,6 +235,12 @@ static enum outcome select_ids(struct context *context, struct user_page *page)
     return OK;
 }
 
+/* Whether a UserInfo says how long ago something was. */
+static bool user_info_ages(const struct context *context)
+{
+    return config_has(context->config, user_info_columns[USER_INFO_last_active_at].since);
+}
+
 enum outcome user_listing_rows(struct context *context, const struct user_page *page, bool whole,
                                struct result *users_r)
 {
@@ -245,16 +253,20 @@ enum outcome user_listing_rows(struct context *context, const struct user_page *
     if (outcome == OK && whole) {
         picture_store_adopt(context, users_r);
         touch_store_lay_over_rows(context, TOUCH_USER, users_r, USER_id, USER_last_active_at);
+    } else if (outcome == OK && user_info_ages(context)) {
+        touch_store_lay_over_rows(context, TOUCH_USER, users_r, USER_INFO_id, USER_INFO_last_active_at);
     }
     return outcome;
 }
 
 /* ---- a page as it is shown ---- */
 
-/* What is shown of a user depends on the row, and that of User on the groups, too. */
+/* What is shown of a user depends on the row, that of User on the groups, too, and both on the directive compatibility:
+ * a letter for each. */
 static struct table_key key_of(struct context *context, struct text user_id, bool whole)
 {
-    struct table_key key = row_cache_row_key(context, whole ? 'l' : 'i', user_id);
+    static const char letters[][2] = {[COMPATIBILITY_0_6] = {'i', 'l'}, [COMPATIBILITY_0_12] = {'j', 'm'}};
+    struct table_key key = row_cache_row_key(context, letters[context->config->compatibility][whole], user_id);
     if (whole) {
         key.concerns[2] = VERSION_GROUPS;
     }
@@ -270,7 +282,7 @@ static void take_kept(struct context *context, const struct user_page *page, boo
         struct listed_user *user = &page_r->users[i];
         user->id = page->ids[i];
         user->key = key_of(context, user->id, whole);
-        if (whole && touch_table_look(TOUCH_USER, user->id) >= 0) {
+        if (whole ? touch_table_look(TOUCH_USER, user->id) >= 0 : user_info_ages(context)) {
             /* last_active_at may have changed; the row is read, and not kept: the stamp allows nothing */
             missing_r->ids[missing_r->count++] = user->id;
             continue;
@@ -370,11 +382,13 @@ void user_listing_keep(const struct listed_user *user, struct text shown)
 
 enum outcome user_listing_all(struct context *context, user_each *each, void *argument)
 {
-    static const char *sql;
+    static const char *sql[COMPATIBILITY_NEWEST + 1];
+    const enum compatibility compatibility = context->config->compatibility;
     const struct chunks chunks = {
-        .select = rows_statement(
-            &sql, "SELECT u.created_at, u.id, %s FROM user u FORCE INDEX (user_by_created_at) WHERE TRUE",
-            rows_of_user_info),
+        .select =
+            rows_statement(&sql[compatibility],
+                           "SELECT u.created_at, u.id, %s FROM user u FORCE INDEX (user_by_created_at) WHERE TRUE",
+                           rows_of_user_info(compatibility)),
         .key = "u.created_at",
         .id = "u.id",
         .descending = true,
@@ -384,13 +398,14 @@ enum outcome user_listing_all(struct context *context, user_each *each, void *ar
 
 enum outcome user_listing_members(struct context *context, struct text group_id, user_each *each, void *argument)
 {
-    static const char *sql;
+    static const char *sql[COMPATIBILITY_NEWEST + 1];
+    const enum compatibility compatibility = context->config->compatibility;
     const struct chunks chunks = {
         .select =
-            rows_statement(&sql,
+            rows_statement(&sql[compatibility],
                            "SELECT m.created_at, m.id, %s FROM group_member m FORCE INDEX (group_member_in_order) "
                            "STRAIGHT_JOIN user u ON u.id = m.user_id WHERE m.group_id = ?",
-                           rows_of_user_info),
+                           rows_of_user_info(compatibility)),
         .key = "m.created_at",
         .id = "m.id",
     };

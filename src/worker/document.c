@@ -27,7 +27,7 @@ const struct limit_document *document_limit(size_t index)
 }
 
 /* Errors that follow from the columns of the row. */
-static bool row_has_error(const struct route *route, enum error_code code)
+static bool row_has_error(const struct route *route, enum compatibility compatibility, enum error_code code)
 {
     bool is_protected = document_route_is_protected(route);
     switch (code) {
@@ -41,7 +41,7 @@ static bool row_has_error(const struct route *route, enum error_code code)
     case ERROR_ACCESS_PROHIBITED:
         return route->who == WHO_VERIFIED || route->who == WHO_ADMIN;
     case ERROR_SESSION_REQUIRED:
-        return route->takes == TAKES_SESSION;
+        return router_takes_session(route, compatibility);
     case ERROR_CROSS_SITE:
         return is_protected && route->method != METHOD_GET;
     case ERROR_BODY_PARSE_ERROR:
@@ -64,11 +64,11 @@ static bool row_has_error(const struct route *route, enum error_code code)
     }
 }
 
-void document_each_error(const struct route *route, void (*each)(void *argument, enum error_code code, int status),
-                         void *argument)
+void document_each_error(const struct route *route, enum compatibility compatibility,
+                         void (*each)(void *argument, enum error_code code, int status), void *argument)
 {
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
-        if (row_has_error(route, code)) {
+        if (row_has_error(route, compatibility, code)) {
             each(argument, code, error_status(code));
         }
         for (size_t i = 0; i < ARRAY_COUNT(route_errors); i++) {

@@ -9,9 +9,10 @@
 /* True where the route needs a session or an API key. */
 bool document_route_is_protected(const struct route *route);
 
-/* Calls `each` once for every error that a route can have, in the order of errors.def. */
-void document_each_error(const struct route *route, void (*each)(void *argument, enum error_code code, int status),
-                         void *argument);
+/* Calls `each` once for every error that a route can have with this value of the directive compatibility, in the order
+ * of errors.def. */
+void document_each_error(const struct route *route, enum compatibility compatibility,
+                         void (*each)(void *argument, enum error_code code, int status), void *argument);
 
 /* A row of limits.def: its limit, its directive, and a description of one line. document_limit returns NULL after the
  * last row. */

@@ -27,34 +27,37 @@ static void put_string_members(struct json_writer *out, const char *const *strin
 
 /* Operations. */
 
-static void put_parameter(struct json_writer *out, struct text name, const char *in, const struct field_row *field)
+static void put_parameter(struct json_writer *out, struct text name, const char *in, const struct field_row *field,
+                          enum compatibility compatibility)
 {
     json_begin_object(out);
     json_member_text(out, "name", name);
     json_member_string(out, "in", in);
-    json_member_boolean(out, "required", field == NULL || field->needed == FIELD_REQUIRED);
+    json_member_boolean(out, "required", field == NULL || field_is_required(field, compatibility));
     json_name(out, "schema");
     if (field != NULL) {
-        openapi_put_field_schema(out, field);
+        openapi_put_field_schema(out, field, compatibility);
     } else {
         openapi_put_type_schema(out, "string");
     }
     json_end_object(out);
 }
 
-static void put_parameters(struct json_writer *out, const struct route *route)
+static void put_parameters(struct json_writer *out, const struct route *route, enum compatibility compatibility)
 {
     if (strchr(route->path, '{') == NULL && route->query == SCHEMA_NONE) {
         return;
     }
     json_member_array(out, "parameters");
     for (const char *at = strchr(route->path, '{'); at != NULL; at = strchr(at + 1, '{')) {
-        put_parameter(out, (struct text){at + 1, strcspn(at + 1, "}")}, "path", NULL);
+        put_parameter(out, (struct text){at + 1, strcspn(at + 1, "}")}, "path", NULL, compatibility);
     }
     if (route->query != SCHEMA_NONE) {
         const struct schema_row *query = schema_row(route->query);
         for (size_t i = 0; i < query->field_count; i++) {
-            put_parameter(out, text_of(query->fields[i].name), "query", &query->fields[i]);
+            if (query->fields[i].since <= compatibility) {
+                put_parameter(out, text_of(query->fields[i].name), "query", &query->fields[i], compatibility);
+            }
         }
     }
     json_end_array(out);
@@ -106,14 +109,14 @@ static void put_header_member(void *argument, const struct member *member)
     json_end_object(out);
 }
 
-static void put_success(struct json_writer *out, const struct route *route)
+static void put_success(struct json_writer *out, const struct route *route, enum compatibility compatibility)
 {
     const struct shape_row *shape = shape_row(route->gives);
     if (shape->kind == SHAPE_KIND_FIELDS) {
         json_member_object(out, "204");
         openapi_put_description(out, shape->text);
         json_member_object(out, "headers");
-        shape_each_member(route->gives, put_header_member, out);
+        shape_each_member(route->gives, compatibility, put_header_member, out);
         json_end_object(out);
         json_end_object(out);
         return;
@@ -214,14 +217,15 @@ static void describe_error(void *argument, enum error_code code, int status)
 }
 
 /* The next status above `status` among the errors of a route; 0 after the last. */
-static int next_status(const struct route *route, int status)
+static int next_status(const struct route *route, enum compatibility compatibility, int status)
 {
     struct errors_of_status errors = {.status = status};
-    document_each_error(route, take_status, &errors);
+    document_each_error(route, compatibility, take_status, &errors);
     return errors.next;
 }
 
-static void put_error_reference(struct json_writer *out, const struct route *route, int status)
+static void put_error_reference(struct json_writer *out, const struct route *route, enum compatibility compatibility,
+                                int status)
 {
     char key[8];
     snprintf(key, sizeof key, "%d", status);
@@ -232,7 +236,8 @@ static void put_error_reference(struct json_writer *out, const struct route *rou
     }
     struct buffer text;
     buffer_init(&text, out->buffer->arena);
-    document_each_error(route, describe_error, &(struct errors_of_status){.text = &text, .status = status});
+    document_each_error(route, compatibility, describe_error,
+                        &(struct errors_of_status){.text = &text, .status = status});
     json_member_text(out, "description", buffer_text(&text));
     json_end_object(out);
 }
@@ -255,13 +260,13 @@ static void put_error_response(struct json_writer *out, int status)
 }
 
 /* The responses that routes have errors with. */
-static void put_error_responses(struct json_writer *out)
+static void put_error_responses(struct json_writer *out, enum compatibility compatibility)
 {
     int status = 0, next;
     do {
         next = 0;
         for (size_t i = 0; i < ROUTE_COUNT; i++) {
-            int of_route = next_status(&routes[i], status);
+            int of_route = next_status(&routes[i], compatibility, status);
             next = of_route != 0 && (next == 0 || of_route < next) ? of_route : next;
         }
         if (next != 0) {
@@ -271,12 +276,13 @@ static void put_error_responses(struct json_writer *out)
     } while (next != 0);
 }
 
-static void put_responses(struct json_writer *out, const struct route *route)
+static void put_responses(struct json_writer *out, const struct route *route, enum compatibility compatibility)
 {
     json_member_object(out, "responses");
-    put_success(out, route);
-    for (int status = next_status(route, 0); status != 0; status = next_status(route, status)) {
-        put_error_reference(out, route, status);
+    put_success(out, route, compatibility);
+    for (int status = next_status(route, compatibility, 0); status != 0;
+         status = next_status(route, compatibility, status)) {
+        put_error_reference(out, route, compatibility, status);
     }
     json_end_object(out);
 }
@@ -307,7 +313,7 @@ static void put_tag(struct json_writer *out, const struct route *route)
     json_end_array(out);
 }
 
-static void put_operation(struct json_writer *out, const struct route *route)
+static void put_operation(struct json_writer *out, const struct route *route, enum compatibility compatibility)
 {
     char method[8];
     size_t length = 0;
@@ -319,21 +325,22 @@ static void put_operation(struct json_writer *out, const struct route *route)
     json_begin_object(out);
     json_member_string(out, "operationId", route->name);
     json_member_string(out, "summary", route->text);
-    const char *session = route->takes == TAKES_SESSION ? " An API key does not do: it takes a session." : "";
+    const char *session =
+        router_takes_session(route, compatibility) ? " An API key does not do: it takes a session." : "";
     json_member_text(out, "description", text_format(out->buffer->arena, "%s%s", who_text(route->who), session));
     put_tag(out, route);
     if (!document_route_is_protected(route)) {
         json_member_array(out, "security");
         json_end_array(out);
     }
-    put_parameters(out, route);
+    put_parameters(out, route, compatibility);
     put_request_body(out, route);
-    put_responses(out, route);
+    put_responses(out, route, compatibility);
     json_end_object(out);
 }
 
 /* All routes with one path become one path item, wherever they are in the table. */
-static void put_paths(struct json_writer *out)
+static void put_paths(struct json_writer *out, enum compatibility compatibility)
 {
     json_member_object(out, "paths");
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
@@ -350,7 +357,7 @@ static void put_paths(struct json_writer *out)
         json_begin_object(out);
         for (size_t other = i; other < ROUTE_COUNT; other++) {
             if (strcmp(routes[other].path, route->path) == 0) {
-                put_operation(out, &routes[other]);
+                put_operation(out, &routes[other], compatibility);
             }
         }
         json_end_object(out);
@@ -390,15 +397,15 @@ static void put_security(struct json_writer *out)
     json_end_array(out);
 }
 
-static void put_components(struct json_writer *out)
+static void put_components(struct json_writer *out, enum compatibility compatibility)
 {
     json_member_object(out, "components");
     put_security_schemes(out);
     json_member_object(out, "responses");
-    put_error_responses(out);
+    put_error_responses(out, compatibility);
     json_end_object(out);
     json_member_object(out, "schemas");
-    openapi_put_schemas(out);
+    openapi_put_schemas(out, compatibility);
     json_end_object(out);
     json_end_object(out);
 }
@@ -443,7 +450,7 @@ static void put_tags(struct json_writer *out)
     json_end_array(out);
 }
 
-struct text openapi_document(struct arena *arena, const char *server_url)
+struct text openapi_document(struct arena *arena, const char *server_url, enum compatibility compatibility)
 {
     struct json_writer out;
     json_start(&out, arena);
@@ -453,8 +460,8 @@ struct text openapi_document(struct arena *arena, const char *server_url)
     put_servers(&out, server_url);
     put_tags(&out);
     put_security(&out);
-    put_paths(&out);
-    put_components(&out);
+    put_paths(&out, compatibility);
+    put_components(&out, compatibility);
     json_end_object(&out);
     return json_finish(&out);
 }

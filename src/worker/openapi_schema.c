@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/permission_table.h"
 #include "base/problem.h"
+#include "config/compatibility.h"
 #include "worker/shape.h"
 
 void openapi_put_description(struct json_writer *out, const char *text)
@@ -104,32 +105,44 @@ static void put_free_object(struct json_writer *out, bool may_be_null)
     json_member_boolean(out, "additionalProperties", true);
 }
 
-/* The booleans of a section of the permissions, with the default of each; or objects of the shape `of`. */
-static void put_section(struct json_writer *out, const char *section, enum shape of, bool with_defaults, bool all_there)
+/* How a section of the permissions is described. */
+struct section_style {
+    enum compatibility compatibility;
+    enum shape of; /* of the values; SHAPE_NONE: booleans */
+    bool with_defaults, all_there;
+};
+
+static bool is_in_section(const struct permission_row *row, const char *section, const struct section_style *style)
+{
+    return row->since <= style->compatibility && strcmp(row->section, section) == 0;
+}
+
+/* The booleans of a section of the permissions, with the default of each; or objects of a shape. */
+static void put_section(struct json_writer *out, const char *section, struct section_style style)
 {
     put_type(out, "object", false);
     json_member_object(out, "properties");
     const struct permission_row *row;
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-        if (strcmp(row->section, section) == 0) {
+        if (is_in_section(row, section, &style)) {
             json_add_name_string(out, row->key);
             json_begin_object(out);
-            if (of != SHAPE_NONE) {
-                openapi_put_ref_member(out, "schemas", shape_row(of)->name);
+            if (style.of != SHAPE_NONE) {
+                openapi_put_ref_member(out, "schemas", shape_row(style.of)->name);
             } else {
                 put_type(out, "boolean", false);
             }
-            if (with_defaults) {
+            if (style.with_defaults) {
                 json_member_boolean(out, "default", row->absent);
             }
             json_end_object(out);
         }
     }
     json_end_object(out);
-    if (all_there) {
+    if (style.all_there) {
         json_member_array(out, "required");
         for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-            if (strcmp(row->section, section) == 0) {
+            if (is_in_section(row, section, &style)) {
                 json_add_string(out, row->key);
             }
         }
@@ -137,25 +150,36 @@ static void put_section(struct json_writer *out, const char *section, enum shape
     }
 }
 
+/* A number, or an empty text. */
+static void put_amount(struct json_writer *out, bool may_be_null)
+{
+    json_name(out, "type");
+    if (may_be_null) {
+        PUT_STRINGS(out, "integer", "string", "null");
+    } else {
+        PUT_STRINGS(out, "integer", "string");
+    }
+}
+
 /* Bodies and queries. */
 
-static void put_overlay(struct json_writer *out)
+static void put_overlay(struct json_writer *out, enum compatibility compatibility)
 {
     const struct schema_row *schema = schema_row(SCHEMA_permissions);
     json_member_object(out, "properties");
     for (size_t i = 0; i < schema->field_count; i++) {
-        if (field_is_precondition(&schema->fields[i])) {
+        if (field_is_precondition(&schema->fields[i]) || schema->fields[i].since > compatibility) {
             continue;
         }
         json_add_name_string(out, schema->fields[i].name);
         json_begin_object(out);
-        put_section(out, schema->fields[i].name, SHAPE_NONE, false, false);
+        put_section(out, schema->fields[i].name, (struct section_style){.compatibility = compatibility});
         json_end_object(out);
     }
     json_end_object(out);
 }
 
-void openapi_put_field_schema(struct json_writer *out, const struct field_row *field)
+void openapi_put_field_schema(struct json_writer *out, const struct field_row *field, enum compatibility compatibility)
 {
     bool may_be_null = field->needed == FIELD_NULLABLE;
     json_begin_object(out);
@@ -163,7 +187,11 @@ void openapi_put_field_schema(struct json_writer *out, const struct field_row *f
     case FIELD_TEXT:
     case FIELD_PASSWORD:
     case FIELD_ADDRESS:
+    case FIELD_EMAIL:
         put_type(out, "string", may_be_null);
+        break;
+    case FIELD_AMOUNT:
+        put_amount(out, may_be_null);
         break;
     case FIELD_NAME:
         put_type(out, "string", may_be_null);
@@ -177,6 +205,7 @@ void openapi_put_field_schema(struct json_writer *out, const struct field_row *f
         json_member_string(out, "format", "int64");
         break;
     case FIELD_BOOLEAN:
+    case FIELD_STRICT:
         put_type(out, "boolean", may_be_null);
         break;
     case FIELD_DATE:
@@ -190,11 +219,16 @@ void openapi_put_field_schema(struct json_writer *out, const struct field_row *f
         put_list_of_texts(out, may_be_null);
         break;
     case FIELD_SECTION:
-        put_section(out, field->name, SHAPE_NONE, true, false);
+        put_section(out, field->name,
+                    (struct section_style){
+                        .compatibility = compatibility,
+                        /* else what is absent is as it is stored */
+                        .with_defaults = compatibility < behaviour_rows[BEHAVIOUR_ABSENT_IS_STORED].since,
+                    });
         break;
     case FIELD_OVERLAY: /* a group's own further sections are kept */
         put_free_object(out, may_be_null);
-        put_overlay(out);
+        put_overlay(out, compatibility);
         break;
     }
     if (field->min > 0) {
@@ -210,7 +244,7 @@ void openapi_put_field_schema(struct json_writer *out, const struct field_row *f
     json_end_object(out);
 }
 
-static void put_body_schema(struct json_writer *out, const struct schema_row *schema)
+static void put_body_schema(struct json_writer *out, const struct schema_row *schema, enum compatibility compatibility)
 {
     json_begin_object(out);
     if (schema->kind == SCHEMA_KIND_FREE || schema->kind == SCHEMA_KIND_EXTRA) {
@@ -222,13 +256,15 @@ static void put_body_schema(struct json_writer *out, const struct schema_row *sc
     if (schema->kind != SCHEMA_KIND_FREE) {
         json_member_object(out, "properties");
         for (size_t i = 0; i < schema->field_count; i++) {
-            json_add_name_string(out, schema->fields[i].name);
-            openapi_put_field_schema(out, &schema->fields[i]);
+            if (schema->fields[i].since <= compatibility) {
+                json_add_name_string(out, schema->fields[i].name);
+                openapi_put_field_schema(out, &schema->fields[i], compatibility);
+            }
         }
         json_end_object(out);
         size_t required = 0;
         for (size_t i = 0; i < schema->field_count; i++) {
-            if (schema->fields[i].needed == FIELD_REQUIRED) {
+            if (field_is_required(&schema->fields[i], compatibility)) {
                 if (required++ == 0) {
                     json_member_array(out, "required");
                 }
@@ -244,9 +280,16 @@ static void put_body_schema(struct json_writer *out, const struct schema_row *sc
 
 /* Shapes. */
 
+/* Where the members of a shape go. */
+struct shape_output {
+    struct json_writer *out;
+    enum compatibility compatibility;
+};
+
 static void put_member_schema(void *argument, const struct member *member)
 {
-    struct json_writer *out = argument;
+    const struct shape_output *output = argument;
+    struct json_writer *out = output->out;
     json_add_name_string(out, member->name);
     json_begin_object(out);
     switch (member->type) {
@@ -273,8 +316,11 @@ static void put_member_schema(void *argument, const struct member *member)
     case MEMBER_FREE:
         put_free_object(out, member->may_be_null);
         break;
+    case MEMBER_AMOUNT:
+        put_amount(out, member->may_be_null);
+        break;
     case MEMBER_SECTION:
-        put_section(out, member->name, member->of, false, true);
+        put_section(out, member->name, (struct section_style){output->compatibility, member->of, false, true});
         break;
     case MEMBER_SHAPE:
         openapi_put_ref_member(out, "schemas", shape_row(member->of)->name);
@@ -291,13 +337,15 @@ static void put_member_schema(void *argument, const struct member *member)
 
 static void put_member_name(void *argument, const struct member *member)
 {
+    const struct shape_output *output = argument;
     if (!member->may_be_absent) {
-        json_add_string(argument, member->name);
+        json_add_string(output->out, member->name);
     }
 }
 
-static void put_shape(struct json_writer *out, enum shape shape)
+static void put_shape(struct json_writer *out, enum shape shape, enum compatibility compatibility)
 {
+    struct shape_output output = {out, compatibility};
     const struct shape_row *row = shape_row(shape);
     json_begin_object(out);
     openapi_put_description(out, row->text);
@@ -305,10 +353,10 @@ static void put_shape(struct json_writer *out, enum shape shape)
     case SHAPE_KIND_OBJECT:
         put_type(out, "object", false);
         json_member_object(out, "properties");
-        shape_each_member(shape, put_member_schema, out);
+        shape_each_member(shape, compatibility, put_member_schema, &output);
         json_end_object(out);
         json_member_array(out, "required");
-        shape_each_member(shape, put_member_name, out);
+        shape_each_member(shape, compatibility, put_member_name, &output);
         json_end_array(out);
         json_member_boolean(out, "additionalProperties", shape_has_extra(shape));
         break;
@@ -436,7 +484,7 @@ static void put_validation_error_schema(struct json_writer *out)
 
 /* All of them. */
 
-void openapi_put_schemas(struct json_writer *out)
+void openapi_put_schemas(struct json_writer *out, enum compatibility compatibility)
 {
     put_role_schema(out);
     put_error_schema(out);
@@ -445,13 +493,13 @@ void openapi_put_schemas(struct json_writer *out)
     for (enum schema schema = SCHEMA_NONE + 1; schema < SCHEMA_COUNT; schema++) {
         if (schema_row(schema)->kind != SCHEMA_KIND_QUERY) {
             json_add_name_string(out, openapi_body_name(schema, name, sizeof name));
-            put_body_schema(out, schema_row(schema));
+            put_body_schema(out, schema_row(schema), compatibility);
         }
     }
     for (enum shape shape = SHAPE_NONE + 1; shape < SHAPE_COUNT; shape++) {
         if (shape_row(shape)->kind != SHAPE_KIND_FIELDS) {
             json_add_name_string(out, shape_row(shape)->name);
-            put_shape(out, shape);
+            put_shape(out, shape, compatibility);
         }
     }
 }

@@ -8,10 +8,10 @@
 #include "worker/schema.h"
 
 /* Adds all schemas of the components as members of the open object. */
-void openapi_put_schemas(struct json_writer *out);
+void openapi_put_schemas(struct json_writer *out, enum compatibility compatibility);
 
 /* The schema of one field of a body or a query. */
-void openapi_put_field_schema(struct json_writer *out, const struct field_row *field);
+void openapi_put_field_schema(struct json_writer *out, const struct field_row *field, enum compatibility compatibility);
 
 /* Adds a schema with a type alone: {"type":"string"}. */
 void openapi_put_type_schema(struct json_writer *out, const char *type);

@@ -44,6 +44,27 @@ bool router_is_for_monitors(const struct route *route)
     return for_monitors[route - routes];
 }
 
+bool router_takes_session(const struct route *route, enum compatibility compatibility)
+{
+    return route->takes == TAKES_SESSION || (route->takes == TAKES_SESSION_0_12 && compatibility >= COMPATIBILITY_0_12);
+}
+
+static const struct route_need needs[] = {
+#define ROUTE_NEEDS(route, permission, code, since) \
+    {ROUTE_##route, PERMISSION_##permission, ERROR_##code, COMPATIBILITY_##since},
+#include "tables/routes.def"
+};
+
+const struct route_need *router_need(const struct route *route, enum compatibility compatibility)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(needs); i++) {
+        if (&routes[needs[i].route] == route && needs[i].since <= compatibility) {
+            return &needs[i];
+        }
+    }
+    return NULL;
+}
+
 unsigned router_prefetch(const struct route *route)
 {
     return parts[route - routes];

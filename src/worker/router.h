@@ -3,6 +3,7 @@
 #define ROSTER_WORKER_ROUTER_H
 
 #include "base/context.h"
+#include "base/permission_table.h"
 #include "config/config.h"
 #include "worker/schema.h"
 #include "worker/shape.h"
@@ -13,8 +14,9 @@ enum method { METHOD_GET, METHOD_POST, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTH
 
 enum who { WHO_ANYONE, WHO_ANY_ROLE, WHO_VERIFIED, WHO_ADMIN, WHO_RULE };
 
-/* The accepted credentials: a session's token or an API key, or a session's token alone. */
-enum takes { TAKES_ANY, TAKES_SESSION };
+/* The accepted credentials: a session's token or an API key, or a session's token alone; or that since compatibility
+ * with 0.12. */
+enum takes { TAKES_ANY, TAKES_SESSION, TAKES_SESSION_0_12 };
 
 /* With or without the prefix /api/v1, or only without it. */
 enum place { PLACE_UNDER_API, PLACE_AT_ROOT };
@@ -54,6 +56,18 @@ extern const struct route routes[ROUTE_COUNT];
 
 /* The parts that a route reads with the caller: a set of store/prefetch.h. After router_init. */
 unsigned router_prefetch(const struct route *route);
+
+/* Whether a route refuses API keys. `compatibility`: the value of the directive. */
+bool router_takes_session(const struct route *route, enum compatibility compatibility);
+
+/* ROUTE_NEEDS: a permission that callers of a route need. NULL: none. */
+struct route_need {
+    enum route_id route;
+    enum permission permission;
+    enum error_code code; /* without it */
+    enum compatibility since;
+};
+const struct route_need *router_need(const struct route *route, enum compatibility compatibility);
 
 /* ROUTE_FOR_MONITORS: only programs on this machine and the addresses of status_allow may call it. After router_init.
  */

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/enums.h"
+
 enum schema {
     SCHEMA_NONE,
 #define SCHEMA(name, kind, text) SCHEMA_##name,
@@ -16,7 +18,7 @@ enum schema {
 #define SCHEMA(name, kind, text) \
     enum input_of_##name         \
     {
-#define FIELD(schema, name, type, needed, min, max, text) INPUT_##schema##_##name,
+#define FIELD(schema, name, type, needed, since, min, max, text) INPUT_##schema##_##name,
 #define SCHEMA_END(name) \
     INPUT_##name##_COUNT \
     }                    \
@@ -37,15 +39,19 @@ enum field_type {
     FIELD_OBJECT,
     FIELD_TEXTS,
     FIELD_SECTION,
-    FIELD_OVERLAY
+    FIELD_OVERLAY,
+    FIELD_STRICT,
+    FIELD_AMOUNT,
+    FIELD_EMAIL
 };
 
-enum field_needed { FIELD_REQUIRED, FIELD_NULLABLE, FIELD_OPTIONAL };
+enum field_needed { FIELD_REQUIRED, FIELD_NULLABLE, FIELD_OPTIONAL, FIELD_RELAXED };
 
 struct field_row {
     const char *name;
     enum field_type type;
     enum field_needed needed;
+    enum compatibility since;
     size_t min, max; /* characters */
     const char *text;
 };
@@ -60,6 +66,9 @@ struct schema_row {
 
 /* The row of a schema, static. Not for SCHEMA_NONE. */
 const struct schema_row *schema_row(enum schema schema);
+
+/* Whether a body must have a field. `compatibility`: the value of the directive. */
+bool field_is_required(const struct field_row *field, enum compatibility compatibility);
 
 /* Whether a field of a body says how what is changed was before: `if_…`. */
 bool field_is_precondition(const struct field_row *field);

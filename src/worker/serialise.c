@@ -2,6 +2,9 @@
 
 #include "base/json_text.h"
 #include "base/log.h"
+#include "config/compatibility.h"
+#include "store/user_store.h"
+#include "worker/shape.h"
 
 void serialise_document(struct json_writer *json, const char *table, const char *column, struct text id,
                         struct text stored)
@@ -55,14 +58,29 @@ static void serialise_columns(struct json_writer *json, const char *table, const
     }
 }
 
+/* The same of those columns that the configuration's compatibility shows. */
+static void serialise_shown(const struct context *context, struct json_writer *json, const char *table,
+                            const struct column_row *columns, size_t count, const struct value *row)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (config_has(context->config, columns[i].since)) {
+            serialise_column(json, table, row[0].text, &columns[i], &row[i]);
+        }
+    }
+}
+
 void serialise_user_column(struct json_writer *json, const struct value *user, enum user_column column)
 {
     serialise_column(json, "user", user[USER_id].text, &user_columns[column], &user[column]);
 }
 
-void serialise_user_members(struct json_writer *json, const struct value *user, bool show_private)
+void serialise_user_members(const struct context *context, struct json_writer *json, const struct value *user,
+                            bool show_private)
 {
     for (enum user_column i = 0; i < USER_COLUMNS; i++) {
+        if (!config_has(context->config, user_columns[i].since)) {
+            continue;
+        }
         if (user_columns[i].place == COLUMN_PRIVATE && !show_private) {
             json_add_name(json, user_columns[i].member);
             json_add_null(json);
@@ -72,22 +90,41 @@ void serialise_user_members(struct json_writer *json, const struct value *user, 
     }
 }
 
-void serialise_user_info(struct json_writer *json, const struct value *info)
+bool serialise_is_active(const struct context *context, int64_t last_active_at)
+{
+    return last_active_at >= context->now_seconds - USER_ACTIVE_SECONDS;
+}
+
+void serialise_user_info(const struct context *context, struct json_writer *json, const struct value *info)
 {
     json_begin_object(json);
-    serialise_columns(json, "user", user_info_columns, USER_INFO_COLUMNS, info);
+    serialise_shown(context, json, "user", user_info_columns, USER_INFO_COLUMNS, info);
+    if (config_has(context->config, (enum compatibility)SINCE_UserInfo_groups)) {
+        const struct value *groups = &info[USER_INFO_groups];
+        json_member_raw(json, "groups", groups->is_null ? TEXT("[]") : groups->text);
+        json_member_boolean(json, "is_active", serialise_is_active(context, info[USER_INFO_last_active_at].integer));
+    }
     json_end_object(json);
 }
 
-void serialise_group_members(struct json_writer *json, const struct value *group)
+void serialise_card_members(struct json_writer *json, const struct value *user)
 {
-    serialise_columns(json, "group", group_columns, GROUP_COLUMNS, group);
+    for (enum user_column i = 0; i < USER_COLUMNS; i++) {
+        if (user_columns[i].place == COLUMN_INFO || user_columns[i].place == COLUMN_CARD) {
+            serialise_user_column(json, user, i);
+        }
+    }
 }
 
-void serialise_group(struct json_writer *json, const struct value *group)
+void serialise_group_members(const struct context *context, struct json_writer *json, const struct value *group)
+{
+    serialise_shown(context, json, "group", group_columns, GROUP_COLUMNS, group);
+}
+
+void serialise_group(const struct context *context, struct json_writer *json, const struct value *group)
 {
     json_begin_object(json);
-    serialise_group_members(json, group);
+    serialise_group_members(context, json, group);
     json_end_object(json);
 }
 

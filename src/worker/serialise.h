@@ -2,24 +2,32 @@
 #ifndef ROSTER_WORKER_SERIALISE_H
 #define ROSTER_WORKER_SERIALISE_H
 
+#include "base/context.h"
 #include "base/json_writer.h"
 #include "store/rows.h"
 
-/* Adds the members of a User to the open object.
- * `show_private` false: info, settings and oauth are null. */
-void serialise_user_members(struct json_writer *json, const struct value *user, bool show_private);
+/* Adds the members of a User to the open object: those that the configuration's compatibility has.
+ * `show_private` false: those that are private are null. */
+void serialise_user_members(const struct context *context, struct json_writer *json, const struct value *user,
+                            bool show_private);
 
 /* Adds one of those members, without regard to who may see it. */
 void serialise_user_column(struct json_writer *json, const struct value *user, enum user_column column);
 
-/* Adds a whole UserInfo. `info` is a row of USER_INFO_COLUMNS. */
-void serialise_user_info(struct json_writer *json, const struct value *info);
+/* Adds a whole UserInfo. `info` is a row of rows_of_user_info. */
+void serialise_user_info(const struct context *context, struct json_writer *json, const struct value *info);
+
+/* Adds the members that UserInfo has with each compatibility, from a whole row of the user. */
+void serialise_card_members(struct json_writer *json, const struct value *user);
+
+/* Whether a user was active at a time that makes them so now: the member `is_active`. */
+bool serialise_is_active(const struct context *context, int64_t last_active_at);
 
 /* Adds the members of a Group to the open object. */
-void serialise_group_members(struct json_writer *json, const struct value *group);
+void serialise_group_members(const struct context *context, struct json_writer *json, const struct value *group);
 
 /* Add a whole row. Its columns are exactly the members of the shape. */
-void serialise_group(struct json_writer *json, const struct value *group);
+void serialise_group(const struct context *context, struct json_writer *json, const struct value *group);
 void serialise_oauth_session(struct json_writer *json, const struct value *session);
 void serialise_session(struct json_writer *json, const struct value *session, struct text present_jti);
 

@@ -2,6 +2,7 @@
 
 #include "base/array.h"
 #include "base/log.h"
+#include "config/compatibility.h"
 #include "store/rows.h"
 #include "worker/schema.h"
 
@@ -28,6 +29,7 @@ enum table {
     TABLE_NONE,
     TABLE_USER,
     TABLE_USER_INFO,
+    TABLE_USER_CARD,
     TABLE_GROUP,
     TABLE_OAUTH_SESSION,
     TABLE_SESSION,
@@ -45,9 +47,12 @@ static const struct member_row {
     enum table table;
     struct member member;
 } members[] = {
-#define MEMBER(shape, name, type, of, null, text) \
-    {SHAPE_##shape, TABLE_NONE, {#name, MEMBER_##type, SHAPE_##of, (null) == MAYBE, (null) == ABSENT, text}},
-#define MEMBERS(shape, table) {SHAPE_##shape, TABLE_##table, {NULL, MEMBER_TEXT, SHAPE_NONE, false, false, NULL}},
+#define MEMBER(shape, name, type, of, null, since, text) \
+    {SHAPE_##shape,                                      \
+     TABLE_NONE,                                         \
+     {#name, MEMBER_##type, SHAPE_##of, (null) == MAYBE, (null) == ABSENT, COMPATIBILITY_##since, text}},
+#define MEMBERS(shape, table) \
+    {SHAPE_##shape, TABLE_##table, {NULL, MEMBER_TEXT, SHAPE_NONE, false, false, COMPATIBILITY_0_6, NULL}},
 #include "tables/shapes.def"
 };
 
@@ -85,12 +90,25 @@ static enum member_type type_of_column(enum column_type type)
 
 typedef void member_function(void *argument, const struct member *member);
 
-static void each_column(const struct column_row *rows, size_t count, member_function *each, void *argument)
+/* Who wants the members, and those of which value of compatibility. */
+struct taker {
+    enum compatibility compatibility;
+    member_function *each;
+    void *argument;
+};
+
+static void give(const struct taker *taker, const struct member *member)
+{
+    if (member->since <= taker->compatibility) {
+        taker->each(taker->argument, member);
+    }
+}
+
+static void each_column(const struct column_row *rows, size_t count, const struct taker *taker)
 {
     for (size_t i = 0; i < count; i++) {
-        struct member member = {rows[i].name, type_of_column(rows[i].type), SHAPE_NONE, rows[i].may_be_null, false,
-                                rows[i].text};
-        each(argument, &member);
+        give(taker, &(struct member){rows[i].name, type_of_column(rows[i].type), SHAPE_NONE, rows[i].may_be_null, false,
+                                     rows[i].since, rows[i].text});
     }
 }
 
@@ -101,12 +119,16 @@ static enum member_type type_of_field(enum field_type type)
     case FIELD_NAME:
     case FIELD_PASSWORD:
     case FIELD_ADDRESS:
+    case FIELD_EMAIL:
         break;
+    case FIELD_AMOUNT:
+        return MEMBER_AMOUNT;
     case FIELD_ROLE:
         return MEMBER_ROLE;
     case FIELD_INTEGER:
         return MEMBER_INTEGER;
     case FIELD_BOOLEAN:
+    case FIELD_STRICT:
         return MEMBER_BOOLEAN;
     case FIELD_DATE:
         return MEMBER_DATE;
@@ -123,63 +145,69 @@ static enum member_type type_of_field(enum field_type type)
 
 /* The fields of a schema as members: the response has them in the same form as the request. `of`: what sections are
  * made of; SHAPE_NONE: booleans. */
-static void each_field(enum schema schema, enum shape of, member_function *each, void *argument)
+static void each_field(enum schema schema, enum shape of, const struct taker *taker)
 {
     const struct schema_row *row = schema_row(schema);
     for (size_t i = 0; i < row->field_count; i++) {
         const struct field_row *field = &row->fields[i];
-        struct member member = {field->name, type_of_field(field->type), of, field->needed == FIELD_NULLABLE, false,
-                                field->text};
+        const enum member_type type = type_of_field(field->type);
         if (!field_is_precondition(field)) {
-            each(argument, &member);
+            give(taker,
+                 &(struct member){field->name, type, of, field->needed == FIELD_NULLABLE && type != MEMBER_AMOUNT,
+                                  false, field->since, field->text});
         }
     }
 }
 
-static void each_of_table(enum table table, member_function *each, void *argument)
+static void each_of_table(enum table table, const struct taker *taker)
 {
     switch (table) {
     case TABLE_NONE:
         break;
     case TABLE_USER:
-        each_column(user_columns, USER_COLUMNS, each, argument);
+        each_column(user_columns, USER_COLUMNS, taker);
         break;
     case TABLE_USER_INFO:
-        each_column(user_info_columns, USER_INFO_COLUMNS, each, argument);
+        each_column(user_info_columns, USER_INFO_COLUMNS, taker);
+        break;
+    case TABLE_USER_CARD:
+        each_column(user_info_columns, USER_INFO_COLUMNS,
+                    &(struct taker){COMPATIBILITY_NEWEST, taker->each, taker->argument});
         break;
     case TABLE_GROUP:
-        each_column(group_columns, GROUP_COLUMNS, each, argument);
+        each_column(group_columns, GROUP_COLUMNS, taker);
         break;
     case TABLE_OAUTH_SESSION:
-        each_column(oauth_session_columns, OAUTH_SESSION_COLUMNS, each, argument);
+        each_column(oauth_session_columns, OAUTH_SESSION_COLUMNS, taker);
         break;
     case TABLE_SESSION:
-        each_column(session_columns, SESSION_COLUMNS, each, argument);
+        each_column(session_columns, SESSION_COLUMNS, taker);
         break;
     case TABLE_permissions:
-        each_field(SCHEMA_permissions, SHAPE_NONE, each, argument);
+        each_field(SCHEMA_permissions, SHAPE_NONE, taker);
         break;
     case TABLE_permission_sources:
-        each_field(SCHEMA_permissions, SHAPE_PermissionSource, each, argument);
+        each_field(SCHEMA_permissions, SHAPE_PermissionSource, taker);
         break;
     case TABLE_admin_config:
-        each_field(SCHEMA_admin_config, SHAPE_NONE, each, argument);
+        each_field(SCHEMA_admin_config, SHAPE_NONE, taker);
         break;
     case TABLE_ldap_server:
-        each_field(SCHEMA_ldap_server, SHAPE_NONE, each, argument);
+        each_field(SCHEMA_ldap_server, SHAPE_NONE, taker);
         break;
     }
 }
 
-void shape_each_member(enum shape shape, member_function *each, void *argument)
+void shape_each_member(enum shape shape, enum compatibility compatibility, member_function *each, void *argument)
 {
+    const struct taker taker = {compatibility, each, argument};
     invariant(shape > SHAPE_NONE && shape < SHAPE_COUNT);
     for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
         if (members[i].shape == shape) {
             if (members[i].table == TABLE_NONE) {
-                each(argument, &members[i].member);
+                give(&taker, &members[i].member);
             } else {
-                each_of_table(members[i].table, each, argument);
+                each_of_table(members[i].table, &taker);
             }
         }
     }

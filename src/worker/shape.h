@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "base/enums.h"
+
 enum shape {
     SHAPE_NONE,
 #define SHAPE(name, kind, of, text) SHAPE_##name,
@@ -46,6 +48,7 @@ enum member_type {
     MEMBER_SHAPE,
     MEMBER_LIST,
     MEMBER_DATE,   /* only of a column */
+    MEMBER_AMOUNT, /* a number, or an empty text */
     MEMBER_SECTION /* of permissions: an object of booleans, or of the shape `of`; see permission_row */
 };
 
@@ -55,11 +58,19 @@ struct member {
     enum shape of; /* for SHAPE and LIST, and for some SECTIONs; else SHAPE_NONE */
     bool may_be_null;
     bool may_be_absent;
+    enum compatibility since;
     const char *text; /* NULL: the tables have none */
 };
 
-/* Calls `each` for each member of an object, in order. Not for SHAPE_NONE. */
-void shape_each_member(enum shape shape, void (*each)(void *argument, const struct member *member), void *argument);
+/* Calls `each` for each member of an object that this value of compatibility shows, in order. Not for SHAPE_NONE. */
+void shape_each_member(enum shape shape, enum compatibility compatibility,
+                       void (*each)(void *argument, const struct member *member), void *argument);
+
+/* SINCE_UserInfo_groups, …: the first value of compatibility that shows a member, an enum compatibility. */
+enum shape_since {
+#define MEMBER(shape, name, type, of, null, since, text) SINCE_##shape##_##name = COMPATIBILITY_##since,
+#include "tables/shapes.def"
+};
 
 struct arena;
 

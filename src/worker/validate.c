@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/permission_table.h"
 #include "base/problem.h"
+#include "config/compatibility.h"
 #include "worker/scalar.h"
 
 enum { JSON_DEPTH_MAX = 64 };
@@ -112,6 +113,19 @@ static enum fault_type check_boolean(json_object *json, bool saturated, struct i
     return type;
 }
 
+/* A number, or what stands for none: an empty text, and, as in the original, 0 and false. `text` then is an empty text;
+ * of a number it is the null text. */
+static enum fault_type check_amount(json_object *json, bool saturated, struct input *input)
+{
+    const bool is_text = json_object_get_type(json) == json_type_string;
+    enum fault_type type =
+        is_text && json_object_get_string_len(json) == 0 ? FAULT_NONE : check_integer(json, saturated, input);
+    if (type == FAULT_NONE && input->integer == 0 && !(is_text && json_object_get_string_len(json) > 0)) {
+        input->text = TEXT("");
+    }
+    return type;
+}
+
 static enum fault_type check_date(struct arena *arena, json_object *json, struct input *input)
 {
     switch (json_object_get_type(json)) {
@@ -173,8 +187,16 @@ static enum outcome check_texts(struct context *context, struct spot spot, json_
     return outcome;
 }
 
-/* A section of the default permissions: each known key must be a boolean. Absent keys get their default, unknown keys
- * are dropped. The input gets a new object. */
+/* The value of a permission in a section. `import_` is what some clients have in place of a word that their language
+ * keeps for itself. */
+static bool find_permission(json_object *section, const char *key, json_object **value_r)
+{
+    return json_object_object_get_ex(section, key, value_r) ||
+           (strcmp(key, "import") == 0 && json_object_object_get_ex(section, "import_", value_r));
+}
+
+/* A section of the default permissions: each known key must be a boolean. Absent keys get their default, or are as they
+ * are stored; unknown keys are dropped. The input gets a new object. */
 static enum outcome check_section(struct context *context, struct spot spot, const char *section, json_object *json,
                                   bool saturated, struct input *input)
 {
@@ -185,12 +207,16 @@ static enum outcome check_section(struct context *context, struct spot spot, con
     json_object *clean = json_keep(context->arena, json_object_new_object());
     const struct permission_row *row;
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-        if (strcmp(row->section, section) != 0) {
+        if (strcmp(row->section, section) != 0 || !config_has(context->config, row->since)) {
             continue;
         }
         struct input boolean = {.integer = row->absent};
         json_object *value;
-        if (json_object_object_get_ex(json, row->key, &value)) {
+        if (!find_permission(json, row->key, &value)) {
+            if (config_behaves(context->config, BEHAVIOUR_ABSENT_IS_STORED)) {
+                continue;
+            }
+        } else {
             enum fault_type type = check_boolean(value, saturated, &boolean);
             if (type != FAULT_NONE) {
                 spot.path[1] = text_of(row->key);
@@ -271,7 +297,15 @@ static enum outcome check_field(struct request *request, const struct field_row 
     case FIELD_NAME:
     case FIELD_ROLE:
     case FIELD_ADDRESS:
+    case FIELD_EMAIL:
         type = check_text(field, json, input);
+        break;
+    case FIELD_AMOUNT:
+        type = check_amount(json, saturated, input);
+        break;
+    case FIELD_STRICT:
+        type = json_object_get_type(json) == json_type_boolean ? FAULT_NONE : FAULT_bool_type;
+        input->integer = json_object_get_boolean(json);
         break;
     case FIELD_INTEGER:
         type = check_integer(json, saturated, input);
@@ -322,6 +356,7 @@ static bool bad_string_counts(const struct field_row *field, json_object *json)
     case FIELD_NAME:
     case FIELD_ROLE:
     case FIELD_ADDRESS:
+    case FIELD_EMAIL:
         return json_object_get_type(json) == json_type_string;
     case FIELD_TEXTS:
         return json_object_get_type(json) == json_type_array;
@@ -329,10 +364,12 @@ static bool bad_string_counts(const struct field_row *field, json_object *json)
     case FIELD_OVERLAY:
         return json_object_get_type(json) == json_type_object;
     case FIELD_INTEGER:
+    case FIELD_AMOUNT:
     case FIELD_BOOLEAN:
     case FIELD_DATE:
         return json_object_get_type(json) == json_type_string &&
                memchr(json_object_get_string(json), '\0', (size_t)json_object_get_string_len(json)) == NULL;
+    case FIELD_STRICT:
     case FIELD_SECTION:
         break;
     }
@@ -350,9 +387,12 @@ static enum outcome check_fields(struct request *request, const struct schema_ro
         struct spot spot = spot_of("body", field->name);
         bool sent = json_object_object_get_ex(request->json, field->name, &json);
         const struct json_bad_string *bad = bad_string_of(scan, field->name);
+        if (!config_has(context->config, field->since)) {
+            continue; /* an unknown field */
+        }
         input->is_null = sent && json == NULL;
         if (!sent || (json == NULL && field->needed == FIELD_NULLABLE)) {
-            if (field->needed == FIELD_REQUIRED) {
+            if (field_is_required(field, context->config->compatibility)) {
                 outcome = fault(context, &spot, FAULT_missing);
             }
         } else if (bad != NULL && bad_string_counts(field, json)) {
@@ -523,7 +563,8 @@ static enum outcome validate_query(struct request *request)
         struct input *input = &request->query[i];
         const struct field_row *field = &schema->fields[i];
         struct spot spot = spot_of("query", field->name);
-        if (!input->present) {
+        if (!input->present || !config_has(context->config, field->since)) {
+            input->present = false;
             continue;
         }
         enum fault_type type = FAULT_NONE;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "auth/password.h"
+#include "auth/permission.h"
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/hex.h"
@@ -101,6 +102,17 @@ static enum outcome authenticate(struct request *request)
     return outcome == OK && request->identity.by_cookie ? origin_check(request) : outcome;
 }
 
+/* ROUTE_NEEDS. */
+static enum outcome check_need(struct request *request, const struct route_need *need)
+{
+    struct context *context = &request->context;
+    const struct identity *identity = &request->identity;
+    bool granted;
+    enum outcome outcome =
+        permission_check(context, identity->user_id, identity_is_admin(identity), need->permission, &granted);
+    return outcome == OK && !granted ? problem_set(context, need->code) : outcome;
+}
+
 static enum outcome authorise(struct request *request)
 {
     struct context *context = &request->context;
@@ -109,8 +121,11 @@ static enum outcome authorise(struct request *request)
         (route->who == WHO_ADMIN && !identity_is_admin(&request->identity))) {
         return problem_set(context, ERROR_ACCESS_PROHIBITED);
     }
-    return route->takes == TAKES_SESSION && request->identity.is_api_key ? problem_set(context, ERROR_SESSION_REQUIRED)
-                                                                         : OK;
+    if (request->identity.is_api_key && router_takes_session(route, context->config->compatibility)) {
+        return problem_set(context, ERROR_SESSION_REQUIRED);
+    }
+    const struct route_need *need = router_need(route, context->config->compatibility);
+    return need != NULL ? check_need(request, need) : OK;
 }
 
 static const worker_handler *handlers; /* set by the program */

@@ -22,10 +22,18 @@ my (%schema, %permission);
 {
     $schema{$_->{name}} = {%$_, fields => []} for Roster::Tables::records('tables/schemas.def', 'SCHEMA');
     push @{$schema{$_->{schema}}{fields}}, $_ for Roster::Tables::records('tables/schemas.def', 'FIELD');
-    push @{$permission{$_->{section}}}, $_->{key} for Roster::Tables::records('tables/permissions.def', 'PERMISSION');
+    push @{$permission{$_->{section}}}, $_ for Roster::Tables::records('tables/permissions.def', 'PERMISSION');
     cmp_ok scalar(keys %schema), '>', 15, 'schemas were found';
     cmp_ok scalar(@routes), '>', 50, 'routes were found';
-    is scalar(keys %permission), 4, 'sections of permissions were found';
+    is scalar(keys %permission), 6, 'sections of permissions were found';
+}
+
+# What the configuration says: which fields there are.
+my $compatibility = '0_6';
+sub is_there ($row) { return $row->{since} eq '0_6' || $compatibility eq '0_12' }
+
+sub is_required ($field) {
+    return $field->{needed} eq 'REQUIRED' || $field->{needed} eq 'RELAXED' && $compatibility eq '0_6';
 }
 
 # Whatever stands in a path, there is no such thing; a route that is reached all the same answers something else than
@@ -72,7 +80,7 @@ sub faults_of ($schema, $field) {
     my $with = sub ($fault, @values) {
         push @faults, map { [$_, $fault] } @values;
     };
-    if ($type =~ /^(?:TEXT|NAME|PASSWORD)$/) {
+    if ($type =~ /^(?:TEXT|NAME|PASSWORD|EMAIL)$/) {
         $with->('string_type', @no_text, "[$bad_text]");
         $with->(
             'string_unicode', $bad_text, qq("$mark{text}\\ud83d"), '"\udc00x"', '"\ud83d\u0041"', '"a\u0000b"',
@@ -106,6 +114,16 @@ sub faults_of ($schema, $field) {
         $with->(
             'int_parsing_size', '9223372036854775808', '18446744073709551616', '-9223372036854775809',
             '"9223372036854775808"', '"-9223372036854775809"', '1' x 300, '"' . '1' x 300 . '"');
+    }
+    elsif ($type eq 'AMOUNT') {
+        $with->('int_type', '[]', '{}', '[1]');
+        $with->('string_unicode', $bad_text);
+        $with->('int_parsing', '" "', '"x"', '"1.5"', '"\u0000"', qq("$mark{text}"));
+        $with->('int_from_float', '1.5', '-0.5');
+        $with->('int_parsing_size', '9223372036854775808', '"-9223372036854775809"');
+    }
+    elsif ($type eq 'STRICT') {
+        $with->('bool_type', '0', '1', '"true"', '"x"', '[]', '{}', qq("$mark{text}"));
     }
     elsif ($type eq 'BOOLEAN') {
         $with->(
@@ -153,7 +171,7 @@ sub faults_of ($schema, $field) {
     }
     elsif ($type eq 'SECTION') {
         $with->('model_attributes_type', '5', 'true', '"x"', '[]', $bad_text, '"\u0000"', qq("$mark{text}"));
-        for my $key (@{$permission{$field->{name}}}) {
+        for my $key (map { $_->{key} } grep { is_there($_) } @{$permission{$field->{name}}}) {
             push @faults, map { [qq({"$key": $_}), 'bool_type', $key] } 'null', '0.5', '[]', '{}', '1e30';
             push @faults, map { [qq({"$key": $_}), 'bool_parsing', $key] } '2', '"maybe"', '""', '"\u0000"',
                 qq("$mark{text}");
@@ -178,6 +196,7 @@ sub faults_of ($schema, $field) {
             ROLE => 'string_type',
             INTEGER => 'int_type',
             BOOLEAN => 'bool_type',
+            STRICT => 'bool_type',
             DATE => 'date_type',
             OBJECT => 'dict_type',
             TEXTS => 'list_type',
@@ -199,6 +218,9 @@ sub good ($field) {
         ROLE => '"user"',
         INTEGER => '1',
         BOOLEAN => 'true',
+        STRICT => 'true',
+        AMOUNT => '""',
+        EMAIL => $text,
         DATE => '"1999-12-31"',
         OBJECT => '{}',
         TEXTS => '[]',
@@ -212,13 +234,14 @@ sub object (%members) {
 }
 
 my %tried;
-for my $route (grep { $_->{body} ne 'NONE' } @routes) {
-    next if $tried{$route->{body}}++ && $route->{who} ne 'ANYONE';    # one route of each schema
+
+# The body of a route, with the present compatibility.
+sub try_body ($route) {
     my $schema = $schema{$route->{body}};
-    my @fields = @{$schema->{fields}};
-    my @required = grep { $_->{needed} eq 'REQUIRED' } @fields;
+    my @fields = grep { is_there($_) } @{$schema->{fields}};
+    my @required = grep { is_required($_) } @fields;
     my %good = map { ($_->{name} => good($_)) } @required;
-    subtest "$route->{name}: $schema->{name}" => sub {
+    return subtest "$route->{name}: $schema->{name}, compatibility $compatibility" => sub {
         my %first;
         for my $field (@fields) {
             my $name = $field->{name};
@@ -232,7 +255,7 @@ for my $route (grep { $_->{body} ne 'NONE' } @routes) {
                 $first{$name} //= $fault;
             }
             is_deeply \@wrong, [], "$name: each fault";
-            if ($field->{needed} eq 'REQUIRED') {
+            if (is_required($field)) {
                 my %rest = %good;
                 delete $rest{$name};
                 is send_bytes($route, object(%rest)), qq(missing ["body","$name"]), "$name: missing";
@@ -308,6 +331,10 @@ for my $route (grep { $_->{body} ne 'NONE' } @routes) {
             }
         }
     };
+}
+
+for my $route (grep { $_->{body} ne 'NONE' } @routes) {
+    try_body($route) if !$tried{$route->{body}}++ || $route->{who} eq 'ANYONE';    # one route of each schema
 }
 is_deeply [sort keys %tried], [sort grep { $schema{$_}{kind} ne 'QUERY' } keys %schema],
     'every schema of a body was tried';
@@ -643,5 +670,14 @@ is outcome_of($roster->ask(
 # Nothing of all that was a failure of ours.
 is_deeply [grep { / status=5/ } split /\n/, $roster->log_text('roster-access')], [], 'no answer was a 5xx';
 is_deeply [grep { /\[error\]/ } split /\n/, $roster->log_text('roster-error')], [], 'and no error was logged';
+
+# ---- What a newer compatibility reads ----
+
+$roster->reconfigure(compatibility => '0.12');
+$compatibility = '0_12';
+my %read_there = map { ($_->{schema} => 1) }
+    grep { $_->{since} eq '0_12' || $_->{needed} eq 'RELAXED' } Roster::Tables::records('tables/schemas.def', 'FIELD');
+try_body($_) for grep { delete $read_there{$_->{body}} } @routes;
+is_deeply [keys %read_there], [], 'every schema that has other fields then was tried';
 
 done_testing;

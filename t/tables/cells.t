@@ -36,6 +36,13 @@ my @tables = (
         status => 'number'
     ],
     ['tables/routes.def', 'ROUTE_FOR_MONITORS', 'worker/router.c', route => 'resolved'],
+    [
+        'tables/routes.def', 'ROUTE_NEEDS', 'worker/router.c',
+        route => 'resolved',
+        permission => 'resolved',
+        code => 'resolved',
+        since => 'resolved'
+    ],
     ['tables/routes.def', 'ROUTE_READS', 'worker/router.c', route => 'resolved', part => 'resolved'],
     ['tables/schemas.def', 'SCHEMA', 'worker/schema.c', name => 'resolved', kind => 'resolved', text => 'text'],
     ['tables/schemas.def', 'SCHEMA_END', 'worker/schema.c', name => 'defined'],
@@ -45,6 +52,7 @@ my @tables = (
         name => 'outside',
         type => 'resolved',
         needed => 'resolved',
+        since => 'resolved',
         min => 'number',
         max => 'number',
         text => 'text'
@@ -63,6 +71,7 @@ my @tables = (
         type => 'resolved',
         of => 'resolved',
         null => 'resolved',
+        since => 'resolved',
         text => 'text'
     ],
     ['tables/shapes.def', 'MEMBERS', 'worker/shape.c', shape => 'resolved', table => 'resolved'],
@@ -88,6 +97,15 @@ my @tables = (
         type => 'resolved',
         place => 'resolved',
         null => 'resolved',
+        since => 'resolved',
+        text => 'text'
+    ],
+    [
+        'tables/columns.def', 'GROUP_COLUMN', 'store/rows.c worker/shape.c',
+        name => 'outside',
+        type => 'resolved',
+        null => 'resolved',
+        since => 'resolved',
         text => 'text'
     ],
     (
@@ -97,7 +115,7 @@ my @tables = (
             type => 'resolved',
             null => 'resolved',
             text => 'text'
-        ] } qw(GROUP OAUTH_SESSION SESSION)
+        ] } qw(OAUTH_SESSION SESSION)
     ),
     ['tables/columns.def', 'KEY_COLUMN', 'store/rows.c', name => 'outside', type => 'resolved'],
     (
@@ -108,16 +126,29 @@ my @tables = (
             type => 'resolved',
             needed => 'resolved',
             fresh => 'resolved',
+            since => 'resolved',
             text => 'text'
         ] } qw(SETTING LDAP_SETTING)
     ),
-    ['tables/permissions.def', 'PERMISSION_SECTION', 'base/permission_table.c', section => 'resolved', text => 'text'],
+    [
+        'tables/permissions.def', 'PERMISSION_SECTION', 'base/permission_table.c worker/schema.c',
+        section => 'resolved',
+        since => 'resolved',
+        text => 'text'
+    ],
+    [
+        'tables/behaviours.def', 'BEHAVIOUR', 'config/compatibility.c worker/schema.c worker/validate.c api/session.c',
+        name => 'resolved',
+        since => 'resolved',
+        text => 'text'
+    ],
     [
         'tables/permissions.def', 'PERMISSION', 'base/permission_table.c',
         section => 'resolved',
         key => 'outside',
         absent => 'resolved',
-        fresh => 'resolved'
+        fresh => 'resolved',
+        since => 'resolved'
     ],
     ['tables/imports.def', 'IMPORT_TABLE', '', table => '\\bIMPORT_%s'],
     [

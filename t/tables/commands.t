@@ -92,9 +92,9 @@ try rosterctl user add --role ''
 try rosterctl --quiet group ad
 try rosterctl user role somebody a
 try rosterctl directive listen_b
-try rosterctl settings get ENABLE_U
+try rosterctl settings get ENABLE_USER_W
 try rosterctl settings set DEFAULT_U
-try rosterctl permissions default features.w
+try rosterctl permissions default features.web_
 try rosterctl user import /dev/nul
 END
     $file->flush;

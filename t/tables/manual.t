@@ -63,14 +63,17 @@ for my $row (Roster::Tables::rows('tables/schemas.def', 'SCHEMA')) {
 for my $row (Roster::Tables::rows('tables/schemas.def', 'FIELD')) {
     has 'roster-api', qr/^\.Ss $row->[0]\n(?:(?!^\.S[sh]).)*^\.It Va (?:\\&)?$row->[1] /ms,
         "roster-api(7) has $row->[0].$row->[1]";
-    documents 'roster-api', $row->[6], '... with its text';
+    documents 'roster-api', $row->[7], '... with its text';
 }
 for my $row (Roster::Tables::rows('tables/shapes.def', 'SHAPE')) {
     has 'roster-api', qr/^\.Ss $row->[0]$/m, "roster-api(7) has the shape $row->[0]";
 }
 for my $row (Roster::Tables::rows('tables/permissions.def', 'PERMISSION')) {
-    has 'roster-api', qr/^\.It $row->[0]\.$row->[1] Ta $row->[2] Ta $row->[3]$/m,
+    has 'roster-api', qr/^\.It $row->[0]\.$row->[1] Ta $row->[2] Ta $row->[3] Ta ${\($row->[4] =~ tr{_}{.}r)}$/m,
         "roster-api(7) has the permission $row->[0].$row->[1]";
+}
+for my $row (Roster::Tables::rows('tables/behaviours.def', 'BEHAVIOUR')) {
+    documents 'roster-api', $row->[2], "roster-api(7) has $row->[0]";
 }
 for my $row (Roster::Tables::rows('tables/limits.def', 'LIMIT_RULE')) {
     documents 'roster-api', "Counts $row->[3], against $row->[1]", "roster-api(7) has the limit $row->[1]";

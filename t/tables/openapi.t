@@ -7,10 +7,14 @@ use Test::More;
 use Roster::Document;
 use Roster::Tables;
 
-my ($text, $status) = Roster::Tables::rosterctl('openapi', '--json');
-is $status, 0, 'rosterctl prints the document';
-utf8::encode($text);
-my $document = JSON::PP->new->utf8->decode($text);
+sub document_of (@options) {
+    my ($text, $status) = Roster::Tables::rosterctl('openapi', '--json', @options);
+    is $status, 0, "rosterctl prints the document @options";
+    utf8::encode($text);
+    return JSON::PP->new->utf8->decode($text);
+}
+my $document = document_of('--compatibility', '0.12');
+my $older = document_of();
 like $document->{openapi}, qr/^3\.1\./, 'it is OpenAPI 3.1';
 is_deeply [sort keys %{$document->{components}{securitySchemes}}], [qw(apiKeyHeader bearer cookie)],
     'it names the security schemes';
@@ -90,8 +94,9 @@ for my $row (Roster::Tables::rows('tables/permissions.def', 'PERMISSION')) {
     is $schemas->{PermissionSources}{properties}{$row->[0]}{properties}{$row->[1]}{'$ref'},
         '#/components/schemas/PermissionSource', "PermissionSources has $row->[0].$row->[1]";
     ok $schemas->{Permissions}{properties}{$row->[0]}{properties}{$row->[1]}, "Permissions has $row->[0].$row->[1]";
-    is $schemas->{PermissionsBody}{properties}{$row->[0]}{properties}{$row->[1]}{default},
-        JSON::PP->can($row->[2])->(), '... with what is taken where it is absent';
+    my $default = $older->{components}{schemas}{PermissionsBody}{properties}{$row->[0]}{properties}{$row->[1]}{default};
+    is $default, $row->[4] eq '0_6' ? JSON::PP->can($row->[2])->() : undef,
+        '... with what is taken where it is absent, with 0.6';
 }
 for my $row (Roster::Tables::rows('tables/settings.def', 'SETTING')) {
     my $member = $schemas->{AdminConfig}{properties}{$row->[0]};
@@ -100,6 +105,39 @@ for my $row (Roster::Tables::rows('tables/settings.def', 'SETTING')) {
 for my $row (Roster::Tables::rows('tables/settings.def', 'LDAP_SETTING')) {
     my $member = $schemas->{LdapServer}{properties}{$row->[0]};
     ok $member && length $member->{description}, "LdapServer has $row->[0] with a text";
+}
+
+# ---- Fields by the directive compatibility ----
+
+# The members of objects of a shape, with each value of the directive.
+my %columns_of = (
+    USER => [map { [$_->{name}, $_->{since}] } Roster::Tables::records('tables/columns.def', 'USER_COLUMN')],
+    USER_INFO => [
+        map { [$_->{name}, $_->{place} eq 'CARD' ? '0_12' : $_->{since}] }
+        grep { $_->{place} =~ /^(?:INFO|CARD)$/ } Roster::Tables::records('tables/columns.def', 'USER_COLUMN')
+    ],
+    GROUP => [map { [$_->{name}, $_->{since}] } Roster::Tables::records('tables/columns.def', 'GROUP_COLUMN')],
+    OAUTH_SESSION => [map { [$_->[0], '0_6'] } Roster::Tables::rows('tables/columns.def', 'OAUTH_SESSION_COLUMN')],
+    SESSION => [map { [$_->[0], '0_6'] } Roster::Tables::rows('tables/columns.def', 'SESSION_COLUMN')],
+    admin_config => [map { [$_->{key}, $_->{since}] } Roster::Tables::records('tables/settings.def', 'SETTING')],
+    ldap_server => [map { [$_->{key}, $_->{since}] } Roster::Tables::records('tables/settings.def', 'LDAP_SETTING')],
+    permissions =>
+        [map { [$_->{section}, $_->{since}] } Roster::Tables::records('tables/permissions.def', 'PERMISSION_SECTION')],
+);
+$columns_of{permission_sources} = $columns_of{permissions};
+$columns_of{USER_CARD} = [map { [$_->[0], '0_6'] } @{$columns_of{USER_INFO}}];
+my %members;
+push @{$members{$_->{shape}}}, [@$_{qw(name since)}] for Roster::Tables::records('tables/shapes.def', 'MEMBER');
+push @{$members{$_->[0]}}, @{$columns_of{$_->[1]} // die "no columns of $_->[1]"}
+    for Roster::Tables::rows('tables/shapes.def', 'MEMBERS');
+for my $name (grep { $shape{$_}[1] eq 'OBJECT' } sort keys %shape) {
+    for ([$older, '0.6', qw(0_6)], [$document, '0.12', qw(0_6 0_12)]) {
+        my ($of, $value, @since) = @$_;
+        my %since = map { ($_ => 1) } @since;
+        is_deeply [sort keys %{$of->{components}{schemas}{$name}{properties}}],
+            [sort map { $_->[0] } grep { $since{$_->[1]} } @{$members{$name}}],
+            "with compatibility = $value, $name has the members that the tables say";
+    }
 }
 
 # ---- What generators stumble over ----

@@ -155,6 +155,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->redis_timeout, 500);
     assert_int_equal(config->rate_limit_window, 180);
     assert_int_equal(config->privacy, PRIVACY_STRICT);
+    assert_int_equal(config->compatibility, COMPATIBILITY_0_6);
     assert_int_equal(config->cookie_secure, COOKIE_SECURE_AUTO);
     assert_true(config->rate_limits);
     assert_false(config->redis_required);
@@ -618,6 +619,7 @@ static const struct {
     {"trusted_header_encoding", "latin1"},
     {"trusted_proxies", "192.0.2.1 10.0.0.0/8 2001:db8::/32 ::1 0.0.0.0/0 ::/0 ::ffff:10.1.0.0/112"},
     {"privacy", "compatible"},
+    {"compatibility", "0.12"},
     {"last_active_interval", "1d"},
     {"identity_cache", "30s"},
     {"identity_cache_size", "32M"},

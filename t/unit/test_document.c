@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/text.h"
+#include "config/compatibility.h"
 #include "unit.h"
 #include "worker/document.h"
 #include "worker/openapi.h"
@@ -50,14 +51,20 @@ static void null_members(void **state)
 {
     (void)state;
     char names[4096] = "";
-    shape_each_member(SHAPE_UserInfo, note_not_null, names);
+    shape_each_member(SHAPE_UserInfo, COMPATIBILITY_0_6, note_not_null, names);
     assert_string_equal(names, "id email role name ");
     names[0] = '\0';
-    shape_each_member(SHAPE_SignedIn, note_not_null, names);
+    shape_each_member(SHAPE_UserInfo, COMPATIBILITY_0_12, note_not_null, names);
+    assert_string_equal(names, "id email role name last_active_at groups is_active ");
+    names[0] = '\0';
+    shape_each_member(SHAPE_SignedIn, COMPATIBILITY_0_6, note_not_null, names);
     assert_string_equal(names, "jti created_at last_seen_at current ");
     names[0] = '\0';
-    shape_each_member(SHAPE_Permissions, note_not_null, names);
+    shape_each_member(SHAPE_Permissions, COMPATIBILITY_0_6, note_not_null, names);
     assert_string_equal(names, "workspace sharing chat features ");
+    names[0] = '\0';
+    shape_each_member(SHAPE_Permissions, COMPATIBILITY_0_12, note_not_null, names);
+    assert_string_equal(names, "workspace sharing chat features access_grants settings ");
 }
 
 static void shapes(void **state)
@@ -67,7 +74,7 @@ static void shapes(void **state)
         const struct shape_row *shape = shape_row(i);
         const struct member *last = NULL;
         assert_true(text_ends_with(text_of(shape->text), "."));
-        shape_each_member(i, check_member, &last);
+        shape_each_member(i, COMPATIBILITY_NEWEST, check_member, &last);
         bool has_members = shape->kind == SHAPE_KIND_OBJECT || shape->kind == SHAPE_KIND_FIELDS;
         if (has_members != (last != NULL)) {
             fail_msg("%s: members belong to objects and header fields, and each of these has some", shape->name);
@@ -104,7 +111,7 @@ static void route_errors(void **state)
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         struct errors errors = {.last = ERROR_NONE};
         const struct route *route = &routes[i];
-        document_each_error(route, check_error, &errors);
+        document_each_error(route, COMPATIBILITY_0_6, check_error, &errors);
         assert_true(errors.has[ERROR_INTERNAL_ERROR]);
         assert_int_equal(errors.has[ERROR_NOT_AUTHENTICATED], route->who != WHO_ANYONE);
         assert_true(errors.has[ERROR_ACCESS_PROHIBITED] || (route->who != WHO_ADMIN && route->who != WHO_VERIFIED));
@@ -160,7 +167,7 @@ static void openapi(void **state)
     static const char *const servers[][2] = {
         {NULL, "/"}, {"", "/"}, {"https://a.example.org/\"", "https://a.example.org/\""}};
     for (size_t s = 0; s < ARRAY_COUNT(servers); s++) {
-        struct text text = openapi_document(arena, servers[s][0]);
+        struct text text = openapi_document(arena, servers[s][0], s == 0 ? COMPATIBILITY_0_6 : COMPATIBILITY_NEWEST);
         assert_true(text_is_utf8(text));
         assert_int_equal(strlen(text.data), text.length);
         enum json_tokener_error error;

@@ -3,10 +3,12 @@
 #include "auth/permission.h"
 #include "base/array.h"
 #include "base/json.h"
+#include "config/compatibility.h"
 #include "store/group_store.h"
 #include "unit.h"
 
 static struct context context;
+static struct config config; /* compatibility = 0.6, unless a test says another */
 
 /* ---- The stand-in: a document of settings, then the groups' permissions ---- */
 
@@ -43,6 +45,8 @@ static int set_up(void **state)
     (void)state;
     memset(&context, 0, sizeof context);
     context.arena = arena_new(0);
+    memset(&config, 0, sizeof config);
+    context.config = &config;
     source_outcome = OK;
     store(NULL, NULL, NULL);
     return 0;
@@ -74,7 +78,8 @@ static json_object *combine(const char *defaults, const char *first, const char 
     const struct text groups[] = {text_of(first), text_of(second)};
     size_t count = second != NULL ? 2 : first != NULL ? 1 : 0;
 
-    return permission_combine(&context, json_parse(context.arena, text_of(defaults)), groups, count);
+    return permission_combine(&context, json_parse(context.arena, text_of(defaults)), groups, count,
+                              config.compatibility);
 }
 
 /* permissions.def, written out. */
@@ -237,7 +242,7 @@ static void test_sources_stay(void **state)
     const struct text group = TEXT("{\"features\":{\"api_keys\":true},\"x\":{}}");
 
     (void)state;
-    permission_combine(&context, defaults, &group, 1);
+    permission_combine(&context, defaults, &group, 1, config.compatibility);
     assert_string_equal(json_print(context.arena, defaults).data, "{\"features\":{\"api_keys\":false}}");
 }
 
@@ -245,7 +250,7 @@ static void test_sources_stay(void **state)
 
 static json_object *defaults_of(const char *document)
 {
-    return permission_defaults(&context, json_parse(context.arena, text_of(document)));
+    return permission_defaults(&context, json_parse(context.arena, text_of(document)), config.compatibility);
 }
 
 static void test_defaults(void **state)
@@ -253,7 +258,7 @@ static void test_defaults(void **state)
     json_object *defaults, *document;
 
     (void)state;
-    assert_table(permission_defaults(&context, NULL), true);
+    assert_table(permission_defaults(&context, NULL, config.compatibility), true);
     assert_table(defaults_of("{}"), true);
     assert_table(defaults_of("{\"user\":{}}"), true);
     assert_table(defaults_of("{\"user\":{\"permissions\":[]}}"), true);
@@ -275,11 +280,60 @@ static void test_defaults(void **state)
     /* Theirs: the document is not touched, and may go. */
     document = json_object_new_object();
     json_object_object_add(document, "user", json_tokener_parse("{\"permissions\":{\"chat\":{\"edit\":false}}}"));
-    defaults = permission_defaults(&context, document);
+    defaults = permission_defaults(&context, document, config.compatibility);
     assert_string_equal(json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN),
                         "{\"user\":{\"permissions\":{\"chat\":{\"edit\":false}}}}");
     json_object_put(document);
     assert_int_equal(look(defaults, "chat", "edit"), 0);
+}
+
+/* ---- compatibility = 0.12 ---- */
+
+static size_t count_keys(json_object *permissions)
+{
+    size_t count = 0;
+    json_object_object_foreach(permissions, name, section)
+    {
+        (void)name;
+        count += (size_t)json_object_object_length(section);
+    }
+    return count;
+}
+
+/* A key that is there since 0.12 is stored and counts with 0.6, too, but is not shown, unless a group has it. */
+static void test_later_keys(void **state)
+{
+    static const char stored[] =
+        "{\"user\":{\"permissions\":{\"features\":{\"memories\":false,\"webhooks\":true},\"settings\":"
+        "{\"interface\":false}}}}";
+    bool granted;
+    (void)state;
+    store(stored, NULL, NULL);
+    json_object *permissions = NULL;
+    assert_int_equal(permission_of_user(&context, TEXT("u"), &permissions), OK);
+    assert_table(permissions, true);
+    assert_int_equal(count_keys(permissions), 47);
+    assert_int_equal(permission_check(&context, TEXT("u"), false, PERMISSION_features_webhooks, &granted), OK);
+    assert_true(granted);
+    assert_int_equal(permission_check(&context, TEXT("u"), false, PERMISSION_settings_interface, &granted), OK);
+    assert_false(granted);
+    assert_int_equal(count_keys(defaults_of(stored)), 47);
+    store(stored, "{\"settings\":{\"interface\":true}}", NULL);
+    assert_int_equal(permission_of_user(&context, TEXT("u"), &permissions), OK);
+    assert_int_equal(look(permissions, "settings", "interface"), 1);
+    assert_int_equal(look(permissions, "features", "webhooks"), -1);
+
+    config.compatibility = COMPATIBILITY_0_12;
+    assert_int_equal(permission_of_user(&context, TEXT("u"), &permissions), OK);
+    assert_int_equal(count_keys(permissions), PERMISSION_COUNT);
+    assert_int_equal(look(permissions, "features", "webhooks"), 1);
+    assert_int_equal(look(permissions, "features", "memories"), 0);
+    permissions = defaults_of(stored);
+    assert_int_equal(count_keys(permissions), 67);
+    assert_int_equal(look(permissions, "settings", "interface"), 0);
+    assert_int_equal(look(permissions, "sharing", "public_tools"),
+                     0); /* what is not stored is as in a new installation */
+    assert_int_equal(look(permissions, "access_grants", "allow_users"), 1);
 }
 
 /* ---- Asking ---- */
@@ -360,7 +414,7 @@ int main(void)
         TEST(test_fresh_install), TEST(test_true_wins),     TEST(test_sections_are_combined_by_key),
         TEST(test_further_keys),  TEST(test_broken_values), TEST(test_sources_stay),
         TEST(test_defaults),      TEST(test_granted),       TEST(test_of_user),
-        TEST(test_check),
+        TEST(test_check),         TEST(test_later_keys),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/permission_table.h"
 #include "base/text.h"
+#include "config/compatibility.h"
 #include "unit.h"
 #include "worker/router.h"
 #include "worker/schema.h"
@@ -15,7 +16,7 @@ static void names(void **state)
     assert_string_equal(schema_row(SCHEMA_##name_)->name, #name_);           \
     assert_int_equal(schema_row(SCHEMA_##name_)->kind, SCHEMA_KIND_##kind_); \
     assert_int_equal(schema_row(SCHEMA_##name_)->field_count, INPUT_##name_##_COUNT);
-#define FIELD(schema_, name_, type_, needed_, min_, max_, text_)                                           \
+#define FIELD(schema_, name_, type_, needed_, since_, min_, max_, text_)                                   \
     assert_string_equal(schema_row(SCHEMA_##schema_)->fields[INPUT_##schema_##_##name_].name, #name_);     \
     assert_int_equal(schema_row(SCHEMA_##schema_)->fields[INPUT_##schema_##_##name_].type, FIELD_##type_); \
     assert_int_equal(schema_row(SCHEMA_##schema_)->fields[INPUT_##schema_##_##name_].needed, FIELD_##needed_);
@@ -144,7 +145,15 @@ static void permissions(void **state)
         assert_int_equal(strncmp(sections->fields[i].name, "if_", 3), 0);
     }
     for (size_t i = 0; i < section_count; i++) {
-        assert_int_equal(sections->fields[i].needed, FIELD_REQUIRED);
+        assert_int_equal(sections->fields[i].needed, FIELD_RELAXED);
+        /* a section is there with the first of its permissions */
+        enum compatibility first = COMPATIBILITY_NEWEST;
+        for (size_t at = 0; (row = permission_row(at)) != NULL; at++) {
+            if (strcmp(row->section, sections->fields[i].name) == 0 && row->since < first) {
+                first = row->since;
+            }
+        }
+        assert_int_equal(sections->fields[i].since, first);
     }
 }
 

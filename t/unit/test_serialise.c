@@ -5,14 +5,18 @@
 
 #include "arena_fixture.h"
 #include "base/array.h"
+#include "config/config.h"
 #include "unit.h"
 #include "worker/serialise.h"
 
 static struct json_writer json;
+static struct config config; /* compatibility = 0.6, unless a test says another */
+static struct context context = {.config = &config, .now_seconds = 1000};
 
 static int set_up(void **state)
 {
     arena_set_up(state);
+    config.compatibility = COMPATIBILITY_0_6;
     json_start(&json, arena);
     return 0;
 }
@@ -28,7 +32,7 @@ static const char *written(void)
 static const char *written_user(const struct value *user, bool show_private)
 {
     json_begin_object(&json);
-    serialise_user_members(&json, user, show_private);
+    serialise_user_members(&context, &json, user, show_private);
     json_end_object(&json);
     return written();
 }
@@ -56,6 +60,7 @@ static const struct value user[USER_COLUMNS] = {
     [USER_info] = TEXT_VALUE("{\"a\": [1, null]}"),
     [USER_settings] = NULL_VALUE,
     [USER_oauth] = TEXT_VALUE("{\"sub\":\"s\"}"),
+    [USER_scim] = TEXT_VALUE("{\"x\":1}"),
     [USER_last_active_at] = INTEGER_VALUE(0),
     [USER_updated_at] = INTEGER_VALUE(-7),
     [USER_created_at] = INTEGER_VALUE(1800000000),
@@ -76,6 +81,11 @@ static void users(void **state)
     (void)state;
     assert_string_equal(written_user(user, true), "{" USER_TO_EXPIRY PRIVATE_SHOWN USER_FROM_ACTIVE "}");
     assert_string_equal(written_user(user, false), "{" USER_TO_EXPIRY PRIVATE_HIDDEN USER_FROM_ACTIVE "}");
+    config.compatibility = COMPATIBILITY_0_12;
+    assert_string_equal(written_user(user, true),
+                        "{" USER_TO_EXPIRY PRIVATE_SHOWN "\"scim\":{\"x\":1}," USER_FROM_ACTIVE "}");
+    assert_string_equal(written_user(user, false),
+                        "{" USER_TO_EXPIRY PRIVATE_HIDDEN "\"scim\":null," USER_FROM_ACTIVE "}");
 
     json_begin_object(&json);
     json_member_null(&json, "before");
@@ -90,7 +100,7 @@ static void users(void **state)
         nothing[i] = (struct value)NULL_VALUE;
     }
     json_object *object = json_tokener_parse(written_user(nothing, true));
-    assert_int_equal(json_object_object_length(object), 21);
+    assert_int_equal(json_object_object_length(object), USER_COLUMNS);
     for (size_t i = 0; i < USER_COLUMNS; i++) {
         json_object *member;
         assert_true(json_object_object_get_ex(object, user_columns[i].name, &member));
@@ -109,10 +119,11 @@ static void columns(void **state)
         assert_null(strstr(user_columns[i].name, "password"));
         assert_null(strstr(user_columns[i].name, "key"));
     }
-    assert_int_equal(hidden, 3);
+    assert_int_equal(hidden, 4);
     assert_int_equal(user_columns[USER_info].place, COLUMN_PRIVATE);
     assert_int_equal(user_columns[USER_settings].place, COLUMN_PRIVATE);
     assert_int_equal(user_columns[USER_oauth].place, COLUMN_PRIVATE);
+    assert_int_equal(user_columns[USER_scim].place, COLUMN_PRIVATE);
     for (size_t i = 0; i < OAUTH_SESSION_COLUMNS; i++) {
         assert_null(strstr(oauth_session_columns[i].name, "token"));
     }
@@ -121,7 +132,7 @@ static void columns(void **state)
 static void user_infos(void **state)
 {
     (void)state;
-    static const struct value info[USER_INFO_COLUMNS] = {
+    struct value info[USER_INFO_COLUMNS + 1] = {
         [USER_INFO_id] = TEXT_VALUE("u-2"),
         [USER_INFO_email] = TEXT_VALUE("bob@example.org"),
         [USER_INFO_role] = TEXT_VALUE("user"),
@@ -129,11 +140,27 @@ static void user_infos(void **state)
         [USER_INFO_status_emoji] = TEXT_VALUE("\xf0\x9f\x98\x80"),
         [USER_INFO_status_message] = NULL_VALUE,
         [USER_INFO_status_expires_at] = NULL_VALUE,
+        [USER_INFO_bio] = TEXT_VALUE("b"),
+        [USER_INFO_timezone] = NULL_VALUE,
+        [USER_INFO_last_active_at] = INTEGER_VALUE(820),
+        [USER_INFO_groups] = TEXT_VALUE("[{\"id\":\"g\",\"name\":\"G\"}]"),
     };
-    serialise_user_info(&json, info);
+    serialise_user_info(&context, &json, info);
     assert_string_equal(written(), "{\"id\":\"u-2\",\"email\":\"bob@example.org\",\"role\":\"user\","
                                    "\"name\":\"Bob\\t</script>\\u007f\",\"status_emoji\":\"\xf0\x9f\x98\x80\","
                                    "\"status_message\":null,\"status_expires_at\":null}");
+    config.compatibility = COMPATIBILITY_0_12;
+#define INFO_BEGINS                                                                         \
+    "{\"id\":\"u-2\",\"email\":\"bob@example.org\",\"role\":\"user\","                      \
+    "\"name\":\"Bob\\t</script>\\u007f\",\"bio\":\"b\",\"timezone\":null,\"status_emoji\":" \
+    "\"\xf0\x9f\x98\x80\",\"status_message\":null,\"status_expires_at\":null,"
+    serialise_user_info(&context, &json, info);
+    assert_string_equal(written(), INFO_BEGINS
+                        "\"last_active_at\":820,\"groups\":[{\"id\":\"g\",\"name\":\"G\"}],\"is_active\":true}");
+    info[USER_INFO_last_active_at].integer--;
+    info[USER_INFO_groups] = (struct value)NULL_VALUE;
+    serialise_user_info(&context, &json, info);
+    assert_string_equal(written(), INFO_BEGINS "\"last_active_at\":819,\"groups\":[],\"is_active\":false}");
 }
 
 static void groups(void **state)
@@ -147,6 +174,7 @@ static void groups(void **state)
         [GROUP_data] = NULL_VALUE,
         [GROUP_meta] = TEXT_VALUE("{}"),
         [GROUP_permissions] = TEXT_VALUE("{\"chat\":{\"edit\":true}}"),
+        [GROUP_parent_group_id] = TEXT_VALUE("g-0"),
         [GROUP_created_at] = INTEGER_VALUE(1),
         [GROUP_updated_at] = INTEGER_VALUE(INT64_MIN),
     };
@@ -156,14 +184,19 @@ static void groups(void **state)
     "\"user_id\":\"u-1\",\"name\":\"Editors\",\"description\":\"\",\"data\":null,\"meta\":{}," \
     "\"permissions\":{\"chat\":{\"edit\":true}},\"created_at\":1,\"updated_at\":-9223372036854775808"
     json_begin_object(&json);
-    serialise_group_members(&json, rows);
+    serialise_group_members(&context, &json, rows);
     json_end_object(&json);
     assert_string_equal(written(), "{\"id\":\"g-1\"," BEHIND_ID "}");
 
-    serialise_group(&json, rows);
+    serialise_group(&context, &json, rows);
     assert_string_equal(written(), "{\"id\":\"g-1\"," BEHIND_ID "}");
-    serialise_group(&json, rows + GROUP_COLUMNS);
+    serialise_group(&context, &json, rows + GROUP_COLUMNS);
     assert_string_equal(written(), "{\"id\":\"g-2\"," BEHIND_ID "}");
+
+    config.compatibility = COMPATIBILITY_0_12;
+    serialise_group(&context, &json, rows);
+    const char *parent = strstr(written(), "\"parent_group_id\":\"g-0\",\"created_at\":1");
+    assert_non_null(parent);
 }
 
 static void sessions(void **state)

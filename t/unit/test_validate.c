@@ -451,7 +451,7 @@ static void sections(void **state)
     size_t rows = 0;
     const struct permission_row *row;
     for (size_t i = 0; (row = permission_row(i)) != NULL; i++) {
-        if (strcmp(row->section, "chat") == 0) {
+        if (strcmp(row->section, "chat") == 0 && row->since == COMPATIBILITY_0_6) {
             json_object *value;
             bool expected =
                 strcmp(row->key, "temporary_enforced") == 0 || (strcmp(row->key, "edit") != 0 && row->absent);
@@ -465,6 +465,59 @@ static void sections(void **state)
     json_object *value;
     assert_true(json_object_object_get_ex(request->input[INPUT_permissions_sharing].json, "public_tools", &value));
     assert_true(json_object_get_boolean(value));
+}
+
+/* What compatibility = 0.12 makes of the same body: further sections and keys, and nothing is required. */
+static void later_sections(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{}", ""},
+        {"{\"chat\":null}", "model_attributes_type [\"body\",\"chat\"]"},
+        {"{\"access_grants\":[],\"settings\":{\"interface\":null}}",
+         "model_attributes_type [\"body\",\"access_grants\"], bool_type [\"body\",\"settings\",\"interface\"]"},
+    };
+    assert_string_equal(check(SCHEMA_permissions, "{" OTHERS ",\"chat\":{},\"settings\":7}"), ""); /* unknown */
+    streams.config.compatibility = COMPATIBILITY_0_12;
+    ASSERT_CHECKS(SCHEMA_permissions, cases);
+    assert_string_equal(check(SCHEMA_permissions, "{\"chat\":{\"import_\":false,\"edit\":\"yes\",\"x\":1}}"), "");
+    assert_string_equal(json_object_to_json_string_ext(request->input[INPUT_permissions_chat].json, 0),
+                        "{\"edit\":true,\"import\":false}");
+    assert_false(request->input[INPUT_permissions_workspace].present);
+    streams.config.compatibility = COMPATIBILITY_0_6;
+}
+
+static void later_settings(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{}", ""},
+        {"{\"FOLDER_MAX_FILE_COUNT\":\"x\"}", "int_parsing [\"body\",\"FOLDER_MAX_FILE_COUNT\"]"},
+        {"{\"FOLDER_MAX_FILE_COUNT\":\"5.5\"}", "int_parsing [\"body\",\"FOLDER_MAX_FILE_COUNT\"]"},
+        {"{\"FOLDER_MAX_FILE_COUNT\":[]}", "int_type [\"body\",\"FOLDER_MAX_FILE_COUNT\"]"},
+        {"{\"ENABLE_MFA\":1,\"MFA_ALLOW_OAUTH_BYPASS\":\"true\"}",
+         "bool_type [\"body\",\"ENABLE_MFA\"], bool_type [\"body\",\"MFA_ALLOW_OAUTH_BYPASS\"]"},
+        {"{\"I18N\":[],\"ADMIN_EMAIL\":7}", "string_type [\"body\",\"ADMIN_EMAIL\"], dict_type [\"body\",\"I18N\"]"},
+        {"{\"ADMIN_EMAIL\":null,\"FOLDER_MAX_FILE_COUNT\":null,\"ENABLE_MFA\":true}", ""},
+    };
+    static const struct {
+        const char *json;
+        int64_t integer;
+        bool is_number;
+    } amounts[] = {{"6", 6, true},  {"\"6\"", 6, true}, {"5.0", 5, true},    {"-1", -1, true},    {"\"0\"", 0, true},
+                   {"0", 0, false}, {"\"\"", 0, false}, {"false", 0, false}, {"\" 7 \"", 7, true}};
+    streams.config.compatibility = COMPATIBILITY_0_12;
+    ASSERT_CHECKS(SCHEMA_admin_config, cases);
+    for (size_t i = 0; i < ARRAY_COUNT(amounts); i++) {
+        const struct text body = text_format(arena, "{\"AUTOMATION_MAX_COUNT\":%s}", amounts[i].json);
+        assert_string_equal(check(SCHEMA_admin_config, body.data), "");
+        const struct input *input = &request->input[INPUT_admin_config_AUTOMATION_MAX_COUNT];
+        if (!input->present || input->integer != amounts[i].integer ||
+            (input->text.data == NULL) != amounts[i].is_number) {
+            fail_msg("%s is read as %lld", amounts[i].json, (long long)input->integer);
+        }
+    }
+    streams.config.compatibility = COMPATIBILITY_0_6;
 }
 
 static void overlays(void **state)
@@ -590,9 +643,10 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, arena_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(whole_bodies), TEST(content_types), TEST(body_problems), TEST(order_of_faults), TEST(lengths),
-        TEST(integers),     TEST(booleans),      TEST(dates),         TEST(lists),           TEST(sections),
-        TEST(overlays),     TEST(free_objects),  TEST(queries),       TEST(query_and_body),
+        TEST(whole_bodies), TEST(content_types),  TEST(body_problems),  TEST(order_of_faults),
+        TEST(lengths),      TEST(integers),       TEST(booleans),       TEST(dates),
+        TEST(lists),        TEST(sections),       TEST(overlays),       TEST(free_objects),
+        TEST(queries),      TEST(query_and_body), TEST(later_sections), TEST(later_settings),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("validate", tests, NULL, NULL);
