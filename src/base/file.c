@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,29 +54,72 @@ bool file_read(struct arena *arena, const char *path, struct text *content_r)
     return good;
 }
 
-bool file_write(const char *path, struct text content, mode_t mode)
+bool file_replace_begin(struct file_replacement *replacement, const char *path)
 {
     char *beside;
     if (asprintf(&beside, "%s.XXXXXX", path) < 0) {
         return false;
     }
-    int descriptor = mkostemp(beside, O_CLOEXEC);
-    bool good = descriptor >= 0;
+    *replacement = (struct file_replacement){
+        .descriptor = mkostemp(beside, O_CLOEXEC), /* mode 0600 */
+        .path = path,
+        .beside = beside,
+    };
+    if (replacement->descriptor < 0) {
+        free(beside);
+        return false;
+    }
+    return true;
+}
+
+/* The new name is on the disk when its directory is. Not every file system syncs directories (EINVAL), and not every
+ * directory may be read. */
+static bool sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    int descriptor = directory != NULL ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    bool good = descriptor < 0 || fsync(descriptor) == 0 || errno == EINVAL;
+    int error = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    free(directory);
+    errno = error;
+    return good;
+}
+
+bool file_replace_end(struct file_replacement *replacement, bool keep)
+{
+    int error = errno;
+    bool good = keep && fsync(replacement->descriptor) == 0;
+    error = keep ? errno : error;
+    if (close(replacement->descriptor) != 0 && good) {
+        error = errno;
+        good = false;
+    }
+    bool renamed = good && rename(replacement->beside, replacement->path) == 0;
+    error = good ? errno : error;
+    if (!renamed) {
+        unlink(replacement->beside);
+    }
+    free(replacement->beside);
+    errno = error;
+    return renamed && sync_directory(replacement->path);
+}
+
+bool file_write(const char *path, struct text content, mode_t mode)
+{
+    struct file_replacement replacement;
+    if (!file_replace_begin(&replacement, path)) {
+        return false;
+    }
+    bool good = true;
     for (size_t written = 0; good && written < content.length;) {
-        ssize_t more = write(descriptor, content.data + written, content.length - written);
+        ssize_t more = write(replacement.descriptor, content.data + written, content.length - written);
         good = more > 0;
         written += good ? (size_t)more : 0;
     }
-    good = good && fchmod(descriptor, mode) == 0;
-    if (descriptor >= 0) {
-        good = close(descriptor) == 0 && good;
-        good = good && rename(beside, path) == 0;
-        int error = errno;
-        if (!good) {
-            unlink(beside);
-        }
-        errno = error;
-    }
-    free(beside);
-    return good;
+    good = good && fchmod(replacement.descriptor, mode) == 0;
+    return file_replace_end(&replacement, good);
 }

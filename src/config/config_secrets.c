@@ -242,32 +242,26 @@ static bool write_keys(int fd, const struct secret_keys *keys)
             return false;
         }
     }
-    return fsync(fd) == 0;
+    return true;
 }
 
 bool config_write_secret_keys(struct config *config, const struct secret_keys *keys, struct error *error)
 {
     struct stat present;
     const char *path = config_secret_key_path(config);
-    char *beside = (char *)(uintptr_t)text_format(config->arena, "%s.XXXXXX", path).data;
     const bool is_there = stat(path, &present) == 0;
+    struct file_replacement new_file;
 
-    errno = 0;
-    int fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
-    bool is_good =
-        fd >= 0 && (!is_there || present.st_uid == geteuid() || fchown(fd, present.st_uid, (gid_t)-1) == 0) &&
-        (!is_there || present.st_gid == getegid() || fchown(fd, (uid_t)-1, present.st_gid) == 0) &&
-        (!is_there || fchmod(fd, present.st_mode & 07770) == 0) && write_keys(fd, keys) && rename(beside, path) == 0;
-    if (!is_good) {
-        error_set(error, "%s: can't be written: %s", path, strerror(errno));
-        if (fd >= 0) {
-            unlink(beside);
-        }
+    bool is_good = file_replace_begin(&new_file, path);
+    if (is_good) {
+        const int fd = new_file.descriptor;
+        errno = 0;
+        is_good = file_replace_end(
+            &new_file, (!is_there || present.st_uid == geteuid() || fchown(fd, present.st_uid, (gid_t)-1) == 0) &&
+                           (!is_there || present.st_gid == getegid() || fchown(fd, (uid_t)-1, present.st_gid) == 0) &&
+                           (!is_there || fchmod(fd, present.st_mode & 07770) == 0) && write_keys(fd, keys));
     }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return is_good;
+    return is_good || error_set(error, "%s: can't be written: %s", path, strerror(errno));
 }
 
 bool config_load_secrets(struct config *config, struct error *error)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "auth/token.h"
+#include "base/file.h"
 #include "base/json_writer.h"
 #include "ctl/archive.h"
 #include "ctl/ctl.h"
@@ -173,20 +174,14 @@ static int write_file(struct invocation *invocation, struct backup *backup, cons
     if (stat(path, &present) == 0 && !S_ISREG(present.st_mode)) {
         return ctl_fail(EXIT_USAGE, "%s is not a regular file; - stands for standard output", path);
     }
-    char *beside = (char *)text_format(invocation->context.arena, "%s.XXXXXX", path).data;
-    backup->descriptor = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
-    if (backup->descriptor < 0) {
+    struct file_replacement new_file;
+    if (!file_replace_begin(&new_file, path)) {
         return ctl_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
     }
+    backup->descriptor = new_file.descriptor;
     int status = ctl_run_child(invocation, write_archive, backup);
-    if (status == EXIT_DONE && (fsync(backup->descriptor) != 0 || rename(beside, path) != 0)) {
-        status = ctl_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
-    }
-    close(backup->descriptor);
-    if (status != EXIT_DONE) {
-        unlink(beside);
-    }
-    return status;
+    bool is_replaced = file_replace_end(&new_file, status == EXIT_DONE);
+    return status != EXIT_DONE || is_replaced ? status : ctl_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
 }
 
 int command_backup(struct invocation *invocation)

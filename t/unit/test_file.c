@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -13,6 +14,18 @@
 
 static char directory[] = "/tmp/roster-file-XXXXXX";
 static char path[64];
+
+static int syncs, failing_sync; /* the calls of fsync(2), and which of them fails */
+
+/* In place of that of the C library. */
+int fsync(int descriptor)
+{
+    if (++syncs == failing_sync) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, descriptor);
+}
 
 static int set_up(void **state)
 {
@@ -60,6 +73,50 @@ static void test_write(void **state)
     assert_true(file_write(path, TEXT(""), 0600));
     assert_holds(state, TEXT(""));
     assert_int_equal(count_files(), 1);
+}
+
+/* The old file is there until the end, which needs a word that the new one is good. */
+static void test_replace(void **state)
+{
+    struct file_replacement replacement;
+    struct stat status;
+    assert_true(file_write(path, TEXT("old"), 0644));
+    assert_true(file_replace_begin(&replacement, path));
+    assert_int_equal(fstat(replacement.descriptor, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    assert_int_equal(write(replacement.descriptor, "new", 3), 3);
+    assert_holds(state, TEXT("old"));
+    assert_int_equal(count_files(), 2);
+    errno = EXDEV;
+    assert_false(file_replace_end(&replacement, false));
+    assert_int_equal(errno, EXDEV);
+    assert_holds(state, TEXT("old"));
+    assert_int_equal(count_files(), 1);
+
+    assert_true(file_replace_begin(&replacement, path));
+    assert_int_equal(write(replacement.descriptor, "new", 3), 3);
+    assert_true(file_replace_end(&replacement, true));
+    assert_holds(state, TEXT("new"));
+    assert_int_equal(count_files(), 1);
+
+    /* the content is on the disk before the name, and then the name */
+    syncs = 0;
+    assert_true(file_write(path, TEXT("newer"), 0600));
+    assert_int_equal(syncs, 2);
+    for (failing_sync = 1; failing_sync <= 2; failing_sync++) {
+        syncs = 0;
+        assert_false(file_write(path, TEXT("newest"), 0600));
+        assert_int_equal(errno, EIO);
+        assert_holds(state, failing_sync == 1 ? TEXT("newer") : TEXT("newest"));
+        assert_int_equal(count_files(), 1);
+    }
+    failing_sync = 0;
+
+    /* a path without a directory */
+    assert_int_equal(chdir(directory), 0);
+    assert_true(file_write("file", TEXT("here"), 0644));
+    assert_int_equal(chdir("/"), 0);
+    assert_holds(state, TEXT("here"));
 }
 
 /* A directory can't be replaced by a file. */
@@ -126,10 +183,8 @@ static void test_read_descriptor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write),
-        cmocka_unit_test(test_write_fails),
-        cmocka_unit_test(test_read_fails),
-        cmocka_unit_test(test_read_descriptor),
+        cmocka_unit_test(test_write),      cmocka_unit_test(test_replace),         cmocka_unit_test(test_write_fails),
+        cmocka_unit_test(test_read_fails), cmocka_unit_test(test_read_descriptor),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
