@@ -338,7 +338,7 @@ static void check_certificate(struct findings *findings, struct arena *arena, co
             : "certbot renew && systemctl reload nginx";
     if (left < 0) {
         findings_add_cure(findings, FINDING_ERROR, cure, "the certificate of %s has expired", site->name);
-    } else if (days_until(X509_get0_notBefore(certificate)) > 0) {
+    } else if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
         findings_add_cure(findings, FINDING_ERROR, "timedatectl set-ntp true",
                           "the certificate of %s is not valid yet: is the clock right?", site->name);
     } else if (left < CERTIFICATE_DAYS) {

@@ -161,13 +161,8 @@ like $plain, qr/^warning  site           the certificate of .*\n {25}mend it: \S
 
 {
     my $tls = "$directory/nginx/tls";
-    my $install = sub ($subject, $days, $issuer = undef) {
-        my @by = $issuer ? ('-CA', "$directory/ca.crt", '-CAkey', "$directory/ca.key") : ();
-        system(qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes),
-            '-days', $days, '-subj',
-            "/CN=$subject", '-addext', "subjectAltName=DNS:$subject", '-keyout', "$tls.key", '-out', "$tls.crt", @by,)
-            == 0
-            or die "openssl failed\n";
+    my @new = qw(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes);
+    my $reload = sub {
         my %before = map { ($_ => 1) } nginx_workers();
         $roster->process('nginx')->signal('HUP');
         wait_until(
@@ -178,11 +173,54 @@ like $plain, qr/^warning  site           the certificate of .*\n {25}mend it: \S
             }
         ) or die "nginx does not reload\n";
     };
+    my $install = sub ($subject, $days, $issuer = undef) {
+        my @by = $issuer ? ('-CA', "$directory/ca.crt", '-CAkey', "$directory/ca.key") : ();
+        system(qw(openssl req -x509),
+            @new, '-days', $days, '-subj', "/CN=$subject", '-addext',
+            "subjectAltName=DNS:$subject", '-keyout', "$tls.key", '-out', "$tls.crt", @by) == 0
+            or die "openssl failed\n";
+        $reload->();
+    };
+
+    # One that is valid from and until these moments, in seconds from now.
+    my $install_dated = sub ($from, $until) {
+        my $own = "$directory/openssl";
+        mkdir $own;
+        my ($start, $end) = map { POSIX::strftime('%Y%m%d%H%M%SZ', gmtime time + $_) } $from, $until;
+        Roster::Database::write_file("$own/index", '');
+        Roster::Database::write_file("$own/serial", "01\n");
+        Roster::Database::write_file("$own/conf", <<"END");
+[ca]
+default_ca = own
+[own]
+database = $own/index
+serial = $own/serial
+new_certs_dir = $own
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+END
+        system(qw(openssl req -new), @new, '-subj', '/CN=localhost', '-keyout', "$tls.key", '-out', "$own/request") ==
+            0 && system(
+            qw(openssl ca -batch -selfsign -notext -config),
+            "$own/conf", '-keyfile', "$tls.key", '-in', "$own/request", '-startdate',
+            $start, '-enddate', $end, '-out', "$tls.crt"
+            ) == 0
+            or die "openssl failed\n";
+        $reload->();
+    };
     open my $errors, '>&', \*STDERR;
     open STDERR, '>', "$directory/log/openssl.log";
     system(qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 50 -subj /CN=CA -keyout),
         "$directory/ca.key", '-out', "$directory/ca.crt") == 0
         or die "openssl failed\n";
+    $install_dated->(-100_000, -3600);
+    finds doctor(), 'error', 'site', qr/^the certificate of localhost has expired$/, qr/certbot/,
+        'one that expired an hour ago';
+    $install_dated->(3600, 10_000_000);
+    finds doctor(), 'error', 'site', qr/^the certificate of localhost is not valid yet: is the clock right\?$/,
+        qr/^timedatectl set-ntp true$/, 'one that begins in an hour';
     $install->('localhost', 40);
     finds doctor(), 'ok', 'site', qr/^the certificate of localhost is valid for (?:39|40) days; it is self-signed/,
         $none,
@@ -228,6 +266,16 @@ $roster->sql('SET GLOBAL read_only = 1');
 finds doctor(), 'error', 'dependencies', qr/: it is read-only/,
     qr/^mariadb -e 'SET GLOBAL read_only = 0'$/, 'a server that takes no writes';
 $roster->sql('SET GLOBAL read_only = 0');
+
+$roster->stop('mariadb');
+{
+    local $roster->{options}{mariadb} = ['--version=10.6.18-MariaDB'];
+    $roster->start('mariadb');
+    finds doctor(), 'error', 'dependencies', qr/^MariaDB 10\.6\.18-MariaDB\S* at \S+ is too old: Roster needs 10\.10/,
+        qr/^apt install mariadb-server$/, 'a MariaDB that is too old';
+    $roster->stop('mariadb');
+}
+$roster->start('mariadb');
 
 # ---- Redis ----
 
@@ -293,6 +341,12 @@ chmod 0666, $roster->socket_path('status');
 finds doctor(), 'warning', 'service', qr/^pool status answers, but all users of this machine may connect/,
     qr/^chmod 660 \S+status\.sock$/, 'a socket for everybody';
 chmod 0660, $roster->socket_path('status');
+
+# ---- The logs ----
+
+finds doctor(error_log => "$directory/nowhere/error.log"), 'error', 'files',
+    qr/^error_log: .*No such file or directory$/,
+    qr/^install -d -o .+ -m 2750 \Q$directory\E\/nowhere$/, 'a directory for logs that is not there';
 
 # ---- The disk ----
 
