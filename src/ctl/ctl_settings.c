@@ -92,12 +92,12 @@ static struct text short_text(struct arena *arena, struct text text)
     return cut.length == text.length ? text : text_format(arena, "%.*s…", (int)cut.length, cut.data);
 }
 
-static void add_value_json(struct json_writer *json, struct arena *arena, enum setting setting, json_object *value)
+static void add_value_json(struct json_writer *json, struct context *context, enum setting setting, json_object *value)
 {
     if (setting_store_is_masked(setting, value)) {
         json_add_string(json, setting_store_mask);
     } else {
-        json_add_raw(json, json_print(arena, value));
+        json_add_raw(json, json_print(context->arena, value));
     }
 }
 
@@ -108,13 +108,28 @@ static void add_setting_json(struct json_writer *json, struct context *context, 
     json_begin_object(json);
     json_member_string(json, "name", ctl_setting_name(context->arena, setting));
     json_name(json, "value");
-    add_value_json(json, context->arena, setting, value);
+    add_value_json(json, context, setting, value);
     json_name(json, "default");
-    add_value_json(json, context->arena, setting, initial);
+    add_value_json(json, context, setting, initial);
     json_member_boolean(json, "changed", !json_object_equal(value, initial));
     json_member_string(json, "type", type_names[setting_rows[setting].type]);
     json_member_string(json, "text", setting_rows[setting].text);
     json_end_object(json);
+}
+
+typedef void add_json(struct json_writer *json, struct context *context, enum setting setting, json_object *value);
+
+/* With --json, prints what `add` writes of a setting. False without --json. */
+static bool print_json(struct invocation *invocation, add_json *add, enum setting setting, json_object *value)
+{
+    struct json_writer json;
+    if (!invocation->json) {
+        return false;
+    }
+    json_start(&json, invocation->context.arena);
+    add(&json, &invocation->context, setting, value);
+    ctl_print_json(invocation, json_finish(&json));
+    return true;
 }
 
 static int read_settings(struct invocation *invocation, json_object **document_r)
@@ -198,11 +213,7 @@ int command_settings_get(struct invocation *invocation)
     if (status != EXIT_DONE) {
         return status;
     }
-    if (invocation->json) {
-        struct json_writer json;
-        json_start(&json, context->arena);
-        add_value_json(&json, context->arena, setting, value);
-        ctl_print_json(invocation, json_finish(&json));
+    if (print_json(invocation, add_value_json, setting, value)) {
         return EXIT_DONE;
     }
     struct text text = value_text(context->arena, setting, value);
@@ -238,11 +249,7 @@ int command_settings_show(struct invocation *invocation)
     if (status != EXIT_DONE) {
         return status;
     }
-    if (invocation->json) {
-        struct json_writer json;
-        json_start(&json, context->arena);
-        add_setting_json(&json, context, setting, value);
-        ctl_print_json(invocation, json_finish(&json));
+    if (print_json(invocation, add_setting_json, setting, value)) {
         return EXIT_DONE;
     }
     const struct setting_row *row = &setting_rows[setting];
