@@ -402,7 +402,12 @@ static void judge_answer(struct findings *findings, const struct nginx_site *sit
         findings_add_cure(findings, FINDING_ERROR, "tail /var/log/nginx/error.log",
                           "nginx gives no answer to a request for %s://%s at %s", scheme, site->name,
                           connection->where);
-    } else if (status == 502 || status == 503 || status == 504) {
+    } else if (status == 503) { /* of Roster, or of nginx in its name */
+        findings_add_cure(findings, FINDING_ERROR, "systemctl status roster; tail /var/log/nginx/*error.log",
+                          "%s://%s answers 503: Roster is not ready, or nginx does not reach it; the lines about "
+                          "dependencies and service say why",
+                          scheme, site->name);
+    } else if (status == 502 || status == 504) {
         findings_add_cure(findings, FINDING_ERROR, "systemctl restart roster; tail /var/log/nginx/*error.log",
                           "%s://%s answers %d: nginx gets no answer from Roster", scheme, site->name, status);
     } else if (status != 200 || strstr(answer, "\"openapi\"") == NULL) {

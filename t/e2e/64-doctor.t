@@ -101,6 +101,10 @@ like $plain, qr/^warning  site           the certificate of .*\n {25}mend it: \S
     finds $answers->("HTTP/1.1 502 Bad Gateway\r\n\r\n"), 'error', 'site',
         qr{^http://localhost answers 502: nginx gets no answer from Roster$}, qr/^systemctl restart roster/,
         'nginx reaches nobody';
+    finds $answers->("HTTP/1.1 503 Service Unavailable\r\n\r\n"), 'error', 'site',
+        qr{^http://localhost answers 503: Roster is not ready, or nginx does not reach it},
+        qr/^systemctl status roster/,
+        'Roster is not ready';
     finds $answers->(''), 'error', 'site', qr/^nginx gives no answer/, qr/nginx/, 'no answer';
     finds $answers->($good =~ s/20\d\d/2001/r), 'warning', 'site', qr/^the Date of .* differ by \d+ seconds/,
         qr/^timedatectl set-ntp true$/, 'two clocks';
