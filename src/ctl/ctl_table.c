@@ -52,6 +52,21 @@ static const bool removes[COMMAND_COUNT] = {
 #include "ctl/commands.def"
 };
 
+/* The only command that begins so; NULL: there is none, or there are several. */
+static const char *only_command(const char *beginning)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strncmp(commands[i].words, beginning, strlen(beginning)) == 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = commands[i].words;
+        }
+    }
+    return found;
+}
+
 const char *ctl_suggest_command(const char *typed)
 {
     for (const struct command_meant *meant = commands_meant; meant->words != NULL; meant++) {
@@ -59,7 +74,10 @@ const char *ctl_suggest_command(const char *typed)
             return commands[meant->command].words;
         }
     }
-    const char *nearest = NULL;
+    const char *nearest = only_command(typed);
+    if (nearest != NULL) {
+        return nearest;
+    }
     unsigned min = (unsigned)(strlen(typed) / 3 + 1);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         unsigned here = edit_distance(text_of(typed), text_of(commands[i].words));

@@ -23,7 +23,8 @@ ends_with $roster->ctl('--help'), 0, qr/^  user list /m, '--help lists the comma
 ends_with $roster->ctl('--version'), 0, qr/^rosterctl \d/, '--version';
 ends_with $roster->ctl('usr', 'list'), 2, qr/did you mean `user list'/, 'a mistyped command gets a hint';
 ends_with $roster->ctl(split / /, $_->[0]), 2, qr/did you mean `$_->[1]'\?$/, "$_->[0] gets $_->[1]"
-    for ['user rename', 'user set'], ['user delet', 'user delete'], ['key revoke', 'key delete'], ['dump', 'backup'];
+    for ['user rename', 'user set'], ['user delet', 'user delete'], ['user dele', 'user delete'],
+    ['key revoke', 'key delete'], ['dump', 'backup'];
 for my $words ('user recite', 'group relate', 'session edit', 'restart', 'secret require') {
     my $hint = $roster->ctl(split / /, $words);
     is $hint->{status}, 2, "$words is no command";
