@@ -93,6 +93,16 @@ const char *config_default(const struct directive *directive, unsigned scope)
     return value != NULL ? value : "";
 }
 
+bool config_has_one_default(const struct directive *directive)
+{
+    for (unsigned pool = 1; directive->is_pool && pool < POOL_COUNT; pool++) {
+        if (strcmp(config_default(directive, pool), config_default(directive, 0)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void *config_slot(struct config *config, const struct directive *directive, unsigned scope)
 {
     return (char *)(directive->is_pool ? (void *)&config->pools[scope] : (void *)config) + directive->offset;

@@ -40,6 +40,9 @@ const char *config_default(const struct directive *directive, unsigned scope);
 /* The default of a pool's directive, from POOL_DEFAULT or the row; NULL: unknown name. */
 const char *config_pool_default(enum pool pool, const char *name);
 
+/* Whether the default is the same in all sections that a directive may stand in. */
+bool config_has_one_default(const struct directive *directive);
+
 /* The address of the value of a directive. */
 void *config_slot(struct config *config, const struct directive *directive, unsigned scope);
 const void *config_slot_const(const struct config *config, const struct directive *directive, unsigned scope);

@@ -117,13 +117,13 @@ static void print_directive(const struct directive *row)
     printf("  Section:  %s\n", row->is_pool ? "of a pool" : "none, before the first section");
     char list[ENUM_LIST_SIZE];
     printf("  Type:     %s\n", row->type == DIRECTIVE_ENUM ? enum_list(row->words, list) : row->type_name);
-    if (row->is_pool) {
+    if (!config_has_one_default(row)) {
         for (int pool = 0; pool < POOL_COUNT; pool++) {
             printf("  Default:  %s in [%s]\n", shown_default(config_pool_default((enum pool)pool, row->name)),
                    pool_names[pool]);
         }
     } else {
-        printf("  Default:  %s\n", shown_default(row->default_text));
+        printf("  Default:  %s\n", shown_default(config_default(row, 0)));
     }
     if (row->max > 0) {
         bool is_text = is_length(row->type);

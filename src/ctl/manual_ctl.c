@@ -31,23 +31,23 @@ static void print_facts(struct buffer *out, const struct directive *row)
 {
     const bool is_length = types[row->type].is_length;
     buffer_add_literal(out, ".br\n");
-    if (row->is_pool) {
+    if (!config_has_one_default(row)) {
         buffer_add_literal(out, "Default:\n");
         for (int pool = 0; pool < POOL_COUNT; pool++) {
-            const char *value = config_pool_default((enum pool)pool, row->name);
+            const char *value = config_default(row, (unsigned)pool);
             const char *end = pool + 1 < POOL_COUNT ? "," : ".";
-            if (value == NULL || value[0] == '\0') {
+            if (value[0] == '\0') {
                 mdoc_format(out, "unset in [%s]%s", pool_names[pool], end);
             } else {
                 mdoc_macro(out, ".Li %s", mdoc_word(out, value));
                 mdoc_format(out, "in [%s]%s", pool_names[pool], end);
             }
         }
-    } else if (row->default_text == NULL || row->default_text[0] == '\0') {
+    } else if (config_default(row, 0)[0] == '\0') {
         buffer_add_literal(out, "Default: unset.\n");
     } else {
         buffer_add_literal(out, "Default:\n");
-        mdoc_macro(out, ".Li %s .", mdoc_word(out, row->default_text));
+        mdoc_macro(out, ".Li %s .", mdoc_word(out, config_default(row, 0)));
     }
     if (row->max > 0) {
         char max[CONFIG_NUMBER_SIZE];
