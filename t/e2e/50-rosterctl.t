@@ -508,7 +508,9 @@ ends_with $roster->ctl('config', 'check'), 0, qr/is valid/, 'the configuration i
 like $roster->ctl('config', 'dump')->{out}, qr/^database_name = roster$/m, 'the configuration in effect';
 unlike $roster->ctl('config', 'dump')->{out}, qr/\Q$roster->{key}\E/, '... without the key';
 like $roster->ctl('config', 'sample')->{out}, qr/^# *secret_key_file = /m, 'the sample';
-ends_with $roster->ctl('directive', 'workers'), 0, qr/in \[api\]/, 'a directive';
+ends_with $roster->ctl('directive', 'nice'), 0, qr/^  Default:  0 in \[api\]\n  Default:  10 in \[password\]$/m,
+    'a directive';
+ends_with $roster->ctl('directive', 'workers'), 0, qr/^  Default:  0$/m, '... whose default is the same in all pools';
 ends_with $roster->ctl('directive', 'wrokers'), 3, qr/did you mean `workers'/, 'a mistyped directive gets a hint';
 my $directive = $roster->ctl_json('directive', 'redis_timeout');
 like delete $directive->{text}, qr/^How long Redis/, '... with its text';
