@@ -29,7 +29,11 @@ export async function becomes(get, wanted, name) {
     return is(got, wanted, name);
 }
 
-const browser = await chromium.launch({ executablePath: facts.chromium, timeout: 3 * patience, args: ["--no-sandbox", "--no-proxy-server", "--disable-dev-shm-usage"] });
+// Without the last two, each window of Chromium loads pages of its own, of some hundred files. The others are those of
+// playwright-core that matter here: the last --disable-features counts alone.
+const without = ["HttpsUpgrades", "HttpsFirstBalancedModeAutoEnable", "PaintHolding", "OptimizationHints", "PreconnectToSearch", "WebUIOmniboxPopup", "WebUIOmniboxAimPopup"];
+export const browser = await chromium.launch({ executablePath: facts.chromium, timeout: 3 * patience, args: ["--no-sandbox", "--no-proxy-server", "--disable-dev-shm-usage",
+    `--disable-features=${without}`] });
 
 // Runs work(page) in a window with no cookies, and checks that the console has nothing to say. That an answer of the API
 // is an error is what Chromium reports, and no fault: the work sees it on the page.
@@ -57,13 +61,13 @@ export async function browse(name, work, { language = "en", token, ...options } 
 // Waits until a text is on the page.
 export const sees = (page, text) => page.getByText(text).first().waitFor();
 
-// What a page looks like now: screenshots in two widths and both themes; nothing is wider than the window, axe finds no
+// What a page looks like now: screenshots in three widths, two of them in both themes; nothing is wider than the window, axe finds no
 // violation, and no object was taken for a text.
 export async function look(page, name) {
     if (!await page.evaluate("window.axe")) await page.evaluate(axe);
-    for (const width of [360, 1280]) {
+    for (const width of [320, 360, 1280]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const colorScheme of ["light", "dark"]) {
+        for (const colorScheme of width === 320 ? ["light"] : ["light", "dark"]) {
             await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
             await page.screenshot({ path: `${facts.screenshots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
             if ((width === 360) === (colorScheme === "light")) {

@@ -33,9 +33,8 @@ sub lacks () {
     return undef;
 }
 
-# Runs a script, and takes over its checks.
-sub run ($roster, $script, %facts) {
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
+# Runs a script, and calls take with each line that it prints. Answers whether it ran to its end.
+sub script ($roster, $path, $take, %facts) {
     my $screenshots = "$Roster::build/t/browser/screenshots";
     File::Path::make_path($screenshots);
     # What Chromium keeps for itself goes with the stack.
@@ -55,23 +54,29 @@ sub run ($roster, $script, %facts) {
         });
         open STDERR, '>', "$home/stderr";
         open STDIN, '<', '/dev/null';
-        exec 'node', "$Roster::source/t/browser/$script.mjs" or die "node: $!\n";
+        exec 'node', $path or die "node: $!\n";
     }
-    my $count = 0;
     while (my $line = readline $out) {
         chomp $line;
-        if ($line =~ /^(not )?ok - (.*)/) {
-            $count++;
-            Test::More::ok(!$1, $2);
-        }
-        else {
-            Test::More::diag($line);
-        }
+        $take->($line);
     }
     close $out;
-    my $good = $? == 0 && $count > 0;
-    Test::More::ok($good, "$script.mjs ran to its end");
+    my $good = $? == 0;
     Test::More::diag(Roster::Database::slurp("$home/stderr")) if !$good;
+    return $good;
+}
+
+# Runs a script of t/browser, and takes over its checks.
+sub run ($roster, $script, %facts) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $count = 0;
+    my $take = sub ($line) {
+        return Test::More::diag($line) if $line !~ /^(not )?ok - (.*)/;
+        $count++;
+        Test::More::ok(!$1, $2);
+    };
+    my $good = script($roster, "$Roster::source/t/browser/$script.mjs", $take, %facts);
+    Test::More::ok($good && $count > 0, "$script.mjs ran to its end");
     return;
 }
 
