@@ -57,32 +57,45 @@ static const char tail[] =
     "// base: the address of the service. token: a session's, or an API key. Neither: this page's host, and its "
     "cookie.\n"
     "export function client({ base = \"\", token, fetch = globalThis.fetch } = {}) {\n"
-    "\treturn Object.fromEntries(routes.trim().split(\"\\n\").map((row) => row.split(\" \")).map(([name, method, path, "
-    "takes = \"\"]) => [name, async (...given) => {\n"
-    "\t\tlet url = base + (takes.includes(\"/\") ? \"\" : \"/api/v1\") + path.replace(/{(\\w+)}/g, (_, parameter) => "
-    "segment(parameter, given.shift()));\n"
+    "\tconst functions = {};\n"
+    "\tlet under;\n"
+    "\tfor (const line of routes.trim().split(\"\\n\")) {\n"
+    "\t\tconst [, name, method = \"GET\", end, takes] = /^(\\w+) (?:([A-Z]+) )?(\\S*) ?(.*)$/.exec(line) ?? [];\n"
+    "\t\tif (!name) under = line;\n"
+    "\t\telse functions[name] = ask.bind(null, method, under + end, takes);\n"
+    "\t}\n"
+    "\tasync function ask(method, path, takes, ...given) {\n"
+    "\t\tlet url = base + (takes.includes(\"/\") ? \"\" : \"/api/v1\") + path.replace(/{(\\w+)}/g, (_, "
+    "parameter) => segment(parameter, given.shift()));\n"
     "\t\tconst body = takes.includes(\"!\") ? JSON.stringify(given.shift() ?? {}) : undefined;\n"
-    "\t\tconst query = takes.includes(\"?\") ? Object.entries(given.shift() ?? {}).filter(([, value]) => (value ?? "
-    "null) "
-    "!== null) : [];\n"
+    "\t\tconst query = takes.includes(\"?\") ? Object.entries(given.shift() ?? {}).filter(([, value]) => (value "
+    "?? null) !== null) : [];\n"
     "\t\tif (query.length) url += `?${new URLSearchParams(query)}`;\n"
     "\t\tconst { signal, headers } = given.shift() ?? {};\n"
-    "\t\tconst response = await fetch(url, { method, body, signal, headers: { Accept: \"application/json\", ...body && "
-    "{ \"Content-Type\": \"application/json\" },\n"
+    "\t\tconst response = await fetch(url, { method, body, signal, headers: { Accept: \"application/json\", "
+    "...body && { \"Content-Type\": \"application/json\" },\n"
     "\t\t\t...token && { Authorization: `Bearer ${token}` }, ...headers } }).catch((cause) => {\n"
     "\t\t\tthrow cause?.name === \"AbortError\" ? cause : new RosterError(0, \"OFFLINE\", \"The service can't be "
     "reached.\", { cause });\n"
     "\t\t});\n"
     "\t\tif (!response.ok) throw await refusal(response);\n"
     "\t\treturn read(response);\n"
-    "\t}]));\n"
+    "\t}\n"
+    "\treturn functions;\n"
     "}\n";
 
-static void add_route(struct buffer *out, const struct route *route)
+/* What the path begins with, up to its last slash, stands in a line of its own where it is another than before. */
+static void add_route(struct buffer *out, const struct route *route, struct text *under)
 {
     const char *marks[] = {route->body != SCHEMA_NONE ? "!" : "", route->query != SCHEMA_NONE ? "?" : "",
                            route->place == PLACE_AT_ROOT ? "/" : ""};
-    buffer_add_format(out, "%s %s %s", route->name, method_name(route->method), route->path);
+    struct text start = {route->path, (size_t)(strrchr(route->path, '/') + 1 - route->path)};
+    if (!text_equal(start, *under)) {
+        *under = start;
+        buffer_add_format(out, "%.*s\n", (int)start.length, start.data);
+    }
+    buffer_add_format(out, "%s %s%s%s", route->name, route->method == METHOD_GET ? "" : method_name(route->method),
+                      route->method == METHOD_GET ? "" : " ", route->path + start.length);
     if (marks[0][0] + marks[1][0] + marks[2][0] != 0) {
         buffer_add_format(out, " %s%s%s", marks[0], marks[1], marks[2]);
     }
@@ -93,9 +106,11 @@ static void add_module(struct buffer *out)
 {
     buffer_add_string(out, head);
     buffer_add_format(out, "export const version = \"%s\";\n\n", PACKAGE_VERSION);
-    buffer_add_string(out, "// Name, method, path; ! a body, ? a query, / not under /api/v1.\nconst routes = `\n");
+    buffer_add_string(out, "// A line of what paths begin with; then each: name, method (GET), rest of the path; ! a "
+                           "body, ? a query, / not under /api/v1.\nconst routes = `\n");
+    struct text under = TEXT("");
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        add_route(out, &routes[i]);
+        add_route(out, &routes[i], &under);
     }
     buffer_add_string(out, "`;\n\n");
     buffer_add_string(out, tail);

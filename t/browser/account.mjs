@@ -57,11 +57,28 @@ await browse("a password to be changed", async (page) => {
     await signIn(page, changing);
     await sees(page, "Choose a new password before you go on.");
     await look(page, "sign-in-change");
-    await page.getByLabel("New password").fill("short");
+    // What a page knows is told while somebody types, and not sent.
+    const field = page.getByLabel("New password"), meter = page.getByRole("meter", { name: "Strength" });
+    let sent = 0;
+    page.on("request", (request) => { sent += request.method() === "POST"; });
+    for (const [password, told, strength] of [["short", "Too short: 3 more.", 0], [changing.email.toUpperCase(), "Not your name or address.", 0], ["cleo", "Too short: 4 more.", 0],
+        ["é".repeat(129), "Too long: at most 256 bytes.", 0], ["aaaaaaaa", "Weak.", 1], ["zaubermaus", "Good.", 3], [NEW, "Strong.", 4]]) {
+        await field.fill(password);
+        await page.getByText(told, { exact: true }).waitFor();
+        is(await meter.evaluate(({ value }) => value), strength, `${password.slice(0, 20)}: ${told}`);
+    }
+    await field.fill("short");
+    await look(page, "password-short");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    is([await field.getAttribute("aria-invalid"), await field.evaluate((one) => one === document.activeElement), await page.getByText("Too short: 3 more.").filter({ visible: true }).count(), sent], ["true", true, 1, 0],
+        "what would be refused is told at the field, and not sent");
+    await field.fill("password1");
+    is(await field.getAttribute("aria-invalid"), null, "the error goes when somebody types");
     await page.getByRole("button", { name: "Sign in" }).click();
     await sees(page, /Choose another one: /);
-    is(await page.getByLabel("New password").getAttribute("aria-invalid"), "true", "the error is that of the field");
-    await page.getByLabel("New password").fill(NEW);
+    is(await field.getAttribute("aria-invalid"), "true", "a common password is refused by the server, at the field");
+    await look(page, "password-common");
+    await field.fill(NEW);
     await page.getByRole("button", { name: "Sign in" }).click();
     await atAccount(page);
 });
@@ -130,6 +147,17 @@ await browse("profile", async (page, context) => {
     const crop = page.getByRole("dialog", { name: "Choose a picture" });
     await crop.waitFor();
     await look(page, "crop");
+    // A finger moves it.
+    const shown = () => crop.getByRole("img").evaluate((canvas) => canvas.toDataURL());
+    const before = await shown();
+    await crop.getByRole("img").evaluate((canvas) => {
+        const { left, top } = canvas.getBoundingClientRect();
+        canvas.setPointerCapture = () => {};
+        for (const [type, x] of [["pointerdown", 150], ["pointermove", 120], ["pointerup", 120]]) {
+            canvas.dispatchEvent(new PointerEvent(type, { clientX: left + x, clientY: top + 90, buttons: type === "pointerup" ? 0 : 1, pointerType: "touch", pointerId: 7 }));
+        }
+    });
+    ok(await shown() !== before, "a finger moves the picture");
     await crop.getByLabel("Size").fill("2");
     await crop.getByRole("img").press("ArrowRight");
     const box = await crop.getByRole("img").boundingBox();
@@ -171,9 +199,12 @@ await browse("profile", async (page, context) => {
     // What the browser can't reach is not lost.
     await profile.getByLabel("About me").fill("A long text.");
     await context.setOffline(true);
-    await profile.getByRole("button", { name: "Save" }).click();
     await sees(page, "The service can't be reached. What you typed is still here.");
+    await profile.getByRole("button", { name: "Save" }).click();
+    await profile.getByText("The service can't be reached. What you typed is still here.").waitFor();
+    await look(page, "offline");
     await context.setOffline(false);
+    await becomes(() => page.locator(".offline").textContent(), "", "that the network is back is seen");
     await profile.getByRole("button", { name: "Save" }).click();
     await becomes(async () => (await ask(page, "/users/user/status")).bio, "A long text.", "after an interruption it is saved");
 
@@ -226,6 +257,7 @@ await browse("sessions, keys and password", async (page, context) => {
     await look(page, "account-key");
     const [stored] = await ask(page, "/auths/api_keys");
     ok(Math.abs(stored.expires_at - Date.now() / 1000 - 90 * 86400) < 600, "... for 90 days");
+    is(await keys.getByLabel("What is it for?").inputValue(), "", "... and the form is empty again");
     await page.reload();
     await keys.getByText("Backup").waitFor();
     ok(!(await page.content()).includes(key), "... and is not shown again");
@@ -243,6 +275,7 @@ await browse("sessions, keys and password", async (page, context) => {
     await password.getByLabel("Current password").fill(bob.password);
     await password.getByRole("button", { name: "Change password" }).click();
     await sees(page, "Changed. Your other sessions have ended.");
+    is(await password.locator("input, meter").evaluateAll((all) => all.filter(({ hidden }) => !hidden).map(({ value }) => value)), ["", "", 0], "the form is empty again");
 
     // The session ends elsewhere, while somebody types.
     const profile = part(page, "Profile");
@@ -256,6 +289,167 @@ await browse("sessions, keys and password", async (page, context) => {
     await again.getByLabel("Password").fill(NEW);
     await again.getByRole("button", { name: "Sign in" }).click();
     await becomes(async () => (await ask(page, "/users/user/status")).bio, "Typed before.", "a session that ended elsewhere loses nothing that was typed");
+
+    // It ends elsewhere, and somebody comes back to the page, and does not want to sign in.
+    const comeBack = () => page.evaluate(() => { document.dispatchEvent(new Event("visibilitychange")); });
+    await page.request.get("/api/v1/auths/signout");
+    await profile.getByLabel("About me").fill("Typed again.");
+    await comeBack();
+    await again.waitFor();
+    await page.keyboard.press("Escape");
+    await again.waitFor({ state: "detached" });
+    await profile.getByRole("button", { name: "Save" }).click();
+    await again.waitFor();
+    await page.keyboard.press("Escape");
+    await profile.getByText("Your session has ended").waitFor();
+    is(await profile.getByLabel("About me").inputValue(), "Typed again.", "who does not sign in loses nothing either");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL("**/account/sign-in");
+    ok(true, "signing out of a session that has ended leads to the sign-in page");
+
+    // Somebody else has signed in meanwhile: the page is theirs now.
+    await signIn(page, bob, NEW);
+    await atAccount(page);
+    await page.request.post("/api/v1/auths/signin", { data: { email: ada.email, password: ada.password } });
+    await comeBack();
+    await sees(page, ada.email);
+    ok(true, "a page does not save for one person what another has typed");
+});
+
+// With Tab, Enter, Space, arrows and Escape alone.
+await browse("keyboard", async (page) => {
+    const { keyboard } = page;
+    const focused = () => page.evaluate(() => {
+        const { activeElement: one } = document, { outlineStyle, outlineWidth } = getComputedStyle(one);
+        const name = one.ariaLabel ?? one.labels?.[0]?.textContent ?? one.textContent;
+        return { name, tag: one.localName, isSeen: one === document.body || (outlineStyle !== "none" && parseFloat(outlineWidth) >= 2) };
+    });
+    // Presses Tab until what has this name has the focus.
+    const go = async (name, tag) => {
+        for (let i = 0; i < 80; i++) {
+            await keyboard.press("Tab");
+            const one = await focused();
+            if (one.name === name && (!tag || one.tag === tag)) return;
+        }
+        throw new Error(`Tab does not lead to ${name}`);
+    };
+    const has = async (name, what) => is((await focused()).name, name, what);
+
+    await page.goto("/account/sign-in");
+    await page.getByLabel("Email address").waitFor();
+    await keyboard.type(ada.email);
+    await go("Password");
+    await keyboard.type(ada.password);
+    await keyboard.press("Enter");
+    await atAccount(page);
+
+    // Once around: every control has its turn, in the order of the page, and is seen to have it.
+    const controls = await page.evaluate(() => [...document.querySelectorAll("a, button, input, select, textarea, summary")].filter((one) => one.checkVisibility()).length);
+    const around = [];
+    do {
+        await keyboard.press("Tab");
+        around.push(await focused());
+    } while (around.at(-1).tag !== "body" && around.length <= controls + 1);
+    is(around.length, controls + 1, "Tab leads to every control, and out of the page");
+    is(around.filter(({ isSeen }) => !isSeen), [], "... and each is seen to have the focus");
+    is(await page.evaluate(() => {
+        let last = -Infinity, back = 0;
+        for (const one of document.querySelectorAll("main :is(a, button, input, select, textarea, summary)")) {
+            if (!one.checkVisibility() || one.closest("nav")) continue;
+            const { top } = one.getBoundingClientRect();
+            if (top < last - 40) back++;
+            last = top;
+        }
+        return back;
+    }), 0, "... from top to bottom");
+
+    await go("Name");
+    await keyboard.press("ControlOrMeta+A");
+    await keyboard.type("Ada King");
+    await keyboard.press("Enter");
+    await part(page, "Profile").locator("form").getByText("Saved.").waitFor();
+    is((await ask(page, "/users/user/status")).name, "Ada King", "a name is changed");
+    await has("Name", "... and the focus stays");
+
+    await go("Message");
+    await keyboard.type("Here");
+    await go("Until");
+    await keyboard.press("ArrowDown");
+    await go("Save");
+    await keyboard.press("Space");
+    await part(page, "Status").getByText("Saved.").waitFor();
+    await go("Clear");
+    await keyboard.press("Enter");
+    await becomes(async () => [(await focused()).name, (await ask(page, "/users/user/status")).status_message], ["Emoji", ""], "a status is set and cleared, and the focus is where the next is typed");
+
+    await go("What is it for?");
+    await keyboard.type("Pipes");
+    await keyboard.press("Enter");
+    await becomes(async () => (await focused()).name, "Copy", "a new key leads to its button");
+    await keyboard.press("Shift+Tab");
+    await has("Remove: Pipes", "the key is in the list");
+    await keyboard.press("Enter");
+    const dialog = page.getByRole("dialog", { name: "Remove" });
+    await dialog.waitFor();
+    for (let i = 0; i < 6; i++) await keyboard.press("Tab");
+    ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("dialog") !== null), "a dialog keeps the focus");
+    await keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    await has("Remove: Pipes", "Escape closes it, and the focus is where it was");
+    is((await ask(page, "/auths/api_keys")).length, 1, "... and nothing has happened");
+    await keyboard.press("Enter");
+    await dialog.waitFor();
+    await go("Remove");
+    await keyboard.press("Enter");
+    await becomes(() => ask(page, "/auths/api_keys"), [], "a key is removed");
+    await becomes(() => page.evaluate(() => document.activeElement.className), "rows", "... and the focus stays at the list");
+
+    // A session of two, and the focus after it.
+    for (let i = 0; i < 2; i++) await fetch(`${facts.url}/api/v1/auths/signin`, { method: "POST", body: JSON.stringify({ email: ada.email, password: ada.password }), headers: {
+        "Content-Type": "application/json", "User-Agent": "Mozilla/5.0 (iPad) Safari/604.1" } });
+    await page.reload();
+    await go("End: Safari, iPad");
+    await keyboard.press("Enter");
+    await becomes(async () => [await page.getByRole("button", { name: "End: Safari, iPad" }).count(), (await focused()).name], [1, "End: Safari, iPad"], "a session ends, and the focus is at the next");
+    await go("End all others");
+    await keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "End all others" }).waitFor();
+    await go("End");
+    await keyboard.press("Enter");
+    await becomes(() => page.getByRole("button", { name: "End: Safari, iPad" }).count(), 0, "all others end");
+
+    const chooser = page.waitForEvent("filechooser");
+    await go("Choose a picture");
+    await keyboard.press("Enter");
+    await (await chooser).setFiles({ name: "user.png", mimeType: "image/png", buffer: Buffer.from(await (await page.request.get("/user.png")).body()) });
+    const crop = page.getByRole("dialog", { name: "Choose a picture" });
+    await crop.waitFor();
+    await go("Size");
+    await keyboard.press("ArrowRight");
+    await go("Save");
+    await keyboard.press("Enter");
+    await crop.waitFor({ state: "detached" });
+    await becomes(async () => (await focused()).name, "Choose a picture", "a picture is chosen");
+    await becomes(async () => /^\/pictures\//.test((await ask(page, "/users/user/status")).profile_image_url), true, "... and stored");
+
+    await go("features", "summary");
+    await keyboard.press("Space");
+    await part(page, "What I may do").getByRole("row", { name: /^notes/ }).waitFor();
+
+    await go("New password");
+    await keyboard.type("short");
+    await keyboard.press("Enter");
+    await has("Current password", "the first field that is wrong gets the focus");
+
+    await go("Sign out");
+    await keyboard.press("Space");
+    await page.waitForURL("**/account/sign-in");
+    await page.getByLabel("Email address").waitFor();
+    await go("Create an account");
+    await keyboard.press("Enter");
+    await page.waitForURL("**/account/sign-up");
+    await page.getByLabel("Name").waitFor();
+    await has("Name", "the first field has the focus");
 });
 
 await browse("pending", async (page) => {

@@ -26,7 +26,7 @@ for my $name (sort keys %content) {
     $size{$name} = length $bytes;
     $together += length $bytes if $name ne 'account/en.txt';
 }
-cmp_ok $together, '<', 73 * 1024, 'all pages together, in one language, are under 73 KB';
+cmp_ok $together, '<', 74 * 1024, 'all pages together, in one language, are under 74 KB';
 
 # What a file loads, with the texts of one language.
 sub load ($name, $loaded) {
@@ -102,7 +102,12 @@ is_deeply [sort grep { !$en->{$_} } $code =~ /\bt\("([\w.]+)"/g], [], 'each key 
 
 my @routes = Roster::Tables::rows('tables/routes.def', 'ROUTE');
 my ($table) = $client =~ /^const routes = `\n(.*?)^`;/ms;
-is_deeply [split /\n/, $table], [
+my ($under, @told);
+for my $line (split /\n/, $table) {
+    if ($line =~ m{^/}) { $under = $line }
+    else { push @told, $line =~ s{^(\w+ )([A-Z]+ )?}{$1 . ($2 // 'GET ') . $under}er }
+}
+is_deeply \@told, [
     map {
         my ($name, $method, $path, $place, undef, undef, $body, $query) = @$_;
         my $marks = ($body eq 'NONE' ? '' : '!') . ($query eq 'NONE' ? '' : '?') . ($place eq 'AT_ROOT' ? '/' : '');

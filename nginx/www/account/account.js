@@ -1,40 +1,40 @@
 // account.js: /account/: a person's profile, status, password, sessions, API keys and permissions.
-import { action, api, ask, date, device, form, h, picture, rules, site, start, t, user, when } from "./page.js";
+import { action, api, ask, date, device, form, h, list, newPassword, picture, site, start, t, user, when } from "./page.js";
 
-const section = (id, ...content) => h("section", { id, "aria-label": t(id) }, h("h2", {}, t(id)), content);
+const section = (id, ...content) => h("section", { id, "aria-label": t(id) }, h("h2", t(id)), content);
 const now = () => Math.floor(Date.now() / 1000);
-
-// A list that is read again after each change.
-function list(read) {
-	const element = h("ul", { class: "rows" });
-	const fill = async () => element.replaceChildren(...(await read(fill)).map((row) => h("li", {}, row)));
-	return { element, fill };
-}
 
 // ---- Profile ----
 
 // Asks which square of a picture to take: a data URI, or null.
 async function crop(image) {
-	const side = 256, least = side / Math.min(image.width, image.height);
-	const canvas = h("canvas", { width: side, height: side, tabindex: 0, role: "img", "aria-label": t("picture.move") });
-	const context = canvas.getContext("2d");
-	let x = 0, y = 0;
+	const side = 256, canvas = h("canvas", { width: side, height: side, tabindex: 0, role: "img", "aria-label": t("picture.move") }), context = canvas.getContext("2d");
 	const zoom = h("input", { type: "range", min: 1, max: 4, step: .05, value: 1, "aria-label": t("picture.zoom"), oninput: () => move(0, 0) });
-	const move = (right, down) => {
-		const width = image.width * least * zoom.value, height = image.height * least * zoom.value;
-		x = Math.min(0, Math.max(side - width, x + right));
-		y = Math.min(0, Math.max(side - height, y + down));
+	let x = 0, y = 0; // of the middle, from that of the square
+	function move(right, down) {
+		const scale = side / Math.min(image.width, image.height) * zoom.value, width = image.width * scale, height = image.height * scale;
+		const within = (value, size) => Math.max(side - size, Math.min(size - side, value * 2)) / 2;
+		x = within(x + right, width);
+		y = within(y + down, height);
 		context.clearRect(0, 0, side, side);
-		context.drawImage(image, x, y, width, height);
+		context.drawImage(image, (side - width) / 2 + x, (side - height) / 2 + y, width, height);
+	}
+	let from; // not movementX, which is 0 for some fingers
+	canvas.onpointerdown = (event) => {
+		from = event;
+		canvas.setPointerCapture(event.pointerId);
 	};
-	canvas.onpointerdown = (event) => canvas.setPointerCapture(event.pointerId);
-	canvas.onpointermove = (event) => event.buttons && move(event.movementX, event.movementY);
+	canvas.onpointermove = (event) => {
+		if (!event.buttons) return;
+		move(event.clientX - from.clientX, event.clientY - from.clientY);
+		from = event;
+	};
 	canvas.onkeydown = (event) => {
 		const step = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] }[event.key];
 		if (step) event.preventDefault(), move(...step);
 	};
-	move((side - image.width * least) / 2, (side - image.height * least) / 2);
-	return await ask(t("picture"), [canvas, h("p", { class: "quiet" }, t("picture.move")), zoom], t("save"), "main") ? canvas.toDataURL("image/webp") : null;
+	move(0, 0);
+	return await ask(t("picture"), [canvas, h("p.quiet", t("picture.move")), zoom], t("save"), "main") ? canvas.toDataURL("image/webp") : null;
 }
 
 function profile(person) {
@@ -53,50 +53,52 @@ function profile(person) {
 		const square = await crop(image);
 		resolve(square && save({ profile_image_url: square }));
 	} }).click()));
-	const zones = Intl.supportedValuesOf("timeZone");
-	show();
-	return section("profile", h("div", { class: "actions" }, shown, choose, action(t("remove"), () => save({ profile_image_url: "/user.png" }))), form({
-		fields: [{ name: "name", label: t("name"), value: person.name, needed: true, maxlength: 255, autocomplete: "name" },
-			{ name: "bio", label: t("bio"), type: "textarea", value: person.bio ?? "", maxlength: 16000 },
-			{ name: "timezone", label: t("timezone"), value: person.timezone ?? "",
-				options: [...new Set([person.timezone ?? "", ...zones])].map((zone) => [zone, zone.replaceAll("_", " ")]) }],
+	const zone = person.timezone ?? "", option = (value) => [value, value.replaceAll("_", " ") || "–"];
+	const fields = form({
+		fields: [{ name: "name", value: person.name, needed: true, maxlength: 255, autocomplete: "name" },
+			{ name: "bio", type: "textarea", value: person.bio ?? "", maxlength: 16000 },
+			{ name: "timezone", value: zone, options: [option(zone)] }],
 		submit: t("save"),
 		save: async ({ timezone, ...change }) => {
 			if (timezone) await api.timezone_update({ timezone });
 			return save(change);
 		},
 		done: (text) => text,
-	}));
+	});
+	// Four hundred zones, when the page has been drawn.
+	requestAnimationFrame(() => setTimeout(() => fields.timezone.append(...Intl.supportedValuesOf("timeZone").filter((one) => one !== zone).map((one) => new Option(...option(one).reverse())))));
+	show();
+	return section("profile", h("div.actions", shown, h("div.actions", choose, action(t("remove"), () => save({ profile_image_url: "/user.png" })))), fields);
 }
 
 function status({ status_emoji, status_message, status_expires_at }) {
-	const isOver = status_expires_at && status_expires_at < now();
-	const ends = !isOver && status_expires_at;
-	const row = (name, label, value) => ({ name, label, value: !isOver && value || "", autocomplete: "off" });
-	const clear = action(t("clear"), async () => {
-		await api.status_update({ status_emoji: "", status_message: "", status_expires_at: 0 });
-		whole.replaceWith(status({}));
-	});
+	const isOver = status_expires_at && status_expires_at < now(), ends = !isOver && status_expires_at;
+	const row = (name, maxlength, value) => ({ name, maxlength, value: !isOver && value || "", autocomplete: "off" });
 	const whole = section("status", form({
-		fields: [{ ...row("status_emoji", t("emoji"), status_emoji), maxlength: 16 }, { ...row("status_message", t("message"), status_message), maxlength: 200 },
-			{ name: "until", label: t("until"), value: ends || "0",
-				options: [["0", t("until.change")], ...ends ? [[ends, date(ends)]] : [], ...[1, 4, 24].map((hours) => [`+${hours}`, t("until.hours", { hours })])] }],
+		fields: [row("status_emoji", 16, status_emoji), row("status_message", 200, status_message), { name: "until", value: ends || "0",
+			options: [["0", t("until.change")], ...ends ? [[ends, date(ends)]] : [], ...[1, 4, 24].map((hours) => [`+${hours}`, t("until.hours", { hours })])] }],
 		submit: t("save"),
 		save: ({ until, ...values }) => api.status_update({ ...values, status_expires_at: until[0] === "+" ? now() + until * 3600 : Number(until) }),
 		done: () => t("saved"),
-		after: clear,
+		after: action(t("clear"), async () => {
+			await api.status_update({ status_emoji: "", status_message: "", status_expires_at: 0 });
+			const empty = status({});
+			whole.replaceWith(empty);
+			empty.querySelector("input").focus();
+		}),
 	}));
 	return whole;
 }
 
 const password = () => section("password", form({
 	before: h("input", { value: user.email, autocomplete: "username", hidden: true }),
-	fields: [{ name: "password", label: t("current_password"), type: "password", needed: true, autocomplete: "current-password" },
-		{ name: "new_password", label: t("new_password"), type: "password", needed: true, autocomplete: "new-password", hint: rules() }],
+	fields: [{ name: "password", label: t("current_password"), type: "password", needed: true, autocomplete: "current-password" }, newPassword()],
 	submit: t("password.change"),
 	save: api.password_update,
 	done: async () => {
-		document.querySelector("#password form").reset();
+		const form = document.querySelector("#password form");
+		form.reset();
+		form.new_password.dispatchEvent(new Event("input"));
 		await sessions.fill();
 		return t("password.changed");
 	},
@@ -106,41 +108,37 @@ const password = () => section("password", form({
 
 const end = ({ jti }) => api.session_end(jti).catch((error) => { if (error.code !== "NOT_FOUND") throw error; });
 
-const sessions = list(async (again) => {
-	const all = await api.sessions_list();
-	others.hidden = all.length < 2;
-	return all.map((one) => [h("div", {}, h("b", {}, device(one.user_agent)), one.current && ` (${t("sessions.this")})`,
-		h("div", { class: "quiet" }, one.address, " · ", when(one.last_seen_at), " · ", t("sessions.since", { date: date(one.created_at) }))),
-	!one.current && action(t("end"), () => end(one).then(again), { "aria-label": `${t("end")}: ${device(one.user_agent)}` })]);
-});
+const sessions = list(api.sessions_list, (one, again) => [h("div", h("b", device(one.user_agent)), one.current && ` (${t("sessions.this")})`,
+	h("div.quiet", one.address, " · ", when(one.last_seen_at), " · ", t("sessions.since", { date: date(one.created_at) }))),
+!one.current && action(t("end"), () => end(one).then(again), { "aria-label": `${t("end")}: ${device(one.user_agent)}` })]);
 
 const endOthers = () => action(t("end.others"), async () => {
 	if (!await ask(t("end.others"), t("end.ask"), t("end"))) return;
 	await Promise.all((await api.sessions_list()).filter(({ current }) => !current).map(end));
 	await sessions.fill();
+	sessions.element.focus();
 });
-
-let others;
 
 // ---- API keys ----
 
-const keyRows = list(async (again) => (await api.api_keys_list()).map((key) => [
-	h("div", {}, h("b", {}, key.name), " ", h("code", {}, key.api_key), h("div", { class: "quiet" },
-		key.last_used_at && [t("keys.used"), " ", when(key.last_used_at), " · "], key.expires_at && [t("keys.ends"), " ", when(key.expires_at)])),
-	action(t("remove"), async () => {
-		if (await ask(t("remove"), t("keys.ask", key), t("remove"))) await api.api_keys_delete(key.id).then(again);
-	}, { "aria-label": `${t("remove")}: ${key.name}` })]));
+const keyRows = list(api.api_keys_list, (key, again) => [h("div", h("b", key.name), " ", h("code", key.api_key), h("div.quiet",
+	key.last_used_at && [t("keys.used"), " ", when(key.last_used_at), " · "], key.expires_at && [t("keys.ends"), " ", when(key.expires_at)])),
+action(t("remove"), async () => {
+	if (await ask(t("remove"), t("keys.ask", key), t("remove"))) await api.api_keys_delete(key.id).then(again);
+}, { "aria-label": `${t("remove")}: ${key.name}` })]);
 
 function keys() {
 	const fresh = h("div", { role: "status" });
-	return section("keys", h("p", { class: "quiet" }, t("keys.text")), keyRows.element, fresh, form({
+	return section("keys", h("p.quiet", t("keys.text")), keyRows.element, fresh, form({
 		fields: [{ name: "name", label: t("keys.name"), needed: true, maxlength: 100, autocomplete: "off" },
 			{ name: "days", label: t("keys.days"), type: "number", min: 1, value: "90" }],
 		submit: t("keys.create"),
 		save: ({ name, days }) => api.api_keys_create({ name, expires_at: days ? now() + days * 86400 : null }),
 		done: async ({ api_key }) => {
-			fresh.replaceChildren(t("keys.once"), " ", h("code", {}, api_key), " ", action(t("keys.copy"), () => navigator.clipboard.writeText(api_key).then(() => t("keys.copied"))));
+			const copy = action(t("keys.copy"), () => navigator.clipboard.writeText(api_key).then(() => t("keys.copied")));
+			fresh.replaceChildren(t("keys.once"), " ", h("code", api_key), " ", copy);
 			document.querySelector("#keys [name=name]").value = "";
+			copy.focus();
 			await keyRows.fill();
 		},
 	}));
@@ -148,23 +146,24 @@ function keys() {
 
 // ---- Permissions ----
 
-async function may() {
-	const [sources, groups] = await Promise.all([api.own_permission_sources(), api.users_own_groups()]);
+function may(sources, groups) {
 	const name = (id) => id === "default" ? t("may.default") : groups.find((group) => group.id === id)?.name ?? id;
-	return section("may", user.role === "admin" && t("may.admin"), Object.entries(sources).map(([part, permissions]) => h("details", {}, h("summary", {}, part),
-		h("table", {}, Object.entries(permissions).map(([key, { value, from }]) => h("tr", {}, h("th", { scope: "row" }, key.replaceAll("_", " ")),
-			h("td", {}, t(value ? "yes" : "no")), h("td", { class: "quiet" }, from.map(name).join(", "))))))));
+	return section("may", user.role === "admin" && t("may.admin"), Object.entries(sources).map(([part, permissions]) => h("details", h("summary", part),
+		h("table", Object.entries(permissions).map(([key, { value, from }]) => h("tr", h("th", { scope: "row" }, key.replaceAll("_", " ")),
+			h("td", t(value ? "yes" : "no")), h("td.quiet", from.map(name).join(", "))))))));
 }
 
-start("account", "user", async () => {
-	const isPending = user.role === "pending";
-	const hasKeys = user.role === "admin" || user.permissions.features?.api_keys;
-	const person = isPending ? user : await api.status_get();
-	others = endOthers();
-	await Promise.all([sessions.fill(), hasKeys && keyRows.fill()]);
-	const admin = isPending && await api.admin_details().catch(() => null);
-	const parts = [!isPending && profile(person), !isPending && status(person), site.password_sign_in && password(),
-		section("sessions", sessions.element, others), hasKeys && keys(), !isPending && await may()].filter(Boolean);
-	return [h("p", { class: "quiet" }, user.email), isPending && h("p", { class: "pending" }, t("pending"), " ", admin?.email && t("pending.ask", admin)),
-		h("nav", { "aria-label": t("account") }, parts.map(({ id }) => h("a", { href: `#${id}` }, t(id)))), parts];
-});
+const isPending = () => user.role === "pending";
+const hasKeys = () => user.role === "admin" || user.permissions.features?.api_keys;
+
+start("account", "user", ([all, own, person, sources, groups]) => {
+	sessions.show(all);
+	keyRows.show(own);
+	const ended = section("sessions", sessions.element, endOthers());
+	const parts = isPending() ? [site.password_sign_in && password(), ended]
+		: [profile(person), status(person), site.password_sign_in && password(), ended, hasKeys() && keys(), may(sources, groups)];
+	return [h("p.quiet", user.email), isPending() && h("p", t("pending"), " ", person?.email && t("pending.ask", person)),
+		h("nav", { "aria-label": t("account") }, parts.filter(Boolean).map(({ id }) => h("a", { href: `#${id}` }, t(id)))), parts];
+// Who waits for an administrator learns the name of one.
+}, () => Promise.all([api.sessions_list(), hasKeys() ? api.api_keys_list() : [],
+	...isPending() ? [api.admin_details().catch(() => null)] : [api.status_get(), api.own_permission_sources(), api.users_own_groups()]]));

@@ -1,8 +1,8 @@
 // sign-in.js: /account/sign-in and /account/sign-up. ?rd= is where to go afterwards.
-import { action, api, form, h, rules, site, start, t, user } from "./page.js";
+import { action, api, form, h, newPassword, site, start, t, user } from "./page.js";
 
 const title = location.pathname.endsWith("up") ? "sign_up" : "sign_in";
-const link = (name, key) => h("p", {}, h("a", { href: `/account/${name}${location.search}` }, t(key)));
+const link = (name, key) => h("p", h("a", { href: `/account/${name}${location.search}` }, t(key)));
 
 // The server says where: the address comes from whoever made the link. It reads the query itself, since nginx writes an
 // address into it that is not encoded.
@@ -11,13 +11,12 @@ async function leave() {
 	location.assign(answer.url ?? "/account/");
 }
 
-const email = () => ({ name: "email", label: t("email"), type: "email", needed: true, autocomplete: "username" });
-const password = () => ({ name: "password", label: t("password"), type: "password", needed: true, autocomplete: "current-password" });
-const fresh = () => ({ ...password(), autocomplete: "new-password", hint: rules() });
+const email = (more) => ({ name: "email", type: "email", needed: true, autocomplete: "username", ...more });
+const password = (more) => ({ name: "password", type: "password", needed: true, autocomplete: "current-password", ...more });
 
 const change = (values) => form({
 	before: t("change"),
-	fields: [{ ...email(), value: values.email }, { ...password(), value: values.password }, { ...fresh(), name: "new_password", label: t("new_password") }],
+	fields: [email({ value: values.email }), password({ value: values.password }), newPassword()],
 	submit: t("sign_in"),
 	save: api.sign_in,
 	done: leave,
@@ -25,7 +24,7 @@ const change = (values) => form({
 
 function signIn() {
 	const whole = form({
-		fields: [{ ...email(), autofocus: true }, password()],
+		fields: [email({ autofocus: true }), password()],
 		submit: t("sign_in"),
 		save: (values) => api.sign_in(values).catch((error) => {
 			if (error.code !== "PASSWORD_CHANGE_REQUIRED") throw error;
@@ -40,11 +39,11 @@ function signIn() {
 }
 
 const signUp = () => site.sign_up ? [form({
-	fields: [{ name: "name", label: t("name"), needed: true, autocomplete: "name", maxlength: 255, autofocus: true }, email(), fresh()],
+	fields: [{ name: "name", needed: true, autocomplete: "name", maxlength: 255, autofocus: true }, email(), newPassword({ name: "password" })],
 	submit: t("sign_up"),
 	save: api.sign_up,
 	done: leave,
 }), link("sign-in", "sign_in")] : t("no_sign_up");
 
 // Whoever is signed in is not sent on at once: an application that does not see the cookie would send them back here.
-start(title, "anyone", () => user ? [h("p", {}, t("signed_in", user)), action(t("go_on"), leave, { class: "main" })] : title === "sign_up" ? signUp() : signIn());
+start(title, "anyone", () => user ? [h("p", t("signed_in", user)), action(t("go_on"), leave, { class: "main" })] : title === "sign_up" ? signUp() : signIn());
