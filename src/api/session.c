@@ -35,6 +35,28 @@ enum outcome session_issue(struct request *request, struct text user_id, struct 
                              request->user_agent, key_id);
 }
 
+enum outcome session_renew(struct request *request, struct text *token_r, int64_t *expires_at_r)
+{
+    struct context *context = &request->context;
+    const struct identity *identity = &request->identity;
+    int64_t lifetime;
+    *token_r = TEXT_NULL;
+    if (!request->renews || !identity->by_cookie || identity->session_jti.data == NULL || identity->issued_at < 0 ||
+        identity->expires_at < 0) {
+        return OK;
+    }
+    enum outcome outcome = config_store_read_lifetime(context, &lifetime);
+    if (outcome != OK || lifetime < 0 || identity->expires_at - context->now_seconds > lifetime / 4) {
+        return outcome;
+    }
+    *expires_at_r = context->now_seconds + lifetime;
+    if (session_store_prolong(context, identity->session_jti, identity->user_id, *expires_at_r)) {
+        *token_r = token_renew(context, context->config->secret_keys.items[0], identity->user_id, identity->session_jti,
+                               identity->issued_at, *expires_at_r);
+    }
+    return OK;
+}
+
 void session_add_members(struct request *request, struct text token, const struct value *user)
 {
     struct json_writer *json = &request->response.json;
@@ -112,10 +134,20 @@ enum outcome handle_session_get(struct request *request)
     if (outcome != OK) {
         return outcome;
     }
+    struct text token;
+    int64_t expires_at;
+    outcome = session_renew(request, &token, &expires_at);
+    if (outcome != OK) {
+        return outcome;
+    }
+    if (token.data == NULL) {
+        token = identity->token;
+        expires_at = identity->expires_at;
+    }
     struct json_writer *json = &request->response.json;
     json_begin_object(json);
-    session_add_members(request, identity->is_api_key ? TEXT_NULL : identity->token, user);
-    serialise_expiry(json, identity->is_api_key ? -1 : identity->expires_at);
+    session_add_members(request, identity->is_api_key ? TEXT_NULL : token, user);
+    serialise_expiry(json, identity->is_api_key ? -1 : expires_at);
     static const enum user_column columns[] = {USER_bio,          USER_gender,         USER_date_of_birth,
                                                USER_status_emoji, USER_status_message, USER_status_expires_at};
     for (size_t i = 0; i < ARRAY_COUNT(columns); i++) {
@@ -124,7 +156,7 @@ enum outcome handle_session_get(struct request *request)
     outcome = serialise_permissions(request, identity->user_id);
     json_end_object(json);
     if (outcome == OK && !identity->is_api_key) {
-        response_set_token_cookie(request, identity->token, identity->expires_at);
+        response_set_token_cookie(request, token, expires_at);
     }
     return outcome;
 }

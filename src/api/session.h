@@ -13,6 +13,11 @@
 enum outcome session_issue(struct request *request, struct text user_id, struct text password_hash,
                            struct text *token_r, int64_t *expires_at_r);
 
+/* Renews the caller's session where nginx wants it (request->renews), the caller has a cookie, and the session is in
+ * the last quarter of its life. token_r: the new token, in the arena, and *expires_at_r its expiry; null where nothing
+ * is renewed. OK, or what the store answers. */
+enum outcome session_renew(struct request *request, struct text *token_r, int64_t *expires_at_r);
+
 /* Adds the members that Session, SessionUser and the answer to /add begin with.
  * `token` null: the caller has an API key. */
 void session_add_members(struct request *request, struct text token, const struct value *user);

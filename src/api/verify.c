@@ -4,14 +4,12 @@
 #include <stdlib.h>
 
 #include "api/handlers.h"
+#include "api/session.h"
 #include "auth/rule.h"
-#include "auth/token.h"
 #include "base/array.h"
 #include "base/log.h"
 #include "base/percent.h"
 #include "base/problem.h"
-#include "store/config_store.h"
-#include "store/session_store.h"
 #include "store/user_store.h"
 #include "worker/response.h"
 
@@ -142,27 +140,16 @@ static enum outcome refuse_by_rule(struct request *request, const char *why)
     return refuse(request, ERROR_ACCESS_PROHIBITED, 403);
 }
 
-/* Where nginx wants it: a new cookie for a session that is in the last quarter of its life. Only nginx sets it. */
+/* Only nginx sets the cookie. */
 static enum outcome renew(struct request *request)
 {
-    struct context *context = &request->context;
-    const struct identity *identity = &request->identity;
-    int64_t lifetime;
-    if (!request->renews || !identity->by_cookie || identity->session_jti.data == NULL || identity->issued_at < 0 ||
-        identity->expires_at < 0) {
-        return OK;
-    }
-    enum outcome outcome = config_store_read_lifetime(context, &lifetime);
-    if (outcome != OK || lifetime < 0 || identity->expires_at - context->now_seconds > lifetime / 4) {
-        return outcome;
-    }
-    const int64_t expires_at = context->now_seconds + lifetime;
-    if (session_store_prolong(context, identity->session_jti, identity->user_id, expires_at)) {
-        struct text token = token_renew(context, context->config->secret_keys.items[0], identity->user_id,
-                                        identity->session_jti, identity->issued_at, expires_at);
+    struct text token;
+    int64_t expires_at;
+    enum outcome outcome = session_renew(request, &token, &expires_at);
+    if (outcome == OK && token.data != NULL) {
         response_add_header(request, "X-Roster-Renewed", response_token_cookie(request, token, expires_at));
     }
-    return OK;
+    return outcome;
 }
 
 static enum outcome let_in(struct request *request, const struct value *user, const struct result *groups)

@@ -76,7 +76,7 @@ struct request {
     struct text fetch_site; /* Sec-Fetch-Site */
     struct text if_none_match;
     struct text fetch_mode; /* Sec-Fetch-Mode */
-    bool renews;            /* ROSTER_RENEW: /verify renews a session that is near its end */
+    bool renews;            /* ROSTER_RENEW: /verify and GET /auths renew a session that is near its end */
     struct text require;    /* ROSTER_REQUIRE, which a client can't set: the rule of /verify (auth/rule.h) */
     struct text accept;
     bool https;

@@ -229,6 +229,16 @@ $answer = $roster->get('/verify', undef, cookie => $old->{token}, headers => ['R
 is_deeply [$answer->{status}, @{$answer->{set_cookie}}, $answer->{headers}{'x-roster-renewed'}], [204, undef],
     'a client can\'t ask for it';
 $roster->request(GET => '/auths/signout', cookie => $renewed);
+my $page = session_until(time + 6 * 86_400);
+$answer = $roster->get('/api/v1/auths', undef, cookie => $page->{token});
+my ($of_page) = "@{$answer->{set_cookie}}" =~ /^token=([^;]+)/;
+$roster->secret($of_page);
+isnt $of_page, $page->{token}, 'the pages renew, too';
+is $answer->{json}{token}, $of_page, '... and the answer has the new token';
+cmp_ok $answer->{json}{expires_at}, '>', time + 27 * 86_400, '... with its end';
+is $roster->get('/api/v1/auths', $page->{token})->{json}{token}, $page->{token}, '... but not that of a program';
+is $roster->get('/api/v1/auths/', undef, cookie => $page->{token})->{json}{token}, $page->{token},
+    '... nor at another address';
 is fetch('/renewed/a.txt', $_)->{status}, 401, 'signing out ends both cookies of the session'
     for $old, {token => $renewed};
 my $older = session_until(time + 6 * 86_400);
