@@ -80,14 +80,13 @@ static void add_groups(struct request *request, const struct result *groups)
     response_add_header(request, "Remote-Groups", buffer_text(&value));
 }
 
-/* Null: there is none. */
 static struct text remote_user(const struct request *request, const struct value *user)
 {
     switch (request->context.config->remote_user) {
     case REMOTE_USER_ID:
         return request->identity.user_id;
     case REMOTE_USER_USERNAME:
-        return user[USER_username].text.length > 0 ? user[USER_username].text : TEXT_NULL;
+        return user[USER_username].text;
     case REMOTE_USER_EMAIL:
         break;
     }
@@ -152,16 +151,45 @@ static enum outcome renew(struct request *request)
     return outcome;
 }
 
+/* What keeps an application from telling this person from all others, in words; NULL: nothing. */
+static enum outcome find_ambiguity(struct request *request, const struct value *user, const char **why_r)
+{
+    struct context *context = &request->context;
+    const bool by_username = context->config->remote_user == REMOTE_USER_USERNAME;
+    const struct text username = by_username ? user[USER_username].text : TEXT_NULL;
+    struct text elder;
+    *why_r = NULL;
+    if (by_username && username.length == 0) {
+        *why_r = "there is no username, and remote_user is username";
+        return OK;
+    }
+    if (by_username && !text_equal(text_trim_unicode(text_without_odd(context->arena, username)), username)) {
+        *why_r = "the username has characters that no header field carries";
+        return OK;
+    }
+    enum outcome outcome = user_store_elder(context, request->identity.user_id, by_username, &elder);
+    if (outcome == OK && elder.data != NULL) {
+        *why_r = text_format(context->arena, "applications may take this account for that of user %.*s, which is older",
+                             (int)elder.length, elder.data)
+                     .data;
+    }
+    return outcome;
+}
+
 static enum outcome let_in(struct request *request, const struct value *user, const struct result *groups)
 {
-    struct text name = remote_user(request, user);
-    if (name.data == NULL) {
-        log_warning(&request->context, "user %.*s has no username, which remote_user wants: refused",
-                    (int)request->identity.user_id.length, request->identity.user_id.data);
-        return refuse_by_rule(request, "you have no username, and remote_user is username");
+    const char *why;
+    enum outcome outcome = find_ambiguity(request, user, &why);
+    if (outcome != OK) {
+        return refuse(request, request->context.problem.code, 0);
+    }
+    if (why != NULL) {
+        log_warning(&request->context, "user %.*s is refused: %s", (int)request->identity.user_id.length,
+                    request->identity.user_id.data, why);
+        return refuse_by_rule(request, why);
     }
     start_answer(request, 204);
-    add_field(request, "Remote-User", name);
+    add_field(request, "Remote-User", remote_user(request, user));
     add_field(request, "Remote-Email", request->identity.email);
     add_field(request, "Remote-Name", request->identity.name);
     add_groups(request, groups);

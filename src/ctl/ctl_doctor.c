@@ -26,6 +26,7 @@
 #include "ctl/sheet.h"
 #include "store/config_store.h"
 #include "store/database.h"
+#include "store/overview_store.h"
 #include "store/user_store.h"
 
 enum { ANSWER_MILLISECONDS = 5000 };
@@ -199,6 +200,27 @@ static void check_service(struct findings *findings, struct arena *arena, const 
 
 /* Accounts. */
 
+/* Whom GET /verify refuses, since applications may take them for others. */
+static void check_elders(struct findings *findings, struct context *context, bool by_username)
+{
+    struct result pairs;
+    if (overview_store_elders(context, by_username, &pairs) != OK) {
+        findings_add(findings, FINDING_ERROR, "the accounts can't be compared: the lines about dependencies say why");
+        return;
+    }
+    if (pairs.row_count > 0) {
+        const struct value *row = result_row(&pairs, 0);
+        findings_add_cure(
+            findings, FINDING_WARNING,
+            by_username ? "set remote_user to id in roster.conf" : "rosterctl user set USER --email EMAIL",
+            "protected applications are closed to user %.*s (%.*s), whom they may take for user %.*s (%.*s), who is "
+            "older%s",
+            (int)row[0].text.length, row[0].text.data, (int)row[1].text.length, row[1].text.data,
+            (int)row[2].text.length, row[2].text.data, (int)row[3].text.length, row[3].text.data,
+            pairs.row_count > 2 ? "; and so to others" : "");
+    }
+}
+
 static void check_accounts(struct findings *findings, struct context *context)
 {
     json_object *document;
@@ -218,6 +240,10 @@ static void check_accounts(struct findings *findings, struct context *context)
                           "each new account becomes an administrator's");
     } else {
         findings_add(findings, FINDING_GOOD, "accounts exist; sign-up is %s", sign_up ? "open" : "closed");
+    }
+    check_elders(findings, context, false);
+    if (context->config->remote_user == REMOTE_USER_USERNAME) {
+        check_elders(findings, context, true);
     }
 }
 

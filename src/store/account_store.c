@@ -254,7 +254,7 @@ static enum outcome change_within(struct context *context, void *argument)
     }
     if (outcome == OK && !text_equal(email, change->email)) {
         outcome =
-            database_execute(context, "UPDATE auth SET email = ? WHERE id = ?",
+            database_execute(context, ADDRESS_UPDATE " WHERE id = ?",
                              PARAMETERS(BIND_TEXT(change->email), BIND_TEXT(change->user_id)), NULL, ERROR_EMAIL_TAKEN);
     }
     if (outcome == OK && change->password_hash.data != NULL) {

@@ -274,8 +274,9 @@ static void begin_write(struct context *context)
 /* What a statement tells by itself, in a transaction or outside one. */
 static void add_concerns(const struct statement *statement)
 {
-    const struct text names[STATEMENT_CONCERNS] = {
-        [CONCERNS_GROUPS] = VERSION_GROUPS, [CONCERNS_SETTINGS] = VERSION_SETTINGS};
+    const struct text names[STATEMENT_CONCERNS] = {[CONCERNS_GROUPS] = VERSION_GROUPS,
+                                                   [CONCERNS_SETTINGS] = VERSION_SETTINGS,
+                                                   [CONCERNS_ADDRESSES] = VERSION_ADDRESSES};
     for (size_t i = 0; i < STATEMENT_CONCERNS; i++) {
         version_words_more(&names[i], statement->concerns[i] ? 1 : 0, connection_number());
     }

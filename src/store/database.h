@@ -138,6 +138,9 @@ enum outcome database_find_row(struct context *context, const char *sql, const s
 enum outcome database_change_row(struct context *context, const char *sql, const struct parameter *parameters,
                                  size_t parameter_count, enum error_code on_none);
 
+/* How the statement begins that is carried out where an address changes: see CONCERNS_ADDRESSES. */
+#define ADDRESS_UPDATE "UPDATE auth SET email = ?"
+
 /* A list for `IN`. It always has the same number of placeholders, so that one statement serves lists of all lengths. */
 #define DATABASE_LIST                                                              \
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " \

@@ -113,8 +113,9 @@ struct slot {
     char bytes[SCRATCH_BYTES];
 };
 
-/* Names of what is made of rows of a table, whoever's: a write to the table concerns it. */
-enum statement_concern { CONCERNS_GROUPS, CONCERNS_SETTINGS, STATEMENT_CONCERNS };
+/* Names of what is made of rows of a table, whoever's: a write to the table concerns it. Addresses: a change of one; a
+ * new account is younger than all others, and so changes nothing for them. */
+enum statement_concern { CONCERNS_GROUPS, CONCERNS_SETTINGS, CONCERNS_ADDRESSES, STATEMENT_CONCERNS };
 
 struct statement {
     struct statement *next; /* in the bucket */

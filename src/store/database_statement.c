@@ -110,6 +110,7 @@ struct statement *database_find_statement(const char *sql)
         statement->concerns[CONCERNS_GROUPS] =
             !statement->is_read && (text_names(sql, "group") || text_names(sql, "group_member"));
         statement->concerns[CONCERNS_SETTINGS] = !statement->is_read && text_names(sql, "config");
+        statement->concerns[CONCERNS_ADDRESSES] = strncmp(sql, ADDRESS_UPDATE, strlen(ADDRESS_UPDATE)) == 0;
         statement->next = *bucket;
         *bucket = statement;
         database.statement_count++;

@@ -62,6 +62,22 @@ enum outcome overview_store_accounts(struct context *context, const struct text 
     return outcome;
 }
 
+/* A few names are found by their index alone; then who has them. */
+#define ELDERS_OF(column, name)                                                                                  \
+    "(SELECT u.id, u." name " COLLATE utf8mb4_bin, o.id, o." name " COLLATE utf8mb4_bin FROM (SELECT " column    \
+    " AS folded FROM user WHERE " column " IS NOT NULL GROUP BY " column " HAVING COUNT(*) > 1 LIMIT 5) shared " \
+    "JOIN user u ON u." column " = shared.folded JOIN user o ON o." column " = shared.folded AND "               \
+    "(o.created_at < u.created_at OR (o.created_at = u.created_at AND o.id < u.id)) LIMIT 5)"
+
+enum outcome overview_store_elders(struct context *context, bool by_username, struct result *pairs_r)
+{
+    return database_execute(
+        context,
+        by_username ? ELDERS_OF("username", "username") " UNION ALL " ELDERS_OF("username_general", "username")
+                    : ELDERS_OF("email_order", "email") " UNION ALL " ELDERS_OF("email_general", "email"),
+        NO_PARAMETERS, pairs_r, ERROR_NONE);
+}
+
 /* ---- sessions ---- */
 
 enum outcome overview_store_sessions(struct context *context, const struct session_filter *filter,

@@ -26,6 +26,10 @@ struct account_overview {
 enum outcome overview_store_accounts(struct context *context, const struct text *user_ids, size_t count,
                                      struct account_overview *overviews_r);
 
+/* Pairs of accounts that user_store_elder tells of: the id and the name of the younger, then those of the older. The
+ * names are addresses, or with by_username usernames. A pair may stand there twice; of many only some. */
+enum outcome overview_store_elders(struct context *context, bool by_username, struct result *pairs_r);
+
 /* Which sessions. */
 struct session_filter {
     struct text user_id;   /* null: of all users */

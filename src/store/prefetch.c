@@ -9,7 +9,7 @@
 enum whose { OF_USER, OF_CALLER, OF_NOBODY };
 
 /* What is joined once, however many parts need it. */
-enum join { JOIN_NONE, JOIN_USER, JOIN_GROUPS, JOIN_PERMISSIONS };
+enum join { JOIN_NONE, JOIN_USER, JOIN_GROUPS, JOIN_OWN_GROUPS, JOIN_PERMISSIONS };
 
 static const struct {
     const char *sql; /* with one parameter: an id */
@@ -19,6 +19,7 @@ static const struct {
     [JOIN_NONE] = {NULL, OF_NOBODY, false},
     [JOIN_USER] = {"LEFT JOIN user u ON u.id = ?", OF_USER, false},
     [JOIN_GROUPS] = {PREFETCH_GROUP_JOIN, OF_USER, true},
+    [JOIN_OWN_GROUPS] = {PREFETCH_GROUP_JOIN, OF_CALLER, true},
     [JOIN_PERMISSIONS] = {"LEFT JOIN group_member pm ON pm.user_id = ? "
                           "LEFT JOIN `group` pg ON pg.id = pm.group_id AND pg.permissions IS NOT NULL",
                           OF_CALLER, true},
@@ -42,6 +43,8 @@ static const struct part {
     [PREFETCH_INFO] = {NULL, "c.info", 1, OF_CALLER, JOIN_NONE},
     [PREFETCH_PERMISSIONS] = {NULL, CONFIG_COLUMN ", pg.permissions, pg.id", 3, OF_CALLER, JOIN_PERMISSIONS},
     [PREFETCH_CONFIG] = {NULL, CONFIG_COLUMN, 1, OF_NOBODY, JOIN_NONE},
+    [PREFETCH_ELDERS] = {NULL, PREFETCH_ELDER_COLUMNS, PREFETCH_ELDER_COLUMN_COUNT, OF_CALLER, JOIN_NONE},
+    [PREFETCH_OWN_GROUPS] = {NULL, PREFETCH_GROUP_COLUMNS, PREFETCH_GROUP_COLUMN_COUNT, OF_CALLER, JOIN_OWN_GROUPS},
 };
 
 static struct text id_of(const struct prefetch *prefetch, enum whose whose)
@@ -82,9 +85,11 @@ const char *prefetch_joins(struct arena *arena, unsigned parts)
 {
     struct buffer text;
     buffer_init(&text, arena);
-    invariant(!has_join(parts, JOIN_GROUPS) || !has_join(parts, JOIN_PERMISSIONS)); /* each with each */
+    bool has_rows = false;
     for (unsigned join = JOIN_NONE + 1; join < ARRAY_COUNT(joins); join++) {
         if (has_join(parts, join)) {
+            invariant(!has_rows || !joins[join].has_rows); /* each with each */
+            has_rows = has_rows || joins[join].has_rows;
             buffer_add_byte(&text, ' ');
             buffer_add_string(&text, joins[join].sql);
         }
@@ -94,7 +99,12 @@ const char *prefetch_joins(struct arena *arena, unsigned parts)
 
 bool prefetch_has_rows(unsigned parts)
 {
-    return has_join(parts, JOIN_GROUPS) || has_join(parts, JOIN_PERMISSIONS);
+    for (unsigned join = JOIN_NONE + 1; join < ARRAY_COUNT(joins); join++) {
+        if (joins[join].has_rows && has_join(parts, join)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 size_t prefetch_parameters(const struct prefetch *prefetch, struct parameter *parameters_r)

@@ -20,6 +20,8 @@ enum prefetch_part {
     PREFETCH_INFO,        /* the column info */
     PREFETCH_PERMISSIONS, /* the document of settings; permissions and id of a group, a row for each group */
     PREFETCH_CONFIG,      /* the document of settings */
+    PREFETCH_ELDERS,      /* PREFETCH_ELDER_COLUMNS */
+    PREFETCH_OWN_GROUPS,  /* PREFETCH_GROUP_COLUMNS of the caller, a row for each group */
     PREFETCH_PARTS
 };
 
@@ -37,6 +39,16 @@ enum { PREFETCH_ROWS_MAX = 9 };
 #define PREFETCH_LIMIT " LIMIT 9"
 
 enum { PREFETCH_GROUP_COLUMN_COUNT = 3 };
+
+/* Of `user c`: an older account whose address other programs may take for the same, and one whose username; each by two
+ * collations. NULL: there is none. */
+#define PREFETCH_ELDER(column)                                                                        \
+    "(SELECT o.id FROM user o WHERE o." column " = c." column " AND (o.created_at < c.created_at OR " \
+    "(o.created_at = c.created_at AND o.id < c.id)) LIMIT 1)"
+#define PREFETCH_ELDER_COLUMNS    \
+    PREFETCH_ELDER("email_order") \
+    ", " PREFETCH_ELDER("email_general") ", " PREFETCH_ELDER("username") ", " PREFETCH_ELDER("username_general")
+enum { ELDER_OF_EMAIL, ELDER_OF_USERNAME = 2, PREFETCH_ELDER_COLUMN_COUNT = 4 };
 
 struct prefetch {
     unsigned parts;      /* the set */

@@ -41,7 +41,8 @@ static bool take_row(struct context *context, enum prefetch_part part, struct te
 static enum outcome take_groups(struct context *context, struct text user_id, struct result *groups_r)
 {
     struct result rows;
-    if (!prefetch_take(context, PREFETCH_GROUPS, user_id, &rows)) {
+    if (!prefetch_take(context, PREFETCH_GROUPS, user_id, &rows) &&
+        !prefetch_take(context, PREFETCH_OWN_GROUPS, user_id, &rows)) {
         return group_store_names_of_user(context, user_id, groups_r);
     }
     group_store_names_of_rows(context, &rows, groups_r);
@@ -102,7 +103,7 @@ static enum outcome read_missing(struct context *context, struct text user_id, b
 static enum outcome find_person(struct context *context, struct text user_id, bool with_groups,
                                 struct result results_r[static PERSON_RESULTS])
 {
-    if ((!with_groups && take_row(context, PREFETCH_CALLER, user_id, &results_r[PERSON_ROW])) ||
+    if (take_row(context, PREFETCH_CALLER, user_id, &results_r[PERSON_ROW]) ||
         take_row(context, PREFETCH_USER, user_id, &results_r[PERSON_ROW])) {
         return with_groups && results_r[PERSON_ROW].row_count > 0
                    ? take_groups(context, user_id, &results_r[PERSON_GROUPS])
@@ -153,6 +154,40 @@ enum outcome user_store_get_with_groups(struct context *context, struct text use
     }
     if (outcome == OK && groups_r != NULL) {
         *groups_r = results[PERSON_GROUPS];
+    }
+    return outcome;
+}
+
+/* What the row says: for programs that get the address alone, or the username, too. */
+static struct text elder_of_row(const struct value *row, bool by_username)
+{
+    for (unsigned i = ELDER_OF_EMAIL; i < (by_username ? PREFETCH_ELDER_COLUMN_COUNT : ELDER_OF_USERNAME); i++) {
+        if (!row[i].is_null) {
+            return row[i].text;
+        }
+    }
+    return TEXT_NULL;
+}
+
+enum outcome user_store_elder(struct context *context, struct text user_id, bool by_username, struct text *elder_r)
+{
+    struct result rows;
+    *elder_r = TEXT_NULL;
+    if (prefetch_take(context, PREFETCH_ELDERS, user_id, &rows)) {
+        *elder_r = elder_of_row(rows.values, by_username);
+        return OK;
+    }
+    const struct table_key key = row_cache_user_key(context, 'e', user_id, VERSION_ADDRESSES);
+    /* an elder may have been deleted since, which concerns only that account */
+    if (row_cache_get_results(context, &key, &rows, 1) && elder_of_row(rows.values, by_username).data == NULL) {
+        return OK;
+    }
+    const struct table_stamp stamp = row_cache_stamp(context, &key);
+    enum outcome outcome = database_execute(context, "SELECT " PREFETCH_ELDER_COLUMNS " FROM user c WHERE c.id = ?",
+                                            PARAMETERS(BIND_TEXT(user_id)), &rows, ERROR_NONE);
+    if (outcome == OK && rows.row_count > 0) {
+        *elder_r = elder_of_row(rows.values, by_username);
+        row_cache_put_results(context, &key, &stamp, &rows, 1);
     }
     return outcome;
 }

@@ -14,6 +14,10 @@ enum outcome user_store_get(struct context *context, struct text user_id, const 
 enum outcome user_store_get_with_groups(struct context *context, struct text user_id, const struct value **user_r,
                                         struct result *groups_r);
 
+/* An older account that other programs may take for this one: without regard to case, accents and shapes of a letter it
+ * has the same address, or with by_username the same username. *elder_r: its id; null: there is none. */
+enum outcome user_store_elder(struct context *context, struct text user_id, bool by_username, struct text *elder_r);
+
 /* The picture of a user. */
 struct user_picture {
     struct text id, name;

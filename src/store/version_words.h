@@ -27,9 +27,10 @@
 
 #include "base/text.h"
 
-/* Names that are no id: what is made of all groups and memberships, and of the settings. */
+/* Names that are no id: what is made of all groups and memberships, of the settings, and of the addresses of others. */
 #define VERSION_GROUPS TEXT("\001groups")
 #define VERSION_SETTINGS TEXT("\001settings")
+#define VERSION_ADDRESSES TEXT("\001addresses")
 
 enum { VERSION_NAMES_MAX = 3 };
 

@@ -91,11 +91,14 @@ static enum outcome route_request(struct request *request)
 
 static enum outcome authenticate(struct request *request)
 {
-    if (request->route->who == WHO_ANYONE || request->route->who == WHO_RULE) {
+    if (request->route->who == WHO_ANYONE) {
         return OK;
     }
     request->prefetch = (struct prefetch){.parts = router_prefetch(request->route), .user_id = request->parameters[0]};
     request->context.prefetch = &request->prefetch;
+    if (request->route->who == WHO_RULE) {
+        return OK; /* the handler asks who it is, and answers in a form of its own */
+    }
     enum outcome outcome = identity_authenticate(&request->context, &request->credentials, &request->identity);
     request->authenticated = outcome == OK;
     /* before the role is checked: a request that another site's page sent is refused for each role */

@@ -304,5 +304,53 @@ $roster->reload;
 is + (fields_of($jo))[0], 'jo', 'the username';
 is status_of($admin), '403 ACCESS_PROHIBITED', '... without one nobody gets in';
 
+# ---- Whom an application may take for somebody else ----
+
+# As other programs compare names: without regard to case, accents and shapes of letters.
+sub elder_in_log ($user) {
+    return $roster->log_text =~ /user $user->{id} is refused: .* that of user (\S+), which is older/ && $1;
+}
+my $first = $roster->add_user(username => 'Groß.i', created_at => 1000);
+my $session_of_first = $roster->new_session($first);
+is status_of($session_of_first), '204', 'the first with a username';
+for my $same (
+    'GROß.I', 'gross.i', 'gros.i', 'Groß.ı', 'groß.í', 'ｇroß.i',
+    "gro\x{200b}ß.i", "groß.i ", "groß\x{202e}.i", "gro\tß.i")
+{
+    my $other = $roster->add_user(username => $same);
+    is status_of($other), '403 ACCESS_PROHIBITED', "... closes it to \"$same\"";
+    is elder_in_log($other), $first->{id}, '... and the log says why' if $same !~ /[\s\x{202e}]/;
+    is verify($other, 'user:' . $other->{email})->{headers}{'remote-user'}, undef, '... whatever the rule';
+    $roster->sql('DELETE FROM user WHERE id = ?', $other->{id});
+}
+like $roster->log_text, qr/is refused: the username has characters that no header field carries/,
+    'a username that a header field would change is none';
+is status_of($first), '204', 'the first keeps it';
+is status_of($roster->add_user(username => $_)), '204', "\"$_\" is another" for 'groß.j', 'groß', '0';
+$roster->add_user(username => 'GROS.I');
+my ($doctor) = grep { $_->{text} =~ /whom they may take for/ }
+    @{$roster->ctl('--json', 'doctor', '--nginx-directory', "$roster->{directory}/nginx")->{json}};
+like $doctor->{text} // '', qr/whom they may take for user \Q$first->{id}\E \(Groß\.i\), who is older/,
+    'the doctor finds them';
+
+$roster->set_directives(remote_user => 'email');
+$roster->reload;
+my $real = $roster->add_user(email => 'admin.i@example.com', created_at => 1000);
+is status_of($real), '204', 'the first with an address';
+my %taken =
+    map { (
+    $_ => $roster->post('/auths/add', $admin, {name => 'x', email => $_, password => $Roster::PASSWORD, role => 'user'})
+    ) } 'ádmin.i@example.com', 'admin.ı@example.com', 'ADMIN.I@example.com';
+is $taken{'ADMIN.I@example.com'}{status}, 400, 'the same address in capitals is taken';
+for my $email ('ádmin.i@example.com', 'admin.ı@example.com') {
+    is $taken{$email}{status}, 200, "$email is another address";
+    is status_of($taken{$email}{json}), '403 ACCESS_PROHIBITED', '... but applications may take it for the same';
+}
+is status_of($real), '204', 'whose is the first keeps it';
+$roster->set_directives(remote_user => 'id');
+$roster->reload;
+is status_of($taken{'ádmin.i@example.com'}{json}), '403 ACCESS_PROHIBITED',
+    'also where Remote-User is the id, for Remote-Email';
+
 $roster->finish;
 done_testing;

@@ -65,6 +65,7 @@ sub questions ($user) {
         [$user->{token}, $path],
         [$user->{token}, '/users/permissions'],
         [$user->{token}, '/auths/'],
+        [$user->{token}, '/verify'],
         [$user->{endless}, '/users/permissions'],
         [$user->{key}, $path],
         [$user->{key}, '/auths/'],
@@ -81,7 +82,7 @@ sub answers ($user, $ask = sub ($token, $path) { return $roster->get($path, $tok
     return [
         map {
             my $answer = $ask->(@$_);
-            [$_->[1], @$answer{qw(status json)}]
+            [$_->[1], @$answer{qw(status json)}, @{$answer->{headers}}{qw(remote-email remote-name remote-groups)}]
         } questions($user),
         lists($user)
     ];
@@ -144,7 +145,7 @@ subtest 'neither MariaDB nor Redis is asked' => sub {
         ),
         'nor a command of Redis';
     is_deeply answers($user), truths($user), 'the answers are right';
-    is_deeply [map { $_->[1] } @{answers($user)}], [(200) x 11], 'and good';
+    is_deeply [sort { $a <=> $b } map { $_->[1] } @{answers($user)}], [(200) x 11, 204], 'and good';
     for my $list (lists($user)) {
         my ($token, $path) = @$list;
         is scalar(@{$roster->get($path, $token)->{json}{users}}), 1, "$path has the user";
@@ -167,6 +168,22 @@ subtest 'a list with accounts' => sub {
     my ($bare) =
         @{$roster->call(users_list => 200, token => $admin->{token}, query => '?order_by=name')->{json}{users}};
     ok !exists $bare->{account}, '... and none where it is not asked for';
+};
+
+subtest 'GET /verify, where an older account gets nearly the same address' => sub {
+    my ($elder, $user) = map { known_user(created_at => $_) } 2_000_000, 3_000_000;
+    my $verify = sub () {
+        return join ' ', map { $roster->get('/verify', $user)->{status} } 1 .. 5;
+    };
+    ok is_kept($user), 'that it is let in is kept';
+    is $verify->(), join(' ', (204) x 5), 'it is let in';
+    my $address = $user->{email} =~ s/^p/\x{1e57}/r;
+    is post("/users/$elder->{id}/update",
+        {role => 'user', name => 'Ada', profile_image_url => '/user.png', email => $address})->{status},
+        200, 'an administrator gives the older one such an address';
+    is $verify->(), join(' ', (403) x 5), 'at once it is refused';
+    is $roster->ask(DELETE => "/users/$elder->{id}", $admin)->{status}, 200, 'the older one is deleted';
+    is $verify->(), join(' ', (204) x 5), 'at once it is let in again';
 };
 
 # ---- Changes ----

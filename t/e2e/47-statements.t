@@ -85,7 +85,7 @@ my %statements = (
     user_sessions_list => 3,
     users_own_groups => 2,
     users_own_permissions => 1,
-    verify => 2,);
+    verify => 1,);
 
 my @routes =
     grep { $_->{method} eq 'GET' && $_->{pool} ne 'DIRECTORY' } Roster::Tables::records('tables/routes.def', 'ROUTE');

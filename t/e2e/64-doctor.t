@@ -51,6 +51,7 @@ finds $findings, 'warning', 'site', qr/^the certificate of localhost expires in 
 finds $findings, 'ok', 'disk', qr/^\d+ % of the file system with \Q$directory\E\S+ are free$/, $none, 'the disk'
     if !grep { $_->{subject} eq 'disk' && $_->{state} ne 'ok' } @$findings;
 finds $findings, 'ok', 'accounts', qr/^accounts exist/, $none, 'somebody has an account';
+is_deeply [grep { $_->{text} =~ /whom they may take for/ } @$findings], [], 'nobody is taken for somebody else';
 my $plain = $roster->ctl('doctor', '--nginx-directory', "$directory/nginx")->{out};
 like $plain, qr/^warning  site           the certificate of .*\n {25}mend it: \S.*$/m, 'people read the cure below it';
 

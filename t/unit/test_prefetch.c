@@ -58,12 +58,15 @@ static void test_parts(void **state)
 {
     (void)state;
     enum { WITH_GROUPS = PREFETCH_PARTS, WITH_PERMISSIONS, NONE, SETS };
+    const unsigned each_group = 1u << PREFETCH_GROUPS | 1u << PREFETCH_PERMISSIONS | 1u << PREFETCH_OWN_GROUPS;
     unsigned sets[SETS] = {[NONE] = 0};
     for (unsigned part = 0; part < PREFETCH_PARTS; part++) {
         sets[part] = 1u << part;
-        sets[WITH_GROUPS] |= part == PREFETCH_PERMISSIONS ? 0 : 1u << part;
-        sets[WITH_PERMISSIONS] |= part == PREFETCH_GROUPS ? 0 : 1u << part;
+        sets[WITH_GROUPS] |= 1u << part & ~each_group;
+        sets[WITH_PERMISSIONS] |= 1u << part & ~each_group;
     }
+    sets[WITH_GROUPS] |= 1u << PREFETCH_GROUPS;
+    sets[WITH_PERMISSIONS] |= 1u << PREFETCH_PERMISSIONS;
     for (size_t i = 0; i < ARRAY_COUNT(sets); i++) {
         const struct value *user, *caller;
         struct result groups, permissions;
@@ -120,6 +123,43 @@ static void test_once(void **state)
     assert_int_equal(statements_of_user("caller"), 1);
     assert_int_equal(statements_of_user("shown"), 0);
     assert_int_equal(statements_of_user("shown"), 1);
+}
+
+/* The caller, with groups, and an older account that may be taken for the same. */
+static void test_own(void **state)
+{
+    const unsigned parts = 1u << PREFETCH_CALLER | 1u << PREFETCH_OWN_GROUPS | 1u << PREFETCH_ELDERS;
+    static const struct {
+        const char *change, *of_email, *of_username; /* NULL: none */
+    } cases[] = {
+        {"created_at = 1", NULL, NULL},
+        {"email = 'CÁLLER@example.org', created_at = 2", NULL, NULL},          /* younger */
+        {"email = 'cáller@example.org', created_at = 1", "shown", "shown"},    /* older */
+        {"email = 'caller@example.org.', username = 'cALLÉR'", NULL, "shown"}, /* by its username */
+    };
+    (void)state;
+    execute("UPDATE user SET username = 'caller', created_at = 2 WHERE id = 'caller'");
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char sql[256];
+        snprintf(sql, sizeof sql, "UPDATE user SET %s WHERE id = 'shown'", cases[i].change);
+        execute(sql);
+        for (int by_username = 0; by_username < 2; by_username++) {
+            const char *expected = by_username ? cases[i].of_username : cases[i].of_email;
+            begin(parts, "shown");
+            assert_int_equal(statements_of_user("caller"), 0);
+            for (unsigned statements = 0; statements < 2; statements++) { /* the second time it asks */
+                struct text elder;
+                assert_int_equal(user_store_elder(&context, TEXT("caller"), by_username, &elder), OK);
+                assert_int_equal(context.statement_count, statements);
+                if (expected != NULL) {
+                    assert_text(elder, expected);
+                } else {
+                    assert_null(elder.data);
+                }
+            }
+        }
+    }
+    execute("UPDATE user SET username = NULL, created_at = 0, email = CONCAT(id, '@example.org')");
 }
 
 /* The rows of nobody are known, too. */
@@ -204,8 +244,13 @@ static void test_table_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts), cmocka_unit_test(test_once),        cmocka_unit_test(test_nobody),
-        cmocka_unit_test(test_write), cmocka_unit_test(test_many_groups), cmocka_unit_test(test_table_comes_back),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_once),
+        cmocka_unit_test(test_own),
+        cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_many_groups),
+        cmocka_unit_test(test_table_comes_back),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     private_server_need("mariadbd");
