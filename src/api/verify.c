@@ -50,6 +50,15 @@ static void add_field(struct request *request, const char *name, struct text tex
     response_add_header(request, name, buffer_text(&value));
 }
 
+/* For programs that decode it whatever remote_encoding is, and read other bytes as Latin-1: nginx can't encode. */
+static void add_encoded_name(struct request *request)
+{
+    struct buffer value;
+    buffer_init(&value, request->context.arena);
+    percent_add_segment(&value, text_without_odd(request->context.arena, request->identity.name));
+    response_add_header(request, "X-Roster-Name", buffer_text(&value));
+}
+
 static int compare_names(const void *left, const void *right)
 {
     return text_compare(*(const struct text *)left, *(const struct text *)right);
@@ -192,6 +201,7 @@ static enum outcome let_in(struct request *request, const struct value *user, co
     add_field(request, "Remote-User", remote_user(request, user));
     add_field(request, "Remote-Email", request->identity.email);
     add_field(request, "Remote-Name", request->identity.name);
+    add_encoded_name(request);
     add_groups(request, groups);
     add_field(request, "Remote-Role", request->identity.role);
     /* nginx passes the field Authorization on to an application only where it has not signed in here */

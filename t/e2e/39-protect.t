@@ -129,9 +129,10 @@ if (!$echo) {
             $header .= $line;
             last if $line eq "\r\n";
         }
+        my $cookies = $header =~ /^X-Set: (.*)\r$/m ? join '', map { "Set-Cookie: $_\r\n" } split / \| /, $1 : '';
         printf {$socket}
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-            length $header, $header;
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n%s",
+            length $header, $cookies, $header;
         close $socket;
     }
     POSIX::_exit(0);
@@ -255,7 +256,7 @@ cmp_ok $roster->redis('TTL', "open-webui:auth:token:$older->{jti}:revoked"), '>'
 my @claims = map { ($_, tr/-/_/r, lc) } qw(Remote-User Remote-Email Remote-Name Remote-Groups Remote-Role X-Remote-User
     X-Forwarded-User X-Forwarded-Email X-Forwarded-Groups X-Forwarded-Preferred-Username X-Auth-Request-User
     X-Auth-Request-Email X-WEBAUTH-USER X-WEBAUTH-EMAIL X-WEBAUTH-NAME X-WEBAUTH-FULLNAME X-WEBAUTH-GROUPS X-WEBAUTH-ROLE
-    X-User-Email X-User-Name X-User-Groups), 'REMOTE-USER';
+    X-User-Email X-User-Name X-User-Groups X-User-Role), 'REMOTE-USER';
 my @spoofed = map { ($_ => 'evil@example.org') } @claims;
 
 is fetch('/files/a.txt', undef, headers => \@spoofed)->{status}, 401, 'claims let nobody in';
@@ -275,7 +276,12 @@ my %expected = (
         'X-WEBAUTH-EMAIL' => 'anne@example.org',
         'X-WEBAUTH-FULLNAME' => 'Änne'
     },
-    'open-webui' => {'X-User-Email' => 'anne@example.org', 'X-User-Name' => 'Änne', 'X-User-Groups' => 'staff'});
+    'open-webui' => {
+        'X-User-Email' => 'anne@example.org',
+        'X-User-Name' => '%C3%84nne',
+        'X-User-Groups' => 'staff',
+        'X-User-Role' => 'user'
+    });
 for my $kind (@proxied) {
     my $answer = fetch("/$kind/x?y", undef,
         headers => [@spoofed, Cookie => "a=b; token=$session->{token}; c=d", Authorization => 'Basic eDp5']);
@@ -285,8 +291,32 @@ for my $kind (@proxied) {
     is_deeply $fields{$_}, [$expected{$kind}{$_}], "... $_" for sort keys %{$expected{$kind}};
     unlike join("\n", map { @$_ } values %fields), qr/evil/, '... and no claim of the client arrives';
     is_deeply $fields{Authorization}, ['Basic eDp5'], '... a password for the application does';
-    is_deeply $fields{Cookie}, [$kind eq 'open-webui' ? "a=b; token=$session->{token}; c=d" : 'a=b;c=d'],
-        $kind eq 'open-webui' ? '... cookies arrive, as its pages want them' : '... but the session does not';
+    is_deeply $fields{Cookie}, ['a=b;c=d'], '... but the session does not';
+}
+
+# Open WebUI has a token of its own, in a cookie of the same name, and in Authorization.
+for my $case (
+    ['a=b; webui_token=its; c=d', 'a=b;token=its; c=d'],
+    ['webui_token=its', 'token=its'],
+    ['xwebui_token=1', 'xwebui_token=1'])
+{
+    my ($cookie, $arrives) = @$case;
+    my $body = fetch('/open-webui/x', undef,
+        headers => [Cookie => "token=$session->{token}; $cookie", Authorization => 'Bearer its.own.token'])->{body};
+    is + ($body =~ /^Cookie: (.*)\r$/m)[0], $arrives, "Open WebUI gets its cookie: $cookie";
+    like $body, qr/^Authorization: Bearer its\.own\.token\r$/m, '... and its token in Authorization';
+}
+is fetch('/proxy/x', $session, headers => [Authorization => 'Bearer its.own.token'])->{status}, 401,
+    '... which elsewhere counts before the cookie';
+my $attributes = 'expires=Wed, 01 Jan 2031 00:00:00 GMT; HttpOnly; Path=/; SameSite=lax';
+for my $set (
+    "token=its; $attributes",
+    "token=its; $attributes | other=1; Path=/",
+    'token=""; Max-Age=0; Path=/', 'other=1')
+{
+    my $expected = $set =~ /^token=/ ? ['webui_' . ($set =~ s/ \| .*//r)] : [];
+    is_deeply fetch('/open-webui/x', $session, headers => ['X-Set' => $set])->{set_cookie}, $expected,
+        "... browsers get $set as webui_token, and no other";
 }
 for my $case (
     ["token=$session->{token}", undef],
@@ -313,6 +343,8 @@ for my $field (
     like $body, qr/^Remote-User: anne/m, "$field->[0]: an API key lets in";
     unlike $body, qr/^(?:Authorization|X-API-Key)/mi, '... and does not arrive';
 }
+is fetch('/open-webui/x', undef, headers => [Authorization => "Bearer $key"])->{status}, 401,
+    'Open WebUI: what is in Authorization is for it';
 
 SKIP: {
     skip 'php-fpm is not installed', 1 if !$php;
