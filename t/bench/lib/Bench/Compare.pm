@@ -4,6 +4,7 @@ use v5.36;
 
 use Bench::Cost;
 use Bench::Load;
+use Bench::SignIns;
 use Bench::Stack;
 use Bench::Start;
 use Bench::Targets;
@@ -36,6 +37,10 @@ sub compare_all ($stack, %option) {
     prepare($stack, $_) for @targets;
     measure($stack, \@targets, %option);
     compare(\@targets, @{$option{connections}});
+    progress('sign-ins', %option);
+    my ($verify) = grep { $_->{key} eq 'verify' } @targets;
+    my $sign_ins = $verify && Bench::SignIns::measure($stack, $verify);
+    progress(undef, %option);
     ask_for_many($stack, \@targets) if $option{long};
     my $memory = Bench::Cost::memory($stack);
     my $table = Bench::Cost::table_memory($stack);
@@ -47,6 +52,7 @@ sub compare_all ($stack, %option) {
         memory => $memory,
         table_kb => $table,
         requests => served(@targets),
+        sign_ins => $sign_ins,
         %start,
         notes => [$stack->notes]);
     return {%result, wanted => [Bench::Wanted::of_comparison(\%result, @all)]};
@@ -184,10 +190,19 @@ sub compare ($targets, @connections) {
                 my @theirs = @{$by_key{$other{$name}}{measured}{$connections}};
                 $target->{loads}{$connections}{ratios}{$name} =
                     median(map { $ours[$_]{rate} / ($theirs[$_]{rate} || 1) } 0 .. $#ours);
+                $target->{loads}{$connections}{ratios}{"processor $name"} =
+                    median(map { processor_of($ours[$_]) / (processor_of($theirs[$_]) || 1) } 0 .. $#ours);
             }
         }
     }
     return;
+}
+
+# Of a request, of all that answer it but nginx, which does the same for each.
+sub processor_of ($load) {
+    my $seconds = 0;
+    $seconds += $load->{processor}{$_} for grep { $_ ne 'nginx' } @Bench::Cost::KINDS;
+    return $load->{requests} ? $seconds / $load->{requests} : 0;
 }
 
 # ---- Costs ----

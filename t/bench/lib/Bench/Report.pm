@@ -8,6 +8,7 @@ use POSIX ();
 use Bench::Cost;
 use Bench::Load;
 use Bench::Number;
+use Bench::SignIns;
 use Bench::Start;
 use Bench::Svg;
 use Bench::Wanted;
@@ -40,6 +41,7 @@ sub comparison ($result, $connections) {
     print_loads($_, @targets) for @$connections;
     print_costs($connections->[$#$connections / 2], @targets);
     print_memory($result);
+    Bench::SignIns::report($result->{sign_ins}) if $result->{sign_ins};
     Bench::Start::report_starts($result->{start}) if $result->{start};
     Bench::Start::report_reload($result->{reload}) if $result->{reload};
     Bench::Wanted::report(@{$result->{wanted}});

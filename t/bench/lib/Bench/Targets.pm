@@ -144,7 +144,7 @@ sub all ($stack, %option) {
         (map { floor($stack, $_) } @Bench::Stack::FLOORS),
         $stack->has_peer ? peer($stack) : (),
         {%{one_user($stack)}, wanted => {'of user' => 2, 'of hello' => 0.8, 'of peer' => 3.5, spread => 4}},
-        {%{verify($stack)}, wanted => {'of hello' => 0.8, spread => 4}},
+        {%{verify($stack)}, wanted => {'of hello' => 0.8, processor => 1.25, spread => 4}},
         {%$users, wanted => {'of user' => 1.8, 'of hello' => 0.8, spread => 4}},
         {%{plain($stack, $users)}, wanted => {'of user' => 0.8}},
         touches($stack),

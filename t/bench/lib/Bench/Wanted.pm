@@ -6,6 +6,7 @@ package Bench::Wanted;
 use v5.36;
 
 use Bench::Number;
+use Bench::SignIns;
 use Roster::Bench;
 
 # The ratios are those at this number of connections, the spread (p99/p50) is that at the other one.
@@ -19,7 +20,7 @@ sub row ($what, $value, $bound, $wanted, $unit = '') {
 sub of_comparison ($result, @targets) {
     my %measured = map { ($_->{key} => $_) } @{$result->{targets}};
     my ($api) = grep { $_->{name} eq 'roster: api worker' } @{$result->{memory}};
-    my ($start, $reload) = @{$result}{qw(start reload)};
+    my ($start, $reload, $sign_ins) = @{$result}{qw(start reload sign_ins)};
     return (
         map({ of_target($_, $measured{$_->{key}}) } @targets),
         row(
@@ -28,6 +29,11 @@ sub of_comparison ($result, @targets) {
             'at most', 3, ' MB'
         ),
         row('the identity table, once', megabytes($result->{table_kb}), 'at most', 16, ' MB'),
+        row(
+            "GET /verify: p50 while $Bench::SignIns::CLIENTS clients sign in, times that without",
+            $sign_ins && $sign_ins->{times},
+            'at most', 1.5
+        ),
         row('start to the first answer', $start && median(@{$start->{user}}), 'at most', 60, ' ms'),
         row('death of a worker to the answer of the next', $start && median(@{$start->{worker}}), 'at most', 10, ' ms'),
         row(
@@ -48,9 +54,14 @@ my %NAME = (
 sub of_target ($target, $measured) {
     my %wanted = %{$target->{wanted} // {}};
     my $ratios = ($measured->{loads}{$CONNECTIONS} // {})->{ratios} // {};
-    my $spread = delete $wanted{spread};
+    my ($spread, $processor) = delete @wanted{qw(spread processor)};
     return (
         map({ row("$target->{name}: $NAME{$_}", $ratios->{$_}, 'at least', $wanted{$_}) } sort keys %wanted),
+        $processor ? row(
+            "$target->{name}: processor without nginx, of the floor 'hello'", $ratios->{'processor of hello'},
+            'at most', $processor
+            )
+        : (),
         $spread
         ? row("$target->{name}: p99/p50 at $MANY", ($measured->{loads}{$MANY} // {})->{spread}, 'at most', $spread)
         : ());
