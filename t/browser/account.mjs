@@ -196,6 +196,16 @@ await browse("profile", async (page, context) => {
     await status.getByRole("button", { name: "Clear" }).click();
     await becomes(async () => [await status.getByLabel("Message").inputValue(), (await ask(page, "/users/user/status")).status_message], ["", ""], "... and cleared");
 
+    // 401 is not always the end of a session.
+    const saving = "**/api/v1/auths/update/profile";
+    for (const [code, status, told] of [["ACCESS_PROHIBITED", 401, "Your account may not do this."], ["INTERNAL_ERROR", 500, "The service has a fault."], ["ANOTHER_ERROR", 400, "As it says."]]) {
+        await page.route(saving, (route) => route.fulfill({ status, json: { code, detail: "As it says." } }));
+        await profile.getByRole("button", { name: "Save" }).click();
+        await profile.getByText(told).waitFor();
+        is(await page.getByRole("dialog").count(), 0, `${code} is told`);
+        await page.unroute(saving);
+    }
+
     // What the browser can't reach is not lost.
     await profile.getByLabel("About me").fill("A long text.");
     await context.setOffline(true);
@@ -262,6 +272,7 @@ await browse("sessions, keys and password", async (page, context) => {
     await keys.getByText("Backup").waitFor();
     ok(!(await page.content()).includes(key), "... and is not shown again");
     await keys.getByRole("button", { name: "Remove: Backup" }).click();
+    await page.request.delete(`/api/v1/auths/api_keys/${stored.id}`);
     await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     await keys.getByText("Backup").waitFor({ state: "detached" });
     await becomes(() => ask(page, "/auths/api_keys"), [], "a key is removed");

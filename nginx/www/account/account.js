@@ -20,18 +20,11 @@ async function crop(image) {
 		context.drawImage(image, (side - width) / 2 + x, (side - height) / 2 + y, width, height);
 	}
 	let from; // not movementX, which is 0 for some fingers
-	canvas.onpointerdown = (event) => {
-		from = event;
-		canvas.setPointerCapture(event.pointerId);
-	};
-	canvas.onpointermove = (event) => {
-		if (!event.buttons) return;
-		move(event.clientX - from.clientX, event.clientY - from.clientY);
-		from = event;
-	};
+	canvas.onpointerdown = (event) => { from = event, canvas.setPointerCapture(event.pointerId); };
+	canvas.onpointermove = (event) => { if (event.buttons) move(event.clientX - from.clientX, event.clientY - from.clientY), from = event; };
 	canvas.onkeydown = (event) => {
 		const step = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] }[event.key];
-		if (step) event.preventDefault(), move(...step);
+		if (step) move(...step), event.preventDefault();
 	};
 	move(0, 0);
 	return await ask(t("picture"), [canvas, h("p.quiet", t("picture.move")), zoom], t("save"), "main") ? canvas.toDataURL("image/webp") : null;
@@ -106,7 +99,9 @@ const password = () => section("password", form({
 
 // ---- Sessions ----
 
-const end = ({ jti }) => api.session_end(jti).catch((error) => { if (error.code !== "NOT_FOUND") throw error; });
+// What is to go, and has gone meanwhile, is gone.
+const gone = (error) => { if (error.status !== 404) throw error; };
+const end = ({ jti }) => api.session_end(jti).catch(gone);
 
 const sessions = list(api.sessions_list, (one, again) => [h("div", h("b", device(one.user_agent)), one.current && ` (${t("sessions.this")})`,
 	h("div.quiet", one.address, " · ", when(one.last_seen_at), " · ", t("sessions.since", { date: date(one.created_at) }))),
@@ -124,7 +119,7 @@ const endOthers = () => action(t("end.others"), async () => {
 const keyRows = list(api.api_keys_list, (key, again) => [h("div", h("b", key.name), " ", h("code", key.api_key), h("div.quiet",
 	key.last_used_at && [t("keys.used"), " ", when(key.last_used_at), " · "], key.expires_at && [t("keys.ends"), " ", when(key.expires_at)])),
 action(t("remove"), async () => {
-	if (await ask(t("remove"), t("keys.ask", key), t("remove"))) await api.api_keys_delete(key.id).then(again);
+	if (await ask(t("remove"), t("keys.ask", key), t("remove"))) await api.api_keys_delete(key.id).catch(gone).then(again);
 }, { "aria-label": `${t("remove")}: ${key.name}` })]);
 
 function keys() {

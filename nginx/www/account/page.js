@@ -2,7 +2,7 @@
 import { client, RosterError } from "./client.js";
 
 const direct = client();
-const hasEnded = ({ status }) => status === 401;
+const hasEnded = ({ code }) => ["NOT_AUTHENTICATED", "UNAUTHORIZED", "INVALID_TOKEN"].includes(code); // not each 401
 
 // What everybody may know of the site; who is signed in, or null. start sets both.
 export let site, user;
@@ -64,15 +64,15 @@ export const date = (seconds) => new Date(seconds * 1000).toLocaleString(languag
 // "5 minutes ago".
 export function when(seconds) {
 	const ahead = seconds - Date.now() / 1000;
-	const [size, unit] = [[31557600, "year"], [2629800, "month"], [86400, "day"], [3600, "hour"], [60, "minute"], [0]].find(([least]) => Math.abs(ahead) >= least);
+	const [unit, size] = Object.entries({ year: 31557600, month: 2629800, day: 86400, hour: 3600, minute: 60 }).find(([, least]) => Math.abs(ahead) >= least) ?? [];
 	return h("time", { title: date(seconds) }, unit ? new Intl.RelativeTimeFormat(language).format(Math.round(ahead / size), unit) : t("now"));
 }
 
-// A User-Agent in words: "Firefox, Linux".
+// A User-Agent in words: "Firefox, Linux". What follows a colon is how a word in it is called.
 export function device(agent) {
-	const whole = { Edg: "Edge", OPR: "Opera", FxiOS: "Firefox", Chrom: "Chrome", CriOS: "Chrome", CrOS: "ChromeOS" };
-	const words = ["Edg OPR Firefox FxiOS Chrom CriOS Safari", "iPhone iPad Android Windows Mac CrOS Linux"].map((names) => names.split(" ").find((name) => agent?.includes(name)));
-	return words.filter(Boolean).map((word) => whole[word] ?? word).join(", ") || agent?.split("/")[0] || t("unknown");
+	const find = (names) => names.split(" ").map((name) => name.split(":")).find(([name]) => agent?.includes(name))?.at(-1);
+	const found = [find("Edg:Edge OPR:Opera Firefox FxiOS:Firefox Chrom:Chrome CriOS:Chrome Safari"), find("iPhone iPad Android Windows Mac CrOS:ChromeOS Linux")];
+	return found.filter(Boolean).join(", ") || agent?.split("/")[0] || t("unknown");
 }
 
 // The picture of a person, or the initials.
