@@ -117,7 +117,8 @@ is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are th
     my %is = (
         '/account/' => 'index.html',
         '/account/sign-in?rd=%2F' => 'sign-in.html',
-        '/account/sign-up' => 'sign-up.html',
+        '/account/sign-up' => 'sign-in.html',
+        '/account/en.txt' => 'en.txt',
         '/account/page.js' => 'page.js',
         '/account/style.css' => 'style.css',
         '/account/client.js' => 'client.js');
@@ -126,9 +127,14 @@ is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are th
         my ($kind) = $is{$target} =~ /\.(\w+)$/;
         is $answer->{status}, 200, "$target is there";
         is $answer->{headers}{'content-type'},
-            {html => 'text/html', js => 'text/javascript', css => 'text/css'}->{$kind} . '; charset=utf-8',
+            {html => 'text/html', js => 'text/javascript', css => 'text/css', txt => 'text/plain'}->{$kind}
+            . '; charset=utf-8',
             '... with its type';
         is $answer->{body}, Roster::Database::slurp("$roster->{build}/nginx/www/account/$is{$target}"), '... whole';
+        my @links = ($answer->{headers}{link} // '') =~ m{<(/[^>]*)>}g;
+        is_deeply \@links,
+            $kind eq 'html' ? [qw(/account/page.js /account/client.js /api/v1/auths/site /api/v1/auths)] : [],
+            '... and what a page will ask for';
         is $answer->{headers}{'content-security-policy'},
             q{default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; }
             . q{form-action 'self'; base-uri 'none'; frame-ancestors 'none'}, '... with its policy';

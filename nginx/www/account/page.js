@@ -112,7 +112,8 @@ export function dialog(title, ...content) {
 	const box = h("dialog", { "aria-label": title }, h("h2", title), content);
 	document.body.append(box);
 	box.showModal();
-	return Object.assign(new Promise((resolve) => { box.onclose = () => { box.remove(); resolve(box.returnValue); }; }), { close: (value) => box.close(value) });
+	const closed = new Promise((resolve) => { box.onclose = () => { box.remove(); resolve(box.returnValue); }; });
+	return Object.assign(closed, { close: (value) => box.close(value) });
 }
 
 // Asks: true where the button `yes` was chosen.
@@ -177,15 +178,12 @@ export function form({ fields, submit, save, done, before, after }) {
 		if (seconds > 0) setTimeout(wait, 1000, seconds - 1, "off");
 	}
 
-	// The field that an error is about.
-	const about = (code = "") => code.includes("EMAIL") ? find("email") : /^INVALID_CRED|^INCORRECT/.test(code) ? find("password")
-		: code.includes("PASSWORD") && (find("new_password") ?? find("password"));
-
 	function refuse(error) {
 		if (error.status === 429) return wait(error.retryAfter ?? 30, null);
 		const tell = (row, text) => row ? row.refuse(text) : problem.append(text, " ");
+		const { code = "" } = error, about = /EMAIL/.test(code) ? "email" : /_CRED|INCORRECT/.test(code) ? "password" : /PASSWORD/.test(code) && "new_password";
 		if (error.faults?.length) for (const { loc, msg } of error.faults) tell(find(loc[1]), msg);
-		else tell(about(error.code), explain(error));
+		else tell(find(about) ?? (about && find("password")), explain(error));
 		focus();
 	}
 
