@@ -402,6 +402,7 @@ await browse("keyboard", async (page) => {
     await keyboard.press("Enter");
     const dialog = page.getByRole("dialog", { name: "Remove" });
     await dialog.waitFor();
+    await has("Cancel", "a question that is dangerous begins at no");
     for (let i = 0; i < 6; i++) await keyboard.press("Tab");
     ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("dialog") !== null), "a dialog keeps the focus");
     await keyboard.press("Escape");

@@ -116,9 +116,9 @@ export function dialog(title, ...content) {
 	return Object.assign(closed, { close: (value) => box.close(value) });
 }
 
-// Asks: true where the button `yes` was chosen.
+// Asks: true where the button `yes` was chosen. Where that is a danger, Enter alone cancels.
 export const ask = async (title, content, yes, kind = "danger") => await dialog(title, h("form", { method: "dialog" }, content,
-	h("div.actions", h("button", { class: kind, value: "yes" }, yes), h("button", { value: "" }, t("cancel"))))) === "yes";
+	h("div.actions", h("button", { class: kind, value: "yes" }, yes), h("button", { value: "", autofocus: kind === "danger" }, t("cancel"))))) === "yes";
 
 // ---- Forms ----
 
