@@ -51,7 +51,9 @@ async function open({ page, cdp }, { path }) {
     await page.waitForFunction(() => window.seen.usable, null, { polling: 300 });
     await page.waitForLoadState("networkidle");
     const after = await metrics();
-    return { ...await page.evaluate("window.seen"), ...await page.evaluate(loaded), script: after.ScriptDuration - before.ScriptDuration, all: after.TaskDuration - before.TaskDuration };
+    // Another process has begun to count anew.
+    const spent = (name) => after[name] - (after[name] < before[name] ? 0 : before[name]);
+    return { ...await page.evaluate("window.seen"), ...await page.evaluate(loaded), script: spent("ScriptDuration"), all: spent("TaskDuration") };
 }
 
 async function newContext({ token }) {
