@@ -466,15 +466,36 @@ my ($status, $said) = $roster->rosterctl('nginx', 'protect', 'perl');
 is $status >> 8, 2, 'nginx protect perl';
 like $said, qr/there is no kind "perl"; there are php proxy/, '... says which kinds there are';
 
-# ---- Without Roster ----
+# ---- Without Roster, or what it needs ----
+
+# The program that says what arrives has a copy of our connection to MariaDB.
+kill 'TERM', $echo;
+waitpid $echo, 0;
+undef $echo;
+
+# nginx makes 500 of any status but 2xx, 401 and 403.
+$session = {token => $roster->new_session($anne)};
+is fetch('/files/a.txt', $session)->{status}, 200, 'a session';
+$roster->stop('mariadb');
+for my $who ([$session, 'a session'], [$anne, 'a token']) {
+    my $refused = fetch('/files/a.txt', $who->[0], @page);
+    is_problem $refused, 503, 'UNAVAILABLE', "while MariaDB is away, $who->[1]: 503, and neither 500 nor the page";
+    ok $refused->{headers}{'retry-after'}, '... with Retry-After';
+}
+is fetch('/files/a.txt', undef, @page)->{status}, 303, '... who is not signed in still goes to sign in';
+$roster->start('mariadb');
+ok wait_until(30, sub { fetch('/files/a.txt', $session)->{status} == 200 }), '... and it is over when MariaDB is back';
+$roster->set_directives(redis_required => 'yes');
+$roster->reload;
+$roster->stop('redis');
+ok wait_until(30, sub { fetch('/files/a.txt', $session, @page)->{status} == 503 }), 'while a needed Redis is away: 503';
+$roster->start('redis');
+ok wait_until(30, sub { fetch('/files/a.txt', $session)->{status} == 200 }), '... and it is over when Redis is back';
 
 $roster->stop('roster');
 $answer = fetch('/files/a.txt', $anne);
 is $answer->{status}, 503, 'while Roster is away: 503, and not 500';
 ok $answer->{headers}{'retry-after'}, '... with Retry-After';
 
-kill 'TERM', $echo;
-waitpid $echo, 0;
-undef $echo;
 $roster->finish;
 done_testing;
