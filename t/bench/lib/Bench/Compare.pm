@@ -198,10 +198,10 @@ sub compare ($targets, @connections) {
     return;
 }
 
-# Of a request, of all that answer it but nginx, which does the same for each.
+# Of a request, of all that serve it.
 sub processor_of ($load) {
     my $seconds = 0;
-    $seconds += $load->{processor}{$_} for grep { $_ ne 'nginx' } @Bench::Cost::KINDS;
+    $seconds += $load->{processor}{$_} for @Bench::Cost::KINDS;
     return $load->{requests} ? $seconds / $load->{requests} : 0;
 }
 

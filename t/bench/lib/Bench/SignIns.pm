@@ -13,7 +13,8 @@ use Roster::Bench;
 our $CLIENTS = 8;
 my ($TURNS, $SECONDS) = (7, 1);
 
-# {quiet, busy: p50 in milliseconds; times: the median of what a turn shows; rate: sign-ins a second}.
+# {quiet, busy: p50 in milliseconds; times: the median of what a turn shows; rate: sign-ins a second}. On a machine that
+# is so busy that no sign-in ends, it shows nothing: undef.
 sub measure ($stack, $target) {
     my $sign_in = Bench::Targets::sign_in($stack);
     my $file = Bench::Load::write_requests($stack->directory . '/requests-sign-in', $sign_in->{requests});
@@ -29,6 +30,7 @@ sub measure ($stack, $target) {
         push @rates, $result->{rate};
         push @times, $p50{busy}[-1] / $p50{quiet}[-1];
     }
+    return if !grep { $_ > 0 } @rates;
     return {
         quiet => median(@{$p50{quiet}}),
         busy => median(@{$p50{busy}}),

@@ -58,7 +58,7 @@ sub of_target ($target, $measured) {
     return (
         map({ row("$target->{name}: $NAME{$_}", $ratios->{$_}, 'at least', $wanted{$_}) } sort keys %wanted),
         $processor ? row(
-            "$target->{name}: processor without nginx, of the floor 'hello'", $ratios->{'processor of hello'},
+            "$target->{name}: processor time, of the floor 'hello'", $ratios->{'processor of hello'},
             'at most', $processor
             )
         : (),
