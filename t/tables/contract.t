@@ -31,6 +31,26 @@ for my $number (@numbers) {
     ok index($words, join ' ', $expected =~ /[\w,]+/g) >= 0, "roster-api(7) says: $expected";
 }
 
+# ---- What is ours ----
+
+# The routes of the service whose interface this one continues. All others stand in the section EXTENSIONS.
+my %theirs = map { ($_ => 1) } qw(users_list users_all users_search users_own_groups users_own_permissions
+    default_permissions_get default_permissions_set settings_get settings_update status_get status_update info_get
+    info_update user_get user_delete user_oauth_sessions user_picture user_active user_update user_groups session_get
+    sign_in sign_up sign_out sign_out_post profile_update timezone_update password_update user_add api_key_get
+    api_key_set api_key_delete admin_details admin_config_get admin_config_set ldap_get ldap_set ldap_server_get
+    ldap_server_set groups_list group_create group_get group_export group_users group_update group_users_add
+    group_users_remove group_delete);
+my ($extensions) = $page =~ /^\.Sh EXTENSIONS\n(.*?)^\.Sh /ms;
+my @ours = $extensions =~ /^\.Pa (\/\S*)/mg;
+for my $route (Roster::Tables::records('tables/routes.def', 'ROUTE')) {
+    next if delete $theirs{$route->{name}};
+    my $path = $route->{path};
+    ok + (grep { $path eq $_ || index($path, "$_/") == 0 } grep { $_ ne '/users/' } @ours),
+        "EXTENSIONS of roster-api(7) has $path ($route->{name}), or what it stands under";
+}
+is join(' ', sort keys %theirs), '', 'no route of theirs is missing';
+
 for my $row (Roster::Tables::rows('tables/faults.def', 'FAULT_TYPE')) {
     my ($type, undef, $text) = @$row;
     like $page, qr/^\.It Li \Q$type\E\n\Q@{[substr $text, 0, 40]}\E/m,
