@@ -304,11 +304,19 @@ static void check_redis_version(struct findings *findings, struct context *conte
 static void check_redis(struct findings *findings, struct context *context)
 {
     static const char cure[] = "systemctl start redis-server";
+    const bool is_required = context->config->redis_required;
     struct error error;
     if (redis_ping(context, &error)) {
         check_redis_version(findings, context);
         check_redis_access(findings, context->config);
-    } else if (context->config->redis_required) {
+    } else if (strstr(error.text, "AUTH ") != NULL || strstr(error.text, " NOAUTH") != NULL) {
+        findings_add_cure(findings, is_required ? FINDING_ERROR : FINDING_WARNING,
+                          "(umask 077; sed -n 's/^requirepass //p' /etc/redis/redis.conf | tail -n 1 "
+                          ">/etc/roster/redis.password) && systemctl restart roster",
+                          "Redis wants another password than that of redis_password_file: %s; without Redis no session "
+                          "can be revoked before it expires",
+                          error.text);
+    } else if (is_required) {
         findings_add_cure(findings, FINDING_ERROR, cure, "Redis can't be reached, and redis_required is yes: %s",
                           error.text);
     } else {

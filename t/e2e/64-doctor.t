@@ -293,6 +293,16 @@ my $port = Roster::free_port();
 $roster->redis('CONFIG', 'SET', 'port', $port);
 finds doctor(redis_host => "127.0.0.1:$port"), 'warning', 'dependencies',
     qr/^Redis at 127\.0\.0\.1:$port has no password/, qr/requirepass/, 'Redis at a port, without a password';
+$roster->redis('CONFIG', 'SET', 'requirepass', 'another');
+$roster->redis('AUTH', 'another');
+finds doctor(), 'warning', 'dependencies',
+    qr/^Redis wants another password than that of redis_password_file: PING is answered with NOAUTH/,
+    qr/requirepass.*>\/etc\/roster\/redis\.password\) && systemctl restart roster$/, 'Redis asks for a password';
+Roster::Database::write_file("$directory/redis.password", "wrong\n");
+chmod 0600, "$directory/redis.password";
+finds doctor(redis_password_file => "$directory/redis.password"), 'warning', 'dependencies',
+    qr/^Redis wants another password .* AUTH is answered with WRONGPASS/, qr/requirepass/, '... for another one';
+$roster->redis('CONFIG', 'SET', 'requirepass', '');
 {
     my $path = "$directory/old-redis.sock";
     my $listening = IO::Socket::UNIX->new(Local => $path, Listen => 5) // die "$path: $!\n";
