@@ -836,12 +836,7 @@ is_deeply [$roster->sql('SELECT mfa, session_stamp FROM auth WHERE id = ?', 'ada
         ]);
     my $before =
         $json->encode([$roster->sql('SELECT COUNT(*) FROM user'), $roster->sql('SELECT COUNT(*) FROM config')]);
-    for (@bad) {
-        my ($name, $file, $pattern) = @$_;
-        my ($status, $out) = $roster->rosterctl('import', 'open-webui', $file);
-        is $status >> 8, 1, "a file $name is refused" or diag $out;
-        like $out, $pattern, '... and it is said why';
-    }
+    refuses(@$_) for @bad;
     is $json->encode([$roster->sql('SELECT COUNT(*) FROM user'), $roster->sql('SELECT COUNT(*) FROM config')]),
         $before, 'nothing of them came';
 

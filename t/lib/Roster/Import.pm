@@ -18,7 +18,7 @@ use Roster ();
 use Test::More ();
 
 our @EXPORT =
-    qw(quote run_sqlite insert release user file files import_into import_file numbers findings named adds_up);
+    qw(quote run_sqlite insert release user file files import_into import_file refuses numbers findings named adds_up);
 our $sqlite = eval { Roster::Database::find_program('sqlite3') };
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
@@ -89,6 +89,18 @@ sub file ($name, @statements) {
 
 # From here on, files go into this stack, which it answers.
 sub import_into ($stack) { return $roster = $stack }
+
+# A file is refused, also with --dry-run: the reason is said, and nothing of it comes.
+sub refuses ($name, $file, $pattern) {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    for my $option ([], ['--dry-run']) {
+        my ($status, $out) = $roster->rosterctl('import', 'open-webui', $file, @$option);
+        Test::More::is $status >> 8, 1, "a file $name is refused" or Test::More::diag $out;
+        Test::More::like $out, $pattern, '... and it is said why';
+        Test::More::like $out, qr/nothing was imported/, '... and that nothing came';
+    }
+    return;
+}
 
 # {status, report, out, tables}: the report of --json.
 sub import_file ($file, @options) {
