@@ -54,6 +54,7 @@ my $roster;
 
 # Everything that is in the tables.
 sub snapshot () {
+    $roster->settle;
     return $json->encode([
         map {
             my $table = $_;
