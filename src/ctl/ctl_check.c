@@ -83,9 +83,20 @@ static void judge_queue(struct verdict *verdict, const char *pool, const char *w
                       *which != '\0' ? "_second" : "", waiting, warning, critical, limit);
 }
 
+/* A member that is an object; NULL where there is none: counts that are not known, or a service of another version. */
+static json_object *members(json_object *object, const char *name)
+{
+    json_object *found = json_object_object_get(object, name);
+    return json_object_is_type(found, json_type_object) ? found : NULL;
+}
+
 static void judge_pools(struct verdict *verdict, json_object *status)
 {
-    json_object_object_foreach(json_object_object_get(status, "pools"), name, pool)
+    json_object *pools = members(status, "pools");
+    if (pools == NULL) {
+        return;
+    }
+    json_object_object_foreach(pools, name, pool)
     {
         if (json_object_get_boolean(json_object_object_get(pool, "paused"))) {
             blame(verdict, CHECK_CRITICAL, "pool %s is paused, since its workers exited at their start", name);
@@ -141,7 +152,11 @@ static void add_figures(struct verdict *verdict, json_object *status)
     add_figure(verdict, status, "worker_deaths", "worker_deaths", "c");
     add_figure(verdict, status, "resident_bytes", "memory", "B");
     add_figure(verdict, status, "sessions", "sessions", "");
-    json_object_object_foreach(json_object_object_get(status, "accounts"), role, count)
+    json_object *accounts = members(status, "accounts");
+    if (accounts == NULL) {
+        return;
+    }
+    json_object_object_foreach(accounts, role, count)
     {
         buffer_add_format(&verdict->figures, " accounts_%s=%" PRId64 ";;;0", role, json_object_get_int64(count));
     }

@@ -211,6 +211,9 @@ subtest 'MariaDB is away at the start' => sub {
     my ($sockets, $wait) = as_systemd($roster);
     ok $wait->(qr/^READY=1$/m), 'it starts all the same' or diag $roster->log_tail('roster');
     is_problem $roster->get('/ready'), 503, 'UNAVAILABLE', 'and says that it is not ready';
+    my ($state, $said) = $roster->rosterctl('check');
+    is $state >> 8, 2, 'rosterctl check says that it is critical, where no account was ever counted';
+    like $said, qr/^ROSTER CRITICAL - MariaDB: away /, '... and why';
     $roster->finish;
 };
 
