@@ -76,7 +76,10 @@ static void check_clock(struct findings *findings, struct context *context)
 static void report_host(struct findings *findings, const struct database_host *host, bool another_works)
 {
     enum finding_severity severity = another_works ? FINDING_WARNING : FINDING_ERROR;
-    if (host->condition == DATABASE_AWAY) {
+    if (host->condition == DATABASE_AWAY && host->is_refused) {
+        findings_add_cure(findings, severity, "rosterctl grants | mariadb", "MariaDB does not let Roster in: %s: %s",
+                          host->where, host->error);
+    } else if (host->condition == DATABASE_AWAY) {
         findings_add_cure(findings, severity, "systemctl start mariadb", "MariaDB can't be reached: %s: %s",
                           host->where, host->error);
     } else {

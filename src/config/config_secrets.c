@@ -117,9 +117,7 @@ static bool read_content(struct config *config, const char *directive, const cha
     if (fd < 0 || fstat(fd, &status) != 0) {
         const bool is_closed = errno == EACCES && geteuid() != 0;
         error_set(error, "%s (%s): can't be read: %s%s", path, directive, strerror(errno),
-                  is_closed
-                      ? "; call a command as root; a file that the service reads itself needs its group, and mode 0640"
-                      : "");
+                  is_closed ? "; a file that the service reads itself needs its group, and mode 0640" : "");
         goto failed;
     }
     if (!S_ISREG(status.st_mode) || status.st_size > SECRET_MAX) {

@@ -38,6 +38,7 @@ static const char *const colours[] = {"\033[32m", "\033[36m", "\033[33m", "\033[
 
 struct report {
     const struct invocation *invocation;
+    bool is_root;       /* the caller; later root is the user of the service */
     struct sheet sheet; /* collects the findings for --json, which prints them at the end */
 };
 
@@ -70,6 +71,7 @@ static void begin(struct report *report, struct findings *findings, const struct
                                                   {"text", NULL, SHEET_TEXT},
                                                   {"cure", NULL, SHEET_TEXT}};
     report->invocation = invocation;
+    report->is_root = geteuid() == 0;
     sheet_init(&report->sheet, invocation->context.arena, columns, ARRAY_COUNT(columns));
     findings_init(findings, print_finding, report);
 }
@@ -89,7 +91,7 @@ static int finish(const struct report *report, const struct findings *findings)
     }
     if (findings->counts[FINDING_UNSEEN] > 0 && !report->invocation->json) {
         ctl_say(report->invocation, "Not seen: %zu.%s", findings->counts[FINDING_UNSEEN],
-                geteuid() != 0 ? " Call this as root to see everything." : "");
+                report->is_root ? "" : " Call this as root to see everything.");
     }
     return errors > 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -266,6 +266,7 @@ struct database_host {
     int64_t packet_bytes; /* max_allowed_packet; 0: unknown */
     bool is_cluster;      /* a Galera node: more than one host may accept writes */
     const char *cure;     /* how to fix `error`; NULL: unknown */
+    bool is_refused;      /* it answers, but refuses the account, or has no such database */
 };
 
 /* Number of hosts of database_host; 1 if a socket is used. */

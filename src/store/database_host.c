@@ -1,4 +1,6 @@
 /* database_host.c: checks the hosts of database_host, for `roster -t`. */
+#include <string.h>
+
 #include "config/config.h"
 #include "store/database_internal.h"
 
@@ -13,6 +15,7 @@ void database_look_at_host(struct context *context, size_t host, struct database
     struct error error;
     MYSQL *mysql = database_connect_to(context, host, &error);
     if (mysql == NULL) {
+        host_r->is_refused = database_refuses_account(&error) || strstr(error.text, "[1049]") != NULL;
         host_r->error = text_copy(context->arena, text_of(error.text)).data;
         return;
     }

@@ -272,7 +272,12 @@ finds doctor(), 'error', 'dependencies', qr/: it is read-only/,
     qr/^mariadb -e 'SET GLOBAL read_only = 0'$/, 'a server that takes no writes';
 $roster->sql('SET GLOBAL read_only = 0');
 
+finds doctor(database_user => 'nobody'), 'error', 'dependencies', qr/^MariaDB does not let Roster in: .*\[1045\]/,
+    qr/^rosterctl grants \| mariadb$/, 'an account that there is not';
+finds doctor(database_name => 'nowhere'), 'error', 'dependencies', qr/^MariaDB does not let Roster in: /,
+    qr/^rosterctl grants \| mariadb$/, 'a database that there is not';
 $roster->stop('mariadb');
+finds doctor(), 'error', 'dependencies', qr/^MariaDB can't be reached: /, qr/^systemctl start mariadb$/, 'no MariaDB';
 {
     local $roster->{options}{mariadb} = ['--version=10.6.18-MariaDB'];
     $roster->start('mariadb');
@@ -379,7 +384,7 @@ SKIP: {
 # ---- Somebody else ----
 
 SKIP: {
-    skip 'only root can become somebody else', 9 if !$is_root;
+    skip 'only root can become somebody else', 10 if !$is_root;
     chmod 0755, $directory;
     local $roster->{options}{config} = {user => 'daemon', group => 'daemon'};
     $roster->write_configuration;
@@ -388,7 +393,7 @@ SKIP: {
     my $become = 'perl -e \'($(, $)) = (65534, "65534 65534"); ($<, $>) = (65534, 65534); exec @ARGV or exit 99\' ';
     my $text = qx{$become $command 2>&1};
     my $status = $? >> 8;
-    skip 'others may not read the build directory', 9 if $status == 99 || $status == 126;
+    skip 'others may not read the build directory', 10 if $status == 99 || $status == 126;
     is $status, 0, 'what somebody else can\'t see is no error' or diag $text;
     like $text, qr/^unseen   $_/m, "... but is said: $_"
         for 'secrets  ', 'files          whether the user daemon can write the logs',
@@ -396,6 +401,8 @@ SKIP: {
         'service        whether pool api answers';
     like $text, qr/^Not seen: \d+\. Call this as root to see everything\.$/m, '... with how to see it';
     unlike $text, qr/^error/m, 'nothing is an error';
+    $text = qx{$command --nginx-directory $directory/mariadb 2>&1};
+    like $text, qr/^Not seen: 1\.$/m, 'root is not told to be root';
 }
 
 $roster->write_configuration;
