@@ -23,6 +23,10 @@ $roster->sql("INSERT INTO `group` (id, user_id, name, description) VALUES ('read
 $roster->sql("INSERT INTO session (jti, user_id, user_agent, address) VALUES ('of-bob', ?, ?, '192.0.2.7')",
     $person{bob}{id}, 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0');
 $roster->sql(
+    "INSERT INTO session (jti, user_id, address, created_at, last_seen_at) SELECT CONCAT('of-carl-', seq), ?, "
+        . "CONCAT('198.51.100.', seq), 3000000 + seq DIV 3, 3000000 FROM seq_1_to_70",
+    $person{carl}{id});
+$roster->sql(
     "INSERT INTO api_key (id, user_id, `key`, is_primary, name) VALUES ('k1', ?, 'sk-bobsownkey', 0, 'backup')",
     $person{bob}{id});
 Roster::Browser::run($roster, 'admin', %person);

@@ -121,7 +121,10 @@ is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are th
         '/account/en.txt' => 'en.txt',
         '/account/page.js' => 'page.js',
         '/account/style.css' => 'style.css',
-        '/account/client.js' => 'client.js');
+        '/account/client.js' => 'client.js',
+        '/admin/' => '../admin/index.html',
+        '/admin/person?id=x' => '../admin/index.html',
+        '/admin/person.js' => '../admin/person.js');
     for my $target (sort keys %is) {
         my $answer = $roster->get($target);
         my ($kind) = $is{$target} =~ /\.(\w+)$/;
@@ -132,8 +135,11 @@ is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are th
             '... with its type';
         is $answer->{body}, Roster::Database::slurp("$roster->{build}/nginx/www/account/$is{$target}"), '... whole';
         my @links = ($answer->{headers}{link} // '') =~ m{<(/[^>]*)>}g;
+        my @of_admin = $target =~ m{^/admin/} ? '/admin/admin.js' : ();
         is_deeply \@links,
-            $kind eq 'html' ? [qw(/account/page.js /account/client.js /api/v1/auths/site /api/v1/auths)] : [],
+            $kind eq 'html'
+            ? ['/account/page.js', '/account/client.js', @of_admin, '/api/v1/auths/site', '/api/v1/auths']
+            : [],
             '... and what a page will ask for';
         is $answer->{headers}{'content-security-policy'},
             q{default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; }

@@ -16,7 +16,7 @@ const facts = Promise.all([direct.site(), direct.session_get().catch((error) => 
 const languages = { en: "English", de: "Deutsch" };
 const language = [localStorage.language, ...navigator.languages].map((name) => name?.slice(0, 2)).find((name) => languages[name]) ?? "en";
 document.documentElement.lang = language;
-let texts = {};
+export let texts = {};
 
 // A line of the file is a key, and its text.
 const reading = fetch(`/account/${language}.txt`).then(async (answer) => {

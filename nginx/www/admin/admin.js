@@ -1,64 +1,117 @@
-// admin.js: what the pages for administrators share.
-import { api, explain, h, start, t } from "/account/page.js";
+// admin.js: administration. index.html is the page of all addresses below /admin/; here is what their modules share.
+import { action, api, ask, explain, h, start, t } from "/account/page.js";
 
-const tabs = { "": "people", groups: "groups", access: "access", settings: "settings", status: "state" };
+// The address behind /admin/: the module of its page, and the key of its title. Those with a tab come first.
+const pages = { "": ["people"], groups: ["groups"], sessions: ["lists"], keys: ["lists"], settings: ["settings"], status: ["status", "state"], person: ["person"] };
+const tabs = Object.entries(pages).slice(0, 6);
+const last = location.pathname.split("/").at(-1);
+export const path = pages[last] ? last : "";
+const title = (to) => pages[to][1] ?? (to || "people");
 
-// A page: build() answers what stands below the tabs.
-export const page = (title, build) => start(title, "admin", async () => h("div", { class: "wide" }, h("nav", { "aria-label": t("admin") }, Object.entries(tabs).map(([path, key]) =>
-	h("a", { href: `/admin/${path}`, "aria-current": location.pathname === `/admin/${path}` && "page" }, t(key)))), await build()));
+// The page: build() answers what stands below the tabs.
+export const page = (build) => start(title(path), "admin", async () => h("div", { class: "wide" }, h("nav", { "aria-label": t("admin") }, tabs.map(([to]) =>
+	h("a", { href: `/admin/${to}`, "aria-current": to === path && "page" }, t(title(to))))), await build()));
 
 export const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", {}, title), content);
 export const roles = () => ["pending", "user", "admin"].map((role) => [role, t(`role.${role}`)]);
-export const groups = async () => (await api.groups_list()).sort((a, b) => a.name.localeCompare(b.name));
-export const parameter = (name) => new URLSearchParams(location.search).get(name);
+export const groups = async () => (await api.groups_list()).sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+export const id = new URLSearchParams(location.search).get("id");
 export const number = (value) => value.toLocaleString(document.documentElement.lang);
-export const personLink = (id, name) => h("a", { href: `/admin/person?id=${encodeURIComponent(id)}` }, name);
+export const link = (to, id, name) => h("a", { href: `/admin/${to}?id=${encodeURIComponent(id)}` }, name);
 export const words = (key) => key.toLowerCase().replaceAll("_", " ");
+export const yes = (value) => t(value ? "yes" : "no");
 
-export const choice = (label, options, value, onchange) => {
+export function choice(label, options, value, onchange) {
 	const select = h("select", { "aria-label": label, onchange: () => onchange?.(select.value) }, options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)));
 	return select;
+}
+
+// A button that changes something of whoever or whatever has the name; asks: only after a question.
+export const deed = (key, name, work, asks) => action(t(key), async () => {
+	if (!asks || await ask(t(key), name, t(key))) return work();
+}, { "aria-label": `${t(key)}: ${name}`, class: asks && "danger" });
+
+// Whom an address belongs to, with the account. A search finds who has it as a part of theirs, too.
+export async function find(email) {
+	email = email.trim().toLowerCase();
+	for (let page = 1; ; page++) {
+		const { users } = await api.users_list({ query: email, include: "account", page });
+		const one = users.find((user) => user.email === email);
+		if (one || users.length === 0) return one;
+	}
+}
+
+// Saves what others may change, too. send(values, before) says how it was; after a 412, the error tells what is otherwise
+// now, and the next time that is overwritten.
+export const saves = (before, read, send) => async (values) => {
+	try {
+		before = await send(values, before);
+	} catch (error) {
+		if (error.status !== 412) throw error;
+		const old = before;
+		before = await read();
+		throw Object.assign(error, { code: "changed", now: differences(old, before).join(", ") });
+	}
 };
 
-// A table of any width, which scrolls by itself.
-export const table = (label, head, body) => h("div", { class: "table", tabindex: 0, role: "group", "aria-label": label }, h("table", {}, h("thead", {}, head), body));
+const differences = (old, now, place = "") => Object.entries(now ?? {}).flatMap(([key, value]) => value instanceof Object ? differences(old?.[key], value, `${words(key)} `)
+	: value === old?.[key] || key === "updated_at" ? [] : `${place}${words(key)}: ${value}`);
 
-// A table in pages of 30. columns: [key of its title, what the API calls its order]; read(state, { signal }) answers
-// [rows, total]; cells(row); filters: [name, label, options]. The state stands in the address. chosen: a Map of the rows
-// with a mark, by id, and changed() after each change of it.
-export function sheet({ label, columns, filters = [], read, cells, chosen, changed }) {
-	const state = Object.fromEntries(new URLSearchParams(location.search));
-	const hidden = new Set(localStorage.hidden?.split(" "));
-	const note = h("p", { role: "status" }), body = h("tbody");
-	let running, timer, rows = [], total = 0;
+// ---- Tables ----
+
+const wide = (label, head, body) => h("div", { class: "table", tabindex: 0, role: "group", "aria-label": label }, h("table", {}, head && h("thead", {}, h("tr", {}, head)), body));
+const heads = (keys) => keys.map((key) => h("th", { scope: "col" }, t(key)));
+
+// A table of any width, which scrolls by itself. keys: of the titles, or null; the first cell of a row is its name.
+export const table = (label, keys, rows) => wide(label, keys && heads(keys), h("tbody", {}, rows.map(([name, ...cells]) => h("tr", {}, h("th", { scope: "row" }, name), cells.map((cell) => h("td", {}, cell))))));
+
+// Permissions by their parts: cells(key, value, part) answers what stands behind a name.
+export const grid = (permissions, keys, cells) => Object.entries(permissions).map(([part, values]) => h("details", {}, h("summary", {}, words(part)),
+	table(words(part), keys, Object.entries(values).map(([key, value]) => [words(key), ...cells(key, value, part)]))));
+
+// A table in pages of 30. columns: [key of the title, what the API calls its order, cell(row)]. read(state, { signal })
+// answers as the API does: a list, total, and next where pages are read behind each other. filters: [name, label, options].
+// The state stands in the address, or is `only`. chosen: a Map of the rows with a mark, changed() is called after each
+// change of it.
+export function sheet({ label, columns, filters = [], read, only, chosen, changed }) {
+	const state = only ?? Object.fromEntries(new URLSearchParams(location.search)), hidden = new Set(localStorage.hidden?.split(" ")), places = [];
+	const note = h("p", { role: "status" }), body = h("tbody"), at = () => Number(state.page || 1);
+	let running, timer, rows = [], total = 0, marks = [];
 	const box = (label, onchange) => h("input", { type: "checkbox", "aria-label": label, onchange });
 	const all = chosen && box(t("choose.page"), () => choose(rows, all.checked));
-	const heads = columns.map(([key, order]) => h("th", { scope: "col" }, order ? h("button", { type: "button", onclick: () => go({
+	const head = columns.map(([key, order]) => h("th", { scope: "col" }, order ? h("button", { type: "button", onclick: () => go({
 		order_by: order, direction: state.order_by === order && state.direction === "asc" ? "desc" : "asc" }) }, t(key)) : t(key)));
-	const step = (by) => h("button", { type: "button", onclick: () => go({ page: Number(state.page || 1) + by }) }, t(by < 0 ? "back" : "forward"));
-	const back = step(-1), forward = step(1);
+	const step = (key, by) => h("button", { type: "button", onclick: () => go({ page: at() + by, after: places[at() + by] }).then(() => note.scrollIntoView({ block: "nearest" })) }, t(key));
+	const back = step("back", -1), forward = step("forward", 1), pager = h("div", { class: "actions" }, back, forward);
+
+	function mark() {
+		marks.forEach((input, i) => { input.checked = chosen.has(rows[i].id); });
+		if (all) all.checked = rows.length > 0 && marks.every(({ checked }) => checked);
+	}
 
 	function choose(some, isChosen) {
 		for (const row of some) isChosen ? chosen.set(row.id, row) : chosen.delete(row.id);
-		draw();
+		mark();
 		changed();
 	}
 
+	// Where the focus was in a row, it stays there.
 	function draw() {
-		const first = (Number(state.page || 1) - 1) * 30, shown = (element, key) => { element.hidden = hidden.has(key); return element; };
+		const first = (at() - 1) * 30, focused = [...body.rows].findIndex((row) => row.contains(document.activeElement));
 		note.className = "quiet";
 		note.textContent = rows.length ? t("shown", { from: number(first + 1), to: number(first + rows.length), total: number(total) }) : t("nobody");
-		heads.forEach((head, i) => {
-			shown(head, columns[i][0]).ariaSort = columns[i][1] && state.order_by === columns[i][1] ? state.direction === "asc" ? "ascending" : "descending" : null;
+		head.forEach((cell, i) => {
+			const [key, order] = columns[i];
+			cell.hidden = hidden.has(key);
+			cell.ariaSort = order && state.order_by === order ? state.direction === "asc" ? "ascending" : "descending" : null;
 		});
-		body.replaceChildren(...rows.map((row) => {
-			const mark = chosen && box(`${t("choose")}: ${row.name}`, () => choose([row], mark.checked));
-			if (mark) mark.checked = chosen.has(row.id);
-			return h("tr", {}, mark && h("td", {}, mark), cells(row).map((cell, i) => shown(h("td", {}, cell), columns[i][0])));
-		}));
-		if (all) all.checked = rows.length > 0 && rows.every(({ id }) => chosen.has(id));
+		marks = chosen ? rows.map((row) => box(`${t("choose")}: ${row.name}`, ({ target }) => choose([row], target.checked))) : [];
+		body.replaceChildren(...rows.map((row, i) => h("tr", {}, chosen && h("td", {}, marks[i]), columns.map(([key, , cell]) => h("td", { hidden: hidden.has(key) }, cell(row))))));
+		mark();
 		back.disabled = first === 0;
 		forward.disabled = first + rows.length >= total;
+		pager.hidden = back.disabled && forward.disabled;
+		if (focused >= 0) (body.rows[Math.min(focused, rows.length - 1)]?.querySelector("button, input") ?? element.at(-2)).focus();
 	}
 
 	async function load() {
@@ -66,7 +119,10 @@ export function sheet({ label, columns, filters = [], read, cells, chosen, chang
 		const { signal } = running = new AbortController();
 		body.ariaBusy = "true";
 		try {
-			[rows, total] = await read(state, { signal });
+			const answer = await read(state, { signal });
+			({ total } = answer);
+			rows = Object.values(answer).find(Array.isArray);
+			places[at() + 1] = answer.next;
 			draw();
 		} catch (error) {
 			if (signal.aborted) return;
@@ -77,9 +133,9 @@ export function sheet({ label, columns, filters = [], read, cells, chosen, chang
 	}
 
 	function go(change) {
-		Object.assign(state, { page: "" }, change);
+		Object.assign(state, { page: "", after: "" }, change);
 		for (const key in state) if (!state[key]) delete state[key];
-		history.replaceState(null, "", `?${new URLSearchParams(state)}`);
+		if (!only) history.replaceState(null, "", `?${new URLSearchParams(state)}`);
 		return load();
 	}
 
@@ -87,15 +143,15 @@ export function sheet({ label, columns, filters = [], read, cells, chosen, chang
 		clearTimeout(timer);
 		timer = setTimeout(go, 150, { query: search.value });
 	} });
-	const element = [h("div", { class: "actions" }, search, filters.map(([name, text, options]) => choice(text, [["", text], ...options], state[name] ?? "", (value) => go({ [name]: value }))),
-		columns.length > 5 && h("details", {}, h("summary", {}, t("columns")), columns.slice(1).map(([key]) => {
-			const input = box(t(key), () => {
-				hidden[input.checked ? "delete" : "add"](key);
-				localStorage.hidden = [...hidden].join(" ");
-				draw();
-			});
-			input.checked = !hidden.has(key);
-			return h("label", {}, input, t(key), " ");
-		}))), note, table(label, h("tr", {}, all && h("td", {}, all), heads), body), h("div", { class: "actions" }, back, forward)];
-	return { element, load, state, draw, get total() { return total; } };
+	const shown = columns.length > 5 && h("details", {}, h("summary", {}, t("columns")), columns.slice(1).map(([key]) => h("label", {}, h("input", { type: "checkbox", checked: !hidden.has(key), onchange: ({ target }) => {
+		hidden[target.checked ? "delete" : "add"](key);
+		localStorage.hidden = [...hidden].join(" ");
+		draw();
+	} }), t(key), " ")));
+	const element = [!only && h("div", { class: "actions" }, search, filters.map(([name, text, options]) => choice(text, [["", text], ...options], state[name] ?? "", (value) => go({ [name]: value }))), shown),
+		note, wide(label, [all && h("td", {}, all), head], body), pager];
+	addEventListener("online", load);
+	return { element, load, state, mark, get total() { return total; } };
 }
+
+import(`./${pages[path][0]}.js`);

@@ -1,22 +1,15 @@
 // people.js: /admin/: everybody, changes of many at once, and new people.
 import { action, api, ask, dialog, explain, form, h, t, when } from "/account/page.js";
-import { choice, groups, number, page, personLink, roles, section, sheet, table } from "./admin.js";
+import { choice, groups, link, number, page, roles, section, sheet, table } from "./admin.js";
 
-const day = (days) => String(Math.floor(Date.now() / 864e5 - days) * 86400);
-
-// What the list is asked for, of what stands in the address.
-const match = ({ query, role, group, disabled, active_since }) => ({ query, role, group, disabled, active_since });
-
-// One change of many, in parts; how far it came, whatever happens.
+// One change of many, in parts; how far it came, whatever happens. ids: null for all whom the query matches.
 async function run(change, ids, query, tell) {
-	const sum = { changed: 0, unchanged: 0, refused: [], changes: [] };
-	const size = change.dry_run ? 1000 : 100;
-	const parts = ids ? Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size)) : [null];
+	const sum = { changed: 0, unchanged: 0, refused: [], changes: [] }, size = change.dry_run ? 1000 : 100;
 	try {
-		for (const user_ids of parts) {
+		for (let first = 0; first < (ids?.length ?? 1); first += size) {
 			for (let after; after !== null;) {
-				const answer = await api.users_bulk({ ...change, after, ...user_ids ? { user_ids } : { everybody: true } }, user_ids ? {} : query);
-				for (const key in sum) sum[key] = Array.isArray(sum[key]) ? sum[key].concat(answer[key]) : sum[key] + answer[key];
+				const answer = await api.users_bulk({ ...change, after, ...ids ? { user_ids: ids.slice(first, first + size) } : { everybody: true } }, query);
+				for (const key in sum) sum[key] = sum[key].concat?.(answer[key]) ?? sum[key] + answer[key];
 				tell?.(sum);
 				after = answer.next;
 			}
@@ -30,41 +23,35 @@ async function run(change, ids, query, tell) {
 // The changes that take one back.
 function reverse({ action, group_id }, changes) {
 	const back = { add_to_group: "remove_from_group", remove_from_group: "add_to_group", disable: "enable", enable: "disable" }[action];
-	if (action === "role") return roles().map(([role]) => [{ action, role }, changes.filter((one) => one.role === role)]);
-	return back ? [[{ action: back, group_id }, changes]] : [];
+	return back ? [[{ action: back, group_id }, changes]] : roles().map(([role]) => [{ action, role }, changes.filter((one) => one.role === role)]);
 }
 
-const refusals = ({ refused }, names) => refused.length > 0 && h("ul", {}, refused.slice(0, 20).map(({ id, detail }) => h("li", {}, names.get(id)?.name ?? id, ": ", detail)), refused.length > 20 && h("li", {}, "…"));
-
-function changeMany(list, chosen, allGroups) {
+function changeMany(list, chosen, all) {
 	const bar = h("div", { class: "actions" }), told = h("div", { role: "status" });
 	let everybody = false;
-	const options = [...roles().map(([role, text]) => [`role ${role}`, `${t("role")}: ${text}`]), ["disable", t("disable")], ["enable", t("enable")], ["delete", t("delete")],
-		...allGroups.flatMap(({ id, name }) => [[`add_to_group ${id}`, `${t("join")}: ${name}`], [`remove_from_group ${id}`, `${t("leave")}: ${name}`]])];
-	const what = choice(t("do"), options);
+	const what = choice(t("do"), [...roles().map(([role, text]) => [`role ${role}`, `${t("role")}: ${text}`]), ...["disable", "enable", "delete"].map((key) => [key, t(key)]),
+		...all.flatMap(({ id, name }) => [[`add_to_group ${id}`, `${t("join")}: ${name}`], [`remove_from_group ${id}`, `${t("leave")}: ${name}`]])]);
+	const refusals = ({ refused }, names) => refused.length > 0 && h("ul", {}, refused.slice(0, 20).map(({ id, detail }) => h("li", {}, names.get(id)?.name ?? id, ": ", detail)), refused.length > 20 && h("li", {}, "…"));
 
 	async function go() {
-		const [, action, value] = what.value.match(/^(\w+) ?(.*)$/);
-		const change = { action, ...action === "role" ? { role: value } : value ? { group_id: value } : {} };
-		const ids = everybody ? null : [...chosen.keys()], query = match(list.state);
+		const [, action, value] = what.value.match(/^(\w+) ?(.*)$/), label = what.selectedOptions[0].textContent;
+		const change = { action, [action === "role" ? "role" : "group_id"]: value || null };
+		const ids = everybody ? null : [...chosen.keys()], query = ids ? {} : list.state, names = new Map(chosen);
 		const preview = await run({ ...change, dry_run: true }, ids, query);
 		if (preview.error) throw preview.error;
-		const label = what.selectedOptions[0].textContent;
-		if (!await ask(label, [h("p", {}, t("preview", { changed: number(preview.changed), unchanged: number(preview.unchanged), refused: preview.refused.length })), refusals(preview, chosen)],
-			label, action === "delete" ? "danger" : "main")) return;
-		const sum = await run(change, ids, query, ({ changed }) => told.replaceChildren(t("progress", { changed: number(changed), total: number(preview.changed) })));
-		const undo = action !== "delete" && sum.changed > 0 && actionUndo(change, sum.changes);
-		told.replaceChildren(h("p", {}, t("done", { label, changed: number(sum.changed), refused: sum.refused.length }), " ", undo), refusals(sum, chosen) || "", sum.error ? h("p", { class: "problem" }, explain(sum.error)) : "");
-		everybody = false;
-		chosen.clear();
+		const { changed, unchanged, refused } = preview;
+		if (!await ask(label, [h("p", {}, t("preview", { changed: number(changed), unchanged: number(unchanged), refused: number(refused.length) })), refusals(preview, names)], label, action === "delete" ? "danger" : "main")) return;
+		const sum = await run(change, ids, query, (now) => told.replaceChildren(t("progress", { changed: number(now.changed), total: number(changed) })));
+		told.replaceChildren(h("p", {}, t("done", { label, changed: number(sum.changed), refused: number(sum.refused.length) }), " ", action !== "delete" && sum.changed > 0 && undo(change, sum.changes)),
+			refusals(sum, names) || "", sum.error ? h("p", { class: "problem" }, explain(sum.error)) : "");
+		clear();
 		await list.load();
-		show();
 	}
 
-	const actionUndo = (change, changes) => action(t("undo"), async () => {
+	const undo = (change, changes) => action(t("undo"), async () => {
 		let count = 0;
 		for (const [back, some] of reverse(change, changes)) {
-			const sum = await run(back, some.map(({ id }) => id));
+			const sum = await run(back, some.map(({ id }) => id), {});
 			count += sum.changed;
 			if (sum.error) throw sum.error;
 		}
@@ -72,12 +59,20 @@ function changeMany(list, chosen, allGroups) {
 		await list.load();
 	});
 
-	const button = action(t("check"), go, { class: "main" });
-	function show() {
-		everybody &&= chosen.size > 0;
+	function clear() {
+		chosen.clear();
+		list.mark();
+		show();
+	}
+
+	const count = h("span", { role: "status" }), check = action(t("check"), go, { class: "main" }), whole = h("button", { type: "button", onclick: () => show(true) });
+	bar.append(count, whole, h("button", { type: "button", onclick: clear }, t("clear")), what, check);
+	function show(isEverybody = false) {
+		everybody = isEverybody;
 		bar.hidden = chosen.size === 0;
-		bar.replaceChildren(t("chosen", { count: number(everybody ? list.total : chosen.size) }), !everybody && list.total > chosen.size ? h("button", { onclick: () => { everybody = true; show(); } }, t("choose.all", { total: number(list.total) })) : "",
-			h("button", { onclick: () => { chosen.clear(); list.draw(); show(); } }, t("clear")), what, button);
+		count.textContent = t("chosen", { count: number(everybody ? list.total : chosen.size) });
+		whole.textContent = t("choose.all", { total: number(list.total) });
+		whole.hidden = everybody || list.total <= chosen.size;
 	}
 	show();
 	return { element: h("div", { class: "bar" }, told, bar), show };
@@ -85,81 +80,112 @@ function changeMany(list, chosen, allGroups) {
 
 // ---- New people ----
 
-const password = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(15))));
+const password = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte, i) => (i && i % 4 === 0 ? "-" : "") + "abcdefghijkmnpqrstuvwxyz23456789"[byte % 32]).join("");
 
-// Rows of CSV (RFC 4180), separated by comma, semicolon or tab.
-const csv = (text) => text.split(/\r?\n(?=(?:[^"]*"[^"]*")*[^"]*$)/).map((line) =>
-	[...line.matchAll(/(?:^|[,;\t])(?:"((?:[^"]|"")*)"|([^,;\t]*))/g)].map(([, quoted, bare]) => (quoted?.replaceAll('""', '"') ?? bare).trim()));
+// Rows of CSV (RFC 4180), each with the number of its line. Cells end with the first of comma, semicolon and tab that there is.
+function csv(text) {
+	const mark = text.match(/[,;\t]/)?.[0] ?? ",", rows = [];
+	let row = [], line = 1, next = 1;
+	for (const [whole, quoted, bare, end] of text.matchAll(new RegExp(`(?:"((?:""|[^"])*)"|([^${mark}\r\n]*))(\r?\n|${mark}|$)`, "g"))) {
+		row.push(quoted?.replaceAll('""', '"') ?? bare.trim());
+		next += whole.split("\n").length - 1;
+		if (end === mark) continue;
+		if (row.join("")) rows.push({ line, row });
+		[row, line] = [[], next];
+	}
+	return rows;
+}
 
-// What each line of a list says: { line, name, email, role, password, fault }. Without a head, the address is the cell
-// that looks like one. "Ada <ada@example.org>" counts, too.
-function readPeople(text) {
-	const rows = csv(text), head = rows[0].map((cell) => cell.toLowerCase()), hasHead = head.includes("email"), seen = new Set();
-	return rows.flatMap((row, i) => {
-		if ((hasHead && i === 0) || row.join("") === "") return [];
-		const mail = row.join(" ").match(/^(.*?)\s*<(\S+@\S+)>$/);
-		const cell = (key) => row[head.indexOf(key)], address = row.find((value) => value.includes("@")) ?? "";
-		const one = hasHead ? { name: cell("name"), email: cell("email"), role: cell("role"), password: cell("password") }
-			: mail ? { name: mail[1], email: mail[2] } : { email: address, name: row.find((value) => value !== address), role: row.slice(1).find((value) => roles().some(([role]) => role === value)) };
-		one.name ||= one.email.split("@")[0];
-		one.role ||= "user";
-		const key = one.email?.toLowerCase();
-		const fault = !/^\S+@\S+$/.test(key ?? "") ? t("error.INVALID_EMAIL_FORMAT") : seen.has(key) ? t("twice") : roles().every(([role]) => role !== one.role) ? t("no_role") : "";
-		seen.add(key);
-		return [{ line: i + 1, ...one, fault }];
+// What each line of a list says, and why it can't be: { line, name, email, role, password, fault }. Without a head, the address
+// is the cell that looks like one. "Ada <ada@example.org>" counts, too.
+async function readPeople(text) {
+	const rows = csv(text), head = rows[0].row.map((cell) => cell.trim().toLowerCase()), hasHead = head.includes("email"), seen = new Set(), refused = new Map();
+	const people = rows.slice(hasHead ? 1 : 0).map(({ line, row }) => {
+		const mail = row.join(" ").match(/^(.*?)\s*<(\S+)>$/), isRole = (cell) => roles().some(([role]) => role === cell), address = row.find((cell) => cell.includes("@")) ?? row[0];
+		const one = hasHead ? Object.fromEntries(head.map((key, i) => [key, row[i]])) : mail ? { name: mail[1], email: mail[2] } : { email: address, name: row.find((cell) => cell !== address && !isRole(cell)), role: row.find(isRole) };
+		const { email = "", role, name, password } = one;
+		return { line, name: (name || email.split("@")[0]).trim().replace(/\s+/g, " "), email, role: role || "user", password };
 	});
+	for (let first = 0; first < people.length; first += 1000)
+		for (const one of await api.user_add_check({ emails: people.slice(first, first + 1000).map(({ email }) => email) })) refused.set(one.email, explain(one));
+	for (const one of people) {
+		const key = one.email.toLowerCase();
+		one.fault = refused.get(one.email) ?? (seen.has(key) ? t("twice") : roles().every(([role]) => role !== one.role) ? t("no_role") : "");
+		seen.add(key);
+	}
+	return people;
 }
 
-const add = (one) => api.user_add({ name: one.name, email: one.email, role: one.role, password: one.password || (one.password = password()) });
+// one.made: the password, where none was given.
+const add = (one, must_change) => {
+	one.made ??= one.password ? "" : password();
+	return api.user_add({ name: one.name, email: one.email, role: one.role, password: one.password || one.made, must_change });
+};
 
-// A file with the passwords that were made.
-const passwords = (people) => h("a", { download: "passwords.csv", href: URL.createObjectURL(new Blob(["name,email,password\n", ...people.map(({ name, email, password }) =>
-	`${[name, email, password].map((cell) => `"${cell.replaceAll('"', '""')}"`).join()}\n`)], { type: "text/csv" })) }, t("passwords"));
+// What to do with the passwords that were made: they are not shown again.
+function passwords(people) {
+	const text = `name,email,password\n${people.map((one) => [one.name, one.email, one.made].map((cell) => `"${cell.replaceAll('"', '""')}"`).join()).join("\n")}\n`;
+	return h("p", { class: "actions" }, t("keys.once"), action(t("keys.copy"), () => navigator.clipboard.writeText(text).then(() => t("keys.copied"))),
+		h("a", { download: "passwords.csv", href: URL.createObjectURL(new Blob([text], { type: "text/csv" })) }, t("passwords")));
+}
 
-function addMany(list) {
-	const text = h("textarea", { rows: 6, "aria-label": t("many"), placeholder: "Ada Lovelace, ada@example.org, user" }), told = h("div", { role: "status" });
-	const file = h("input", { type: "file", accept: ".csv,text/*", "aria-label": t("file"), onchange: async () => { text.value = await file.files[0].text(); } });
-	const show = (people) => table(t("many"), h("tr", {}, ["line", "name", "email", "role", "result"].map((key) => h("th", { scope: "col" }, t(key)))),
-		h("tbody", {}, people.map((one) => h("tr", {}, [one.line, one.name, one.email, one.role, one.fault ? h("span", { class: "problem" }, one.fault) : one.isDone ? t("made") : t("ready")].map((cell) => h("td", {}, cell))))));
-	return [h("p", { class: "quiet" }, t("many.text")), text, h("div", { class: "actions" }, file, action(t("check"), async () => {
-		const people = readPeople(text.value), good = people.filter(({ fault }) => !fault);
-		const create = action(t("create", { count: good.length }), async () => {
-			for (const one of good.filter(({ isDone }) => !isDone)) {
-				one.fault = await add(one).then(() => { one.isDone = true; }, explain);
-				told.replaceChildren(show(people));
-			}
-			const made = good.filter(({ isDone }) => isDone);
-			told.append(h("p", {}, t("created", { count: made.length }), " ", made.length ? passwords(made) : ""));
+function preview(people, must_change, list) {
+	const good = people.filter(({ fault }) => !fault), after = h("div", { role: "status" });
+	for (const one of people) one.told = h("span", { class: one.fault && "problem" }, one.fault || t("ready"));
+	people.sort((a, b) => !a.fault - !b.fault);
+	const create = action(`${t("create")} (${number(good.length)})`, async () => {
+		for (const one of good) {
+			if (!one.isDone) await add(one, must_change).then(() => {
+				one.isDone = true;
+				one.told.replaceChildren(t("made"), " ", h("code", {}, one.made));
+			}, (error) => one.told.replaceChildren(h("span", { class: "problem" }, explain(error))));
+		}
+		const done = good.filter(({ isDone }) => isDone), made = done.filter((one) => one.made);
+		after.replaceChildren(t("created", { count: number(done.length) }), made.length ? passwords(made) : "");
+		await list.load();
+	}, { class: "main" });
+	return [h("p", { role: "status" }, t("checked", { good: number(good.length), bad: number(people.length - good.length) })),
+		table(t("many"), ["line", "name", "email", "role", "result"], people.map((one) => [one.line, one.name, one.email, one.role, one.told])), good.length ? create : "", after];
+}
+
+function newPeople(list) {
+	const told = h("div", { role: "status" }), shown = h("div"), once = { name: "must_change", label: t("once"), type: "checkbox", value: true };
+	const single = form({
+		fields: [{ name: "name", label: t("name"), needed: true }, { name: "email", label: t("email"), type: "email", needed: true }, { name: "role", label: t("role"), value: "user", options: roles() },
+			{ name: "password", label: t("password"), hint: t("password.made"), autocomplete: "off" }, once],
+		submit: t("create"),
+		save: async ({ must_change, ...one }) => { await add(one, must_change); return one; },
+		done: async (one) => {
+			told.replaceChildren(t("created.one", one), " ", h("code", {}, one.made), one.made ? passwords([one]) : "");
+			for (const key of ["name", "email", "password"]) single.elements[key].value = "";
 			await list.load();
-		}, { class: "main" });
-		told.replaceChildren(show(people), good.length ? create : "");
-	})), told];
+		},
+	});
+	const many = form({
+		fields: [{ name: "text", label: t("many"), type: "textarea", rows: 6, needed: true, placeholder: "Ada Lovelace, ada@example.org, user", hint: t("many.text") }, once],
+		submit: t("check"),
+		save: ({ text }) => readPeople(text),
+		done: (people) => shown.replaceChildren(...preview(people, many.elements.must_change.checked, list)),
+		after: h("input", { type: "file", accept: ".csv,text/*", "aria-label": t("file"), onchange: async ({ target }) => { many.elements.text.value = await target.files[0].text(); } }),
+	});
+	return [single, told, section(t("many"), many, shown), h("form", { method: "dialog" }, h("button", {}, t("close")))];
 }
 
-const addPeople = (list) => dialog(t("new"), form({
-	fields: [{ name: "name", label: t("name"), needed: true }, { name: "email", label: t("email"), type: "email", needed: true },
-		{ name: "role", label: t("role"), value: "user", options: roles() }, { name: "password", label: t("password"), hint: t("password.made"), autocomplete: "off" }],
-	submit: t("create", { count: 1 }),
-	save: async (one) => { await add(one); return one; },
-	done: async (one) => { await list.load(); return t("created.one", one); },
-}), section(t("many"), addMany(list)), h("form", { method: "dialog" }, h("button", {}, t("close"))));
+const day = (days) => String(Math.floor(Date.now() / 864e5 - days) * 86400);
 
-page("people", async () => {
-	const allGroups = await groups(), chosen = new Map();
+page(async () => {
+	const all = await groups(), chosen = new Map();
 	const list = sheet({
 		label: t("people"), chosen, changed: () => many.show(),
-		columns: [["name", "name"], ["email", "email"], ["role", "role"], ["standing"], ["groups"], ["active", "last_active_at"], ["since", "created_at"]],
-		filters: [["role", t("role"), roles()], ["group", t("groups"), allGroups.map(({ id, name }) => [id, name])], ["disabled", t("standing"), [["false", t("enabled")], ["true", t("disabled")]]],
+		columns: [["name", "name", (one) => link("person", one.id, one.name)], ["email", "email", (one) => one.email], ["role", "role", (one) => t(`role.${one.role}`)],
+			["standing", null, (one) => t(one.account.disabled ? "disabled" : "enabled")], ["groups", null, (one) => one.group_ids.map((id) => all.find((group) => group.id === id)?.name).filter(Boolean).join(", ")],
+			["active", "last_active_at", (one) => when(one.last_active_at)], ["since", "created_at", (one) => when(one.created_at)]],
+		filters: [["role", t("role"), roles()], ["group", t("groups"), all.map(({ id, name }) => [id, name])], ["disabled", t("standing"), [["false", t("enabled")], ["true", t("disabled")]]],
 			["active_since", t("active"), [1, 7, 30, 365].map((days) => [day(days), t("days", { days })])]],
-		read: async (state, options) => {
-			const { users, total } = await api.users_list({ ...state, include: "account" }, options);
-			return [users, total];
-		},
-		cells: (one) => [personLink(one.id, one.name), one.email, t(`role.${one.role}`), t(one.account.disabled ? "disabled" : "enabled"),
-			one.group_ids.map((id) => allGroups.find((group) => group.id === id)?.name).filter(Boolean).join(", "), when(one.last_active_at), when(one.created_at)],
+		read: (state, options) => api.users_list({ ...state, include: "account" }, options),
 	});
-	const many = changeMany(list, chosen, allGroups);
 	await list.load();
-	many.show();
-	return [h("div", { class: "actions" }, action(t("new"), () => addPeople(list), { class: "main" })), list.element, many.element];
+	const many = changeMany(list, chosen, all);
+	let fresh; // stays, with what was typed, when the dialog is closed
+	return [h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => dialog(t("new"), fresh ??= newPeople(list)) }, t("new"))), list.element, many.element];
 });

@@ -1,23 +1,26 @@
-// settings.js: /admin/settings: the settings of the service.
-import { api, form, h, t } from "/account/page.js";
-import { groups, page, roles, words } from "./admin.js";
+// settings.js: /admin/settings: the settings of the service. What each is for stands in the API's own document.
+import { api, form, t, texts } from "/account/page.js";
+import { groups, page, roles, saves, words } from "./admin.js";
 
-const known = ["ENABLE_SIGNUP", "DEFAULT_USER_ROLE", "DEFAULT_GROUP_ID", "JWT_EXPIRES_IN", "ENABLE_API_KEYS", "ENABLE_API_KEYS_ENDPOINT_RESTRICTIONS", "API_KEYS_ALLOWED_ENDPOINTS", "SHOW_ADMIN_DETAILS", "WEBUI_URL"];
+// A value as a field has it, and back; what nobody has changed stays as it was, null too.
+const shown = (value) => value instanceof Object ? JSON.stringify(value) : value ?? "";
+function read(value, was) {
+	if (value === shown(was)) return was;
+	try {
+		return was instanceof Object ? JSON.parse(value) : value;
+	} catch {
+		return value; // the API tells that this is no object
+	}
+}
 
-page("settings", async () => {
-	let settings = await api.admin_config_get();
-	const options = { DEFAULT_USER_ROLE: roles(), DEFAULT_GROUP_ID: [["", "–"], ...(await groups()).map(({ id, name }) => [id, name])] };
-	const row = (name) => ({ name, label: known.includes(name) ? t(`set.${name}`) : words(name), value: settings[name] ?? "", options: options[name],
-		type: typeof settings[name] === "boolean" ? "checkbox" : "text", autocomplete: "off" });
-	return [h("p", { class: "quiet" }, t("settings.text")), form({
-		fields: [...known, ...Object.keys(settings).filter((name) => !known.includes(name))].map(row),
+page(async () => {
+	const [settings, all, { components }] = await Promise.all([api.admin_config_get(), groups(), fetch("/openapi.json").then((answer) => answer.json())]);
+	const { properties } = components.schemas.AdminConfig, options = { DEFAULT_USER_ROLE: roles(), DEFAULT_GROUP_ID: [["", "–"], ...all.map(({ id, name }) => [id, name])] };
+	return form({
+		fields: Object.entries(settings).map(([name, value]) => ({ name, label: words(name), value: shown(value), options: options[name], hint: texts[`set.${name}`] ?? texts["set.other"] ?? properties[name].description,
+			type: typeof value === "boolean" ? "checkbox" : value instanceof Object || name.endsWith("_CONTENT") ? "textarea" : "text", autocomplete: "off" })),
 		submit: t("save"),
-		save: (values) => api.admin_config_set({ ...values, if_was: settings }).catch(async (error) => {
-			if (error.status !== 412) throw error;
-			const before = settings;
-			settings = await api.admin_config_get();
-			throw Object.assign(error, { code: "changed", now: Object.keys(settings).filter((name) => settings[name] !== before[name]).map((name) => `${words(name)}: ${settings[name]}`).join(", ") });
-		}),
-		done: (saved) => { settings = saved; return t("saved"); },
-	})];
+		save: saves(settings, api.admin_config_get, (values, was) => api.admin_config_set({ ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name, read(value, was[name])])), if_was: was })),
+		done: () => t("saved"),
+	});
 });

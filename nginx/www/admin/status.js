@@ -11,18 +11,18 @@ function svg(tag, attributes, ...children) {
 	return element;
 }
 
-// A chart of the last two minutes. add(value) draws on; what is shown of it is text(value).
-function chart(title, text) {
-	const values = [], line = svg("polyline", { class: "line" }), now = h("b"), most = h("span", { class: "quiet" });
+// A chart of the last two minutes. value(now, before) is drawn, text(value, now) stands beside it.
+function chart(key, value, text = number) {
+	const values = [], line = svg("polyline", { class: "line" }), shown = h("b"), most = h("span", { class: "quiet" });
 	return {
-		element: h("figure", {}, h("figcaption", {}, title, ": ", now), svg("svg", { viewBox: "0 0 300 60", role: "img", "aria-label": title }, line), most),
-		add(value) {
-			values.push(value);
+		element: h("figure", {}, h("figcaption", {}, t(key), ": ", shown), svg("svg", { viewBox: "0 0 300 60", role: "img", "aria-label": t(key) }, line), most),
+		add(now, before) {
+			values.push(value(now, before) ?? 0);
 			if (values.length > points) values.shift();
-			const top = Math.max(...values, 1e-9);
-			line.setAttribute("points", values.map((one, i) => `${300 - (values.length - 1 - i) * 300 / (points - 1)},${58 - one / top * 54}`).join(" "));
-			now.textContent = text(value);
-			most.textContent = t("most", { value: text(top < 1e-6 ? 0 : top) });
+			const top = Math.max(...values);
+			line.setAttribute("points", values.map((one, i) => `${300 - (values.length - 1 - i) * 300 / (points - 1)},${58 - one / (top || 1) * 54}`).join(" "));
+			shown.textContent = text(values.at(-1), now);
+			most.textContent = t("most", { value: text(top) });
 		},
 	};
 }
@@ -35,21 +35,26 @@ function quantile(before, after, part) {
 	return i < 0 ? 0 : (after[i].up_to_microseconds ?? 5e6) / 1000;
 }
 
-page("state", async () => {
-	const ms = (value) => `${number(value)} ms`, rate = (value) => number(Math.round(value * 10) / 10);
+page(async () => {
+	const round = (value) => number(Math.round(value * 10) / 10), ms = (value) => `${round(value)} ms`, rate = (key) => (now, before) => (now[key] - before[key]) / seconds;
+	const state = (key) => (value, now) => now ? `${now[key]}, ${round(value)}` : round(value);
 	const charts = [
-		[chart(t("rate"), rate), (now, before) => (now.requests - before.requests) / seconds],
-		[chart(t("slow"), ms), (now, before) => quantile(before.latency, now.latency, .99)],
-		[chart(t("busy"), number), (now) => Object.values(now.pools).reduce((sum, { busy, waiting }) => sum + busy + waiting, -1)],
-		[chart(t("queries"), rate), (now, before) => (now.statements - before.statements) / seconds],
+		chart("here", (now) => now.active_users),
+		chart("rate", rate("requests"), round),
+		chart("slow", (now, before) => quantile(before.latency, now.latency, .99), ms),
+		chart("busy", (now) => Object.values(now.pools).reduce((sum, { busy, waiting }) => sum + busy + waiting, -1)),
+		chart("mariadb", rate("statements"), state("mariadb")),
+		chart("redis", (now) => Object.values(now.pools).reduce((sum, pool) => sum + pool.with_redis, 0), state("redis")),
 	];
-	const facts = h("p"), pools = h("tbody"), note = h("p", { role: "status", class: "problem" });
+	const facts = h("p"), pools = table(t("pools"), null, []), note = h("p", { role: "status", class: "problem" });
 	let before = await api.admin_status();
 
 	function show(now) {
-		for (const [one, value] of charts) one.add(value(now, before));
-		facts.replaceChildren(`Roster ${now.version} · MariaDB: ${now.mariadb} · Redis: ${now.redis} · `, t("sessions"), `: ${number(now.sessions ?? 0)} · `, t("people"), `: ${number(Object.values(now.accounts ?? {}).reduce((sum, count) => sum + count, 0))} · `, t("up", { hours: number(Math.floor(now.uptime_seconds / 3600)) }));
-		pools.replaceChildren(...Object.entries(now.pools).map(([name, pool]) => h("tr", {}, [name, pool.busy, pool.idle, pool.waiting, pool.requests, pool.requests && ms(Math.round(pool.microseconds / pool.requests / 100) / 10)].map((cell) => h("td", {}, typeof cell === "number" ? number(cell) : cell)))));
+		for (const one of charts) one.add(now, before);
+		facts.textContent = [`Roster ${now.version}`, `${t("people")}: ${number(Object.values(now.accounts ?? {}).reduce((sum, count) => sum + count, 0))}`, `${t("sessions")}: ${number(now.sessions ?? 0)}`,
+			t("up", { hours: number(Math.floor(now.uptime_seconds / 3600)) })].join(" · ");
+		pools.replaceChildren(...table(t("pools"), ["name", "busy", "idle", "waiting", "requests", "mean"], Object.entries(now.pools).map(([name, { busy, idle, waiting, requests, microseconds }]) =>
+			[name, ...[busy, idle, waiting, requests].map(number), requests ? ms(microseconds / requests / 1000) : "–"])).children);
 		before = now;
 	}
 
@@ -60,6 +65,5 @@ page("state", async () => {
 
 	show(before);
 	setTimeout(tick, seconds * 1000);
-	return [facts, note, h("div", { class: "charts" }, charts.map(([{ element }]) => element)),
-		section(t("pools"), table(t("pools"), h("tr", {}, ["name", "busy", "idle", "waiting", "requests", "mean"].map((key) => h("th", { scope: "col" }, t(key)))), pools))];
+	return [facts, note, h("div", { class: "charts" }, charts.map(({ element }) => element)), section(t("pools"), pools)];
 });
