@@ -130,7 +130,7 @@ await browse("new people", async (page, context) => {
 
     // A list as it is pasted, without a head; and the service goes away meanwhile.
     await many.fill("Heidi <heidi@example.org>\nIvan, ivan@example.org, user");
-    await dialog.getByLabel("Good for one sign-in").last().uncheck();
+    await dialog.getByLabel("The password has to be changed").last().uncheck();
     await check.click();
     await sees(page, "2 can be created, 0 can’t.");
     await context.setOffline(true);
@@ -168,9 +168,13 @@ await browse("a person", async (page) => {
     await page.getByRole("combobox", { name: "Add to group" }).selectOption("readers");
     await button(page, "Add to group: Bob").click();
     await button(page, "Take out: Readers").waitFor();
-    await button(page, "Disable: Bob B").click();
+    await page.getByLabel("Name", { exact: true }).fill("Bob C");
+    await button(page, "Disable: Bob").click();
     await page.getByRole("dialog").getByRole("button", { name: "Disable" }).click();
-    await button(page, "Enable: Bob B").waitFor();
+    await button(page, "Enable: Bob").waitFor();
+    await sees(page, /^disabled$/);
+    is(await page.getByLabel("Name", { exact: true }).inputValue(), "Bob C", "what was typed elsewhere on the page stays");
+    is(await page.evaluate(() => document.activeElement.textContent), "Enable", "the focus is where it was");
     ok(true, "sessions, keys, groups, and the account");
 }, signedIn);
 
@@ -271,7 +275,29 @@ await browse("sessions and keys", async (page) => {
     await look(page, "keys");
 }, signedIn);
 
-await browse("where the focus is", async (page) => {
+await browse("with the keyboard alone", async (page) => {
+    const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
+    const focused = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
+    await page.goto("/admin/");
+    await sees(page, /^1–30 of/);
+    await page.keyboard.type("many 77");
+    await sees(page, "1–1 of 1");
+    await press("Enter");
+    is(await focused(), "Many 77", "Enter in the search leads to the first row");
+    await press("Shift+Tab", "Space");
+    await sees(page, "1 chosen");
+    await page.getByLabel("What to do").focus();
+    await page.keyboard.type("Disable");
+    await press("Tab", "Enter");
+    await sees(page, "Changed: 1. Already so: 0. Not possible: 0.");
+    is(await focused(), "Disable", "the question has the focus");
+    await press("Enter");
+    await sees(page, "Disable: 1 changed, 0 not.");
+    await becomes(focused, "Undo", "... then what takes it back");
+    await press("Enter");
+    await sees(page, "1 are as before.");
+    is(await focused(), "1 are as before.", "... then what came of it");
+
     await page.goto("/admin/sessions?query=carl@");
     const end = page.getByRole("button", { name: /^End: carl@/ });
     await end.nth(1).focus();

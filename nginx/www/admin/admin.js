@@ -139,10 +139,10 @@ export function sheet({ label, columns, filters = [], read, only, chosen, change
 		return load();
 	}
 
-	const search = h("input", { type: "search", "aria-label": t("search"), placeholder: t("search"), value: state.query, oninput: () => {
+	const search = h("input", { type: "search", "aria-label": t("search"), placeholder: t("search"), value: state.query, autofocus: !id, oninput: () => {
 		clearTimeout(timer);
 		timer = setTimeout(go, 150, { query: search.value });
-	} });
+	}, onkeydown: ({ key }) => key === "Enter" && body.querySelector("a")?.focus() });
 	const shown = columns.length > 5 && h("details", {}, h("summary", {}, t("columns")), columns.slice(1).map(([key]) => h("label", {}, h("input", { type: "checkbox", checked: !hidden.has(key), onchange: ({ target }) => {
 		hidden[target.checked ? "delete" : "add"](key);
 		localStorage.hidden = [...hidden].join(" ");

@@ -27,7 +27,7 @@ function reverse({ action, group_id }, changes) {
 }
 
 function changeMany(list, chosen, all) {
-	const bar = h("div", { class: "actions" }), told = h("div", { role: "status" });
+	const bar = h("div", { class: "bar actions" }), told = h("div", { role: "status", tabindex: -1 });
 	let everybody = false;
 	const what = choice(t("do"), [...roles().map(([role, text]) => [`role ${role}`, `${t("role")}: ${text}`]), ...["disable", "enable", "delete"].map((key) => [key, t(key)]),
 		...all.flatMap(({ id, name }) => [[`add_to_group ${id}`, `${t("join")}: ${name}`], [`remove_from_group ${id}`, `${t("leave")}: ${name}`]])]);
@@ -46,6 +46,7 @@ function changeMany(list, chosen, all) {
 			refusals(sum, names) || "", sum.error ? h("p", { class: "problem" }, explain(sum.error)) : "");
 		clear();
 		await list.load();
+		told.querySelector("button")?.focus();
 	}
 
 	const undo = (change, changes) => action(t("undo"), async () => {
@@ -56,6 +57,7 @@ function changeMany(list, chosen, all) {
 			if (sum.error) throw sum.error;
 		}
 		told.replaceChildren(t("undone", { count: number(count) }));
+		told.focus();
 		await list.load();
 	});
 
@@ -75,7 +77,7 @@ function changeMany(list, chosen, all) {
 		whole.hidden = everybody || list.total <= chosen.size;
 	}
 	show();
-	return { element: h("div", { class: "bar" }, told, bar), show };
+	return { element: [told, bar], show };
 }
 
 // ---- New people ----
@@ -187,5 +189,6 @@ page(async () => {
 	await list.load();
 	const many = changeMany(list, chosen, all);
 	let fresh; // stays, with what was typed, when the dialog is closed
-	return [h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => dialog(t("new"), fresh ??= newPeople(list)) }, t("new"))), list.element, many.element];
+	const [search, ...rest] = list.element;
+	return [h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => dialog(t("new"), fresh ??= newPeople(list)) }, t("new"))), search, many.element, rest];
 });
