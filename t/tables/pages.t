@@ -41,7 +41,7 @@ sub load ($name, $loaded) {
 
 # Which module admin.js loads for each address.
 my ($row) = $content{'admin/admin.js'} =~ /^const pages = \{ (.*) \};$/m;
-my %module = $row =~ /("?\w*"?): \["(\w+)"/g;
+my %module = $row =~ /("?\w*"?): "(\w+)"/g;
 my ($rewritten) = Roster::Tables::slurp("$www/../roster-pages.conf") =~ /rewrite \^\/admin\/\(\?:([\w|]+)\)\$/;
 is join('|', sort grep { $_ ne '""' } keys %module), $rewritten,
     'nginx has index.html for each address that admin.js knows';

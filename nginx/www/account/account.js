@@ -1,5 +1,5 @@
 // account.js: /account/: a person's profile, status, password, sessions, API keys and permissions.
-import { action, api, ask, date, device, form, h, list, newPassword, picture, site, start, t, user, when } from "./page.js";
+import { action, api, ask, date, device, form, h, list, newPassword, origins, picture, site, start, t, user, when } from "./page.js";
 
 const section = (id, ...content) => h("section", { id, "aria-label": t(id) }, h("h2", t(id)), content);
 const now = () => Math.floor(Date.now() / 1000);
@@ -139,15 +139,6 @@ function keys() {
 	}));
 }
 
-// ---- Permissions ----
-
-function may(sources, groups) {
-	const name = (id) => id === "default" ? t("may.default") : groups.find((group) => group.id === id)?.name ?? id;
-	return section("may", user.role === "admin" && t("may.admin"), Object.entries(sources).map(([part, permissions]) => h("details", h("summary", part),
-		h("table", Object.entries(permissions).map(([key, { value, from }]) => h("tr", h("th", { scope: "row" }, key.replaceAll("_", " ")),
-			h("td", t(value ? "yes" : "no")), h("td.quiet", from.map(name).join(", "))))))));
-}
-
 const isPending = () => user.role === "pending";
 const hasKeys = () => user.role === "admin" || user.permissions.features?.api_keys;
 
@@ -156,7 +147,7 @@ start("account", "user", ([all, own, person, sources, groups]) => {
 	keyRows.show(own);
 	const ended = section("sessions", sessions.element, endOthers());
 	const parts = isPending() ? [site.password_sign_in && password(), ended]
-		: [profile(person), status(person), site.password_sign_in && password(), ended, hasKeys() && keys(), may(sources, groups)];
+		: [profile(person), status(person), site.password_sign_in && password(), ended, hasKeys() && keys(), section("may", user.role === "admin" && t("may.admin"), origins(sources, groups))];
 	return [h("p.quiet", user.email), isPending() && h("p", t("pending"), " ", person?.email && t("pending.ask", person)),
 		h("nav", { "aria-label": t("account") }, parts.filter(Boolean).map(({ id }) => h("a", { href: `#${id}` }, t(id)))), parts];
 // Who waits for an administrator learns the name of one.

@@ -26,7 +26,7 @@ const reading = fetch(`/account/${language}.txt`).then(async (answer) => {
 // The text of a key; {name} becomes values.name. There are none before start calls build.
 export function t(key, values) {
 	if (!texts[key]) console.error(`no text: ${key}`);
-	return (texts[key] ?? key).replace(/{(\w+)}/g, (_, name) => values[name]);
+	return (texts[key] ?? key).replace(/{(\w+)}/g, (_, name) => values[name]?.toLocaleString(language));
 }
 
 // ---- Elements ----
@@ -78,6 +78,13 @@ export function device(agent) {
 // The picture of a person, or the initials.
 export const picture = ({ id, updated_at }, size) =>
 	h("img.picture", { src: `/api/v1/users/${id}/profile/image?initials=1&${updated_at}`, width: size, height: size, alt: "" });
+
+// Permissions by their parts, and where each comes from.
+export function origins(sources, groups) {
+	const name = (id) => id === "default" ? t("may.default") : groups.find((group) => group.id === id)?.name ?? id;
+	return Object.entries(sources).map(([part, permissions]) => h("details", h("summary", part), h("table", Object.entries(permissions).map(([key, { value, from }]) =>
+		h("tr", h("th", { scope: "row" }, key.replaceAll("_", " ")), h("td", t(value ? "yes" : "no")), h("td.quiet", from.map(name).join(", ")))))));
+}
 
 // ---- What happens ----
 

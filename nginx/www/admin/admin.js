@@ -1,30 +1,27 @@
-// admin.js: administration. index.html is the page of all addresses below /admin/; here is what their modules share.
+// admin.js: administration: what index.html shows for each address below /admin/, and what the modules share.
 import { action, api, ask, explain, h, start, t } from "/account/page.js";
 
-// The address behind /admin/: the module of its page, and the key of its title. Those with a tab come first.
-const pages = { "": ["people"], groups: ["groups"], sessions: ["lists"], keys: ["lists"], settings: ["settings"], status: ["status", "state"], person: ["person"] };
+// The addresses behind /admin/, and their modules. Those with a tab come first.
+const pages = { "": "people", groups: "groups", sessions: "lists", keys: "lists", settings: "settings", status: "status", person: "person" };
 const tabs = Object.entries(pages).slice(0, 6);
 const last = location.pathname.split("/").at(-1);
 export const path = pages[last] ? last : "";
-const title = (to) => pages[to][1] ?? (to || "people");
+const title = (to) => ({ "": "people", status: "state" })[to] ?? to;
 
-// The page: build() answers what stands below the tabs.
-export const page = (build) => start(title(path), "admin", async () => h("div", { class: "wide" }, h("nav", { "aria-label": t("admin") }, tabs.map(([to]) =>
-	h("a", { href: `/admin/${to}`, "aria-current": to === path && "page" }, t(title(to))))), await build()));
+// The page: build and read as of start; build answers what stands below the tabs.
+export const page = (build, read) => start(title(path), "admin", async (data) => h("div.wide", h("nav", { "aria-label": t("admin") }, tabs.map(([to]) =>
+	h("a", { href: `/admin/${to}`, "aria-current": to === path && "page" }, t(title(to))))), await build(data)), read);
 
-export const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", {}, title), content);
+export const section = (title, ...content) => h("section", { "aria-label": title }, h("h2", title), content);
 export const roles = () => ["pending", "user", "admin"].map((role) => [role, t(`role.${role}`)]);
 export const groups = async () => (await api.groups_list()).sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
 export const id = new URLSearchParams(location.search).get("id");
 export const number = (value) => value.toLocaleString(document.documentElement.lang);
 export const link = (to, id, name) => h("a", { href: `/admin/${to}?id=${encodeURIComponent(id)}` }, name);
 export const words = (key) => key.toLowerCase().replaceAll("_", " ");
-export const yes = (value) => t(value ? "yes" : "no");
 
-export function choice(label, options, value, onchange) {
-	const select = h("select", { "aria-label": label, onchange: () => onchange?.(select.value) }, options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)));
-	return select;
-}
+export const choice = (label, options, value, onchange) => h("select", { "aria-label": label, onchange: ({ target }) => onchange?.(target.value) },
+	options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)));
 
 // A button that changes something of whoever or whatever has the name; asks: only after a question.
 export const deed = (key, name, work, asks) => action(t(key), async () => {
@@ -59,15 +56,10 @@ const differences = (old, now, place = "") => Object.entries(now ?? {}).flatMap(
 
 // ---- Tables ----
 
-const wide = (label, head, body) => h("div", { class: "table", tabindex: 0, role: "group", "aria-label": label }, h("table", {}, head && h("thead", {}, h("tr", {}, head)), body));
-const heads = (keys) => keys.map((key) => h("th", { scope: "col" }, t(key)));
+const wide = (label, head, body) => h("div.table", { tabindex: 0, role: "group", "aria-label": label }, h("table", head && h("thead", h("tr", head)), body));
 
 // A table of any width, which scrolls by itself. keys: of the titles, or null; the first cell of a row is its name.
-export const table = (label, keys, rows) => wide(label, keys && heads(keys), h("tbody", {}, rows.map(([name, ...cells]) => h("tr", {}, h("th", { scope: "row" }, name), cells.map((cell) => h("td", {}, cell))))));
-
-// Permissions by their parts: cells(key, value, part) answers what stands behind a name.
-export const grid = (permissions, keys, cells) => Object.entries(permissions).map(([part, values]) => h("details", {}, h("summary", {}, words(part)),
-	table(words(part), keys, Object.entries(values).map(([key, value]) => [words(key), ...cells(key, value, part)]))));
+export const table = (label, keys, rows) => wide(label, keys?.map((key) => h("th", { scope: "col" }, t(key))), h("tbody", rows.map(([name, ...cells]) => h("tr", h("th", { scope: "row" }, name), cells.map((cell) => h("td", cell))))));
 
 // A table in pages of 30. columns: [key of the title, what the API calls its order, cell(row)]. read(state, { signal })
 // answers as the API does: a list, total, and next where pages are read behind each other. filters: [name, label, options].
@@ -77,12 +69,12 @@ export function sheet({ label, columns, filters = [], read, only, chosen, change
 	const state = only ?? Object.fromEntries(new URLSearchParams(location.search)), hidden = new Set(localStorage.hidden?.split(" ")), places = [];
 	const note = h("p", { role: "status" }), body = h("tbody"), at = () => Number(state.page || 1);
 	let running, timer, rows = [], total = 0, marks = [];
-	const box = (label, onchange) => h("input", { type: "checkbox", "aria-label": label, onchange });
+	const box = (label, onchange, checked) => h("input", { type: "checkbox", "aria-label": label, onchange, checked });
 	const all = chosen && box(t("choose.page"), () => choose(rows, all.checked));
-	const head = columns.map(([key, order]) => h("th", { scope: "col" }, order ? h("button", { type: "button", onclick: () => go({
+	const head = columns.map(([key, order]) => h("th", { scope: "col" }, order ? h("button", { onclick: () => go({
 		order_by: order, direction: state.order_by === order && state.direction === "asc" ? "desc" : "asc" }) }, t(key)) : t(key)));
-	const step = (key, by) => h("button", { type: "button", onclick: () => go({ page: at() + by, after: places[at() + by] }).then(() => note.scrollIntoView({ block: "nearest" })) }, t(key));
-	const back = step("back", -1), forward = step("forward", 1), pager = h("div", { class: "actions" }, back, forward);
+	const step = (key, by) => h("button", { onclick: () => go({ page: at() + by, after: places[at() + by] }).then(() => note.scrollIntoView({ block: "nearest" })) }, t(key));
+	const back = step("back", -1), forward = step("forward", 1), pager = h("div.actions", back, forward);
 
 	function mark() {
 		marks.forEach((input, i) => { input.checked = chosen.has(rows[i].id); });
@@ -99,14 +91,14 @@ export function sheet({ label, columns, filters = [], read, only, chosen, change
 	function draw() {
 		const first = (at() - 1) * 30, focused = [...body.rows].findIndex((row) => row.contains(document.activeElement));
 		note.className = "quiet";
-		note.textContent = rows.length ? t("shown", { from: number(first + 1), to: number(first + rows.length), total: number(total) }) : t("nobody");
+		note.textContent = rows.length ? t("shown", { from: first + 1, to: first + rows.length, total }) : t("nobody");
 		head.forEach((cell, i) => {
 			const [key, order] = columns[i];
 			cell.hidden = hidden.has(key);
 			cell.ariaSort = order && state.order_by === order ? state.direction === "asc" ? "ascending" : "descending" : null;
 		});
 		marks = chosen ? rows.map((row) => box(`${t("choose")}: ${row.name}`, ({ target }) => choose([row], target.checked))) : [];
-		body.replaceChildren(...rows.map((row, i) => h("tr", {}, chosen && h("td", {}, marks[i]), columns.map(([key, , cell]) => h("td", { hidden: hidden.has(key) }, cell(row))))));
+		body.replaceChildren(...rows.map((row, i) => h("tr", chosen && h("td", marks[i]), columns.map(([key, , cell]) => h("td", { hidden: hidden.has(key) }, cell(row))))));
 		mark();
 		back.disabled = first === 0;
 		forward.disabled = first + rows.length >= total;
@@ -143,15 +135,15 @@ export function sheet({ label, columns, filters = [], read, only, chosen, change
 		clearTimeout(timer);
 		timer = setTimeout(go, 150, { query: search.value });
 	}, onkeydown: ({ key }) => key === "Enter" && body.querySelector("a")?.focus() });
-	const shown = columns.length > 5 && h("details", {}, h("summary", {}, t("columns")), columns.slice(1).map(([key]) => h("label", {}, h("input", { type: "checkbox", checked: !hidden.has(key), onchange: ({ target }) => {
+	const shown = columns.length > 5 && h("details", h("summary", t("columns")), columns.slice(1).map(([key]) => h("label", box(t(key), ({ target }) => {
 		hidden[target.checked ? "delete" : "add"](key);
 		localStorage.hidden = [...hidden].join(" ");
 		draw();
-	} }), t(key), " ")));
-	const element = [!only && h("div", { class: "actions" }, search, filters.map(([name, text, options]) => choice(text, [["", text], ...options], state[name] ?? "", (value) => go({ [name]: value }))), shown),
-		note, wide(label, [all && h("td", {}, all), head], body), pager];
+	}, !hidden.has(key)), t(key), " ")));
+	const element = [!only && h("div.actions", search, filters.map(([name, text, options]) => choice(text, [["", text], ...options], state[name] ?? "", (value) => go({ [name]: value }))), shown),
+		note, wide(label, [all && h("td", all), head], body), pager];
 	addEventListener("online", load);
 	return { element, load, state, mark, get total() { return total; } };
 }
 
-import(`./${pages[path][0]}.js`);
+import(`./${pages[path]}.js`);

@@ -1,17 +1,19 @@
 // groups.js: /admin/groups: groups, their members and permissions, and the default permissions.
 import { api, form, h, t, when } from "/account/page.js";
-import { deed, find, grid, groups, id, link, number, page, saves, section, sheet, table, words, yes } from "./admin.js";
+import { deed, find, groups, id, link, number, page, saves, section, sheet, table, words } from "./admin.js";
 
 // Boxes for permissions: everybody's, or, of a group, what it gives and what follows. Nobody loses one by a group.
 function boxes(defaults, given) {
-	const all = [], element = grid(defaults, given && ["permissions", "may.default", "group", "effective"], (key, value, part) => {
-		const effect = h("span"), box = h("input", { type: "checkbox", "aria-label": words(key), onchange: () => show() });
+	const all = [], yes = (value) => t(value ? "yes" : "no");
+	const row = (part) => ([key, value]) => {
+		const effect = h("span"), box = h("input", { type: "checkbox", "aria-label": words(key), checked: given ? given[part]?.[key] : value, onchange: () => show() });
 		const show = () => { effect.textContent = yes(given && value || box.checked); };
-		box.checked = given ? given[part]?.[key] ?? false : value;
 		all.push([part, key, box]);
 		show();
-		return given ? [yes(value), box, effect] : [box];
-	});
+		return [words(key), ...given ? [yes(value), box, effect] : [box]];
+	};
+	const element = Object.entries(defaults).map(([part, values]) => h("details", h("summary", words(part)),
+		table(words(part), given && ["permissions", "may.default", "group", "effective"], Object.entries(values).map(row(part)))));
 	// What is marked, over what was there.
 	const read = (before) => {
 		const sum = structuredClone(before ?? {});
@@ -32,10 +34,10 @@ async function one() {
 			["leave", null, (user) => deed("leave", user.name, () => api.group_users_remove(id, { user_ids: [user.id] }).then(members.load))]],
 	});
 	await members.load();
-	return [h("h2", {}, group.name), form({
+	return [h("h2", group.name), form({
 		fields: fields(group), submit: t("save"), done,
 		save: saves(group, () => api.group_get(id), (values, was) => api.group_update(id, { ...values, permissions: permissions.read(was.permissions), if_updated_at: was.updated_at })),
-		before: section(t("permissions"), h("p", { class: "quiet" }, t("permissions.text")), permissions.element),
+		before: section(t("permissions"), h("p.quiet", t("permissions.text")), permissions.element),
 		after: deed("delete", group.name, () => api.group_delete(id).then(() => location.assign("/admin/groups")), true),
 	}), section(t("members"), form({
 		fields: [{ name: "email", label: t("member.email"), type: "email", needed: true }],

@@ -7,7 +7,7 @@ const time = (seconds) => seconds ? when(seconds) : "–";
 const kinds = {
 	sessions: (list) => [["device", null, (row) => device(row.user_agent)], ["address", null, (row) => row.address], ["seen", null, (row) => time(row.last_seen_at)], ["since", null, (row) => time(row.created_at)],
 		["end", null, (row) => row.current ? t("sessions.this") : deed("end", `${row.email}, ${device(row.user_agent)}`, () => api.user_session_end(row.user_id, row.jti).then(list().load))]],
-	keys: (list) => [["name", null, (row) => [row.name, " ", h("code", {}, row.api_key)]], ["used", null, (row) => time(row.last_used_at)], ["ends", null, (row) => time(row.expires_at)],
+	keys: (list) => [["name", null, (row) => [row.name, " ", h("code", row.api_key)]], ["used", null, (row) => time(row.last_used_at)], ["ends", null, (row) => time(row.expires_at)],
 		["remove", null, (row) => deed("remove", `${row.email}, ${row.name ?? row.api_key}`, () => api.admin_api_key_delete(row.id).then(list().load), true)]],
 };
 

@@ -31,7 +31,7 @@ function changeMany(list, chosen, all) {
 	let everybody = false;
 	const what = choice(t("do"), [...roles().map(([role, text]) => [`role ${role}`, `${t("role")}: ${text}`]), ...["disable", "enable", "delete"].map((key) => [key, t(key)]),
 		...all.flatMap(({ id, name }) => [[`add_to_group ${id}`, `${t("join")}: ${name}`], [`remove_from_group ${id}`, `${t("leave")}: ${name}`]])]);
-	const refusals = ({ refused }, names) => refused.length > 0 && h("ul", {}, refused.slice(0, 20).map(({ id, detail }) => h("li", {}, names.get(id)?.name ?? id, ": ", detail)), refused.length > 20 && h("li", {}, "…"));
+	const refusals = ({ refused }, names) => refused.length > 0 && h("ul", refused.slice(0, 20).map(({ id, detail }) => h("li", names.get(id)?.name ?? id, ": ", detail)), refused.length > 20 && h("li", "…"));
 
 	async function go() {
 		const [, action, value] = what.value.match(/^(\w+) ?(.*)$/), label = what.selectedOptions[0].textContent;
@@ -40,10 +40,10 @@ function changeMany(list, chosen, all) {
 		const preview = await run({ ...change, dry_run: true }, ids, query);
 		if (preview.error) throw preview.error;
 		const { changed, unchanged, refused } = preview;
-		if (!await ask(label, [h("p", {}, t("preview", { changed: number(changed), unchanged: number(unchanged), refused: number(refused.length) })), refusals(preview, names)], label, action === "delete" ? "danger" : "main")) return;
-		const sum = await run(change, ids, query, (now) => told.replaceChildren(t("progress", { changed: number(now.changed), total: number(changed) })));
-		told.replaceChildren(h("p", {}, t("done", { label, changed: number(sum.changed), refused: number(sum.refused.length) }), " ", action !== "delete" && sum.changed > 0 && undo(change, sum.changes)),
-			refusals(sum, names) || "", sum.error ? h("p", { class: "problem" }, explain(sum.error)) : "");
+		if (!await ask(label, [h("p", t("preview", { changed, unchanged, refused: refused.length })), refusals(preview, names)], label, action === "delete" ? "danger" : "main")) return;
+		const sum = await run(change, ids, query, (now) => told.replaceChildren(t("progress", { changed: now.changed, total: changed })));
+		told.replaceChildren(h("p", t("done", { label, changed: sum.changed, refused: sum.refused.length }), " ", action !== "delete" && sum.changed > 0 && undo(change, sum.changes)),
+			refusals(sum, names) || "", sum.error ? h("p.problem", explain(sum.error)) : "");
 		clear();
 		await list.load();
 		told.querySelector("button")?.focus();
@@ -56,7 +56,7 @@ function changeMany(list, chosen, all) {
 			count += sum.changed;
 			if (sum.error) throw sum.error;
 		}
-		told.replaceChildren(t("undone", { count: number(count) }));
+		told.replaceChildren(t("undone", { count }));
 		told.focus();
 		await list.load();
 	});
@@ -67,13 +67,13 @@ function changeMany(list, chosen, all) {
 		show();
 	}
 
-	const count = h("span", { role: "status" }), check = action(t("check"), go, { class: "main" }), whole = h("button", { type: "button", onclick: () => show(true) });
-	bar.append(count, whole, h("button", { type: "button", onclick: clear }, t("clear")), what, check);
+	const count = h("span", { role: "status" }), check = action(t("check"), go, { class: "main" }), whole = h("button", { onclick: () => show(true) });
+	bar.append(count, whole, h("button", { onclick: clear }, t("clear")), what, check);
 	function show(isEverybody = false) {
 		everybody = isEverybody;
 		bar.hidden = chosen.size === 0;
-		count.textContent = t("chosen", { count: number(everybody ? list.total : chosen.size) });
-		whole.textContent = t("choose.all", { total: number(list.total) });
+		count.textContent = t("chosen", { count: everybody ? list.total : chosen.size });
+		whole.textContent = t("choose.all", { total: list.total });
 		whole.hidden = everybody || list.total <= chosen.size;
 	}
 	show();
@@ -84,7 +84,7 @@ function changeMany(list, chosen, all) {
 
 const password = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte, i) => (i && i % 4 === 0 ? "-" : "") + "abcdefghijkmnpqrstuvwxyz23456789"[byte % 32]).join("");
 
-// Rows of CSV (RFC 4180), each with the number of its line. Cells end with the first of comma, semicolon and tab that there is.
+// Rows of CSV (RFC 4180) with their lines. Cells end with the first of comma, semicolon and tab that there is.
 function csv(text) {
 	const mark = text.match(/[,;\t]/)?.[0] ?? ",", rows = [];
 	let row = [], line = 1, next = 1;
@@ -124,10 +124,10 @@ const add = (one, must_change) => {
 	return api.user_add({ name: one.name, email: one.email, role: one.role, password: one.password || one.made, must_change });
 };
 
-// What to do with the passwords that were made: they are not shown again.
+// The passwords that were made. They are not shown again.
 function passwords(people) {
 	const text = `name,email,password\n${people.map((one) => [one.name, one.email, one.made].map((cell) => `"${cell.replaceAll('"', '""')}"`).join()).join("\n")}\n`;
-	return h("p", { class: "actions" }, t("keys.once"), action(t("keys.copy"), () => navigator.clipboard.writeText(text).then(() => t("keys.copied"))),
+	return h("p.actions", t("keys.once"), action(t("keys.copy"), () => navigator.clipboard.writeText(text).then(() => t("keys.copied"))),
 		h("a", { download: "passwords.csv", href: URL.createObjectURL(new Blob([text], { type: "text/csv" })) }, t("passwords")));
 }
 
@@ -139,14 +139,14 @@ function preview(people, must_change, list) {
 		for (const one of good) {
 			if (!one.isDone) await add(one, must_change).then(() => {
 				one.isDone = true;
-				one.told.replaceChildren(t("made"), " ", h("code", {}, one.made));
-			}, (error) => one.told.replaceChildren(h("span", { class: "problem" }, explain(error))));
+				one.told.replaceChildren(t("made"), " ", h("code", one.made));
+			}, (error) => one.told.replaceChildren(h("span.problem", explain(error))));
 		}
-		const done = good.filter(({ isDone }) => isDone), made = done.filter((one) => one.made);
-		after.replaceChildren(t("created", { count: number(done.length) }), made.length ? passwords(made) : "");
+		const done = good.filter((one) => one.isDone), made = done.filter((one) => one.made);
+		after.replaceChildren(t("created", { count: done.length }), made.length ? passwords(made) : "");
 		await list.load();
 	}, { class: "main" });
-	return [h("p", { role: "status" }, t("checked", { good: number(good.length), bad: number(people.length - good.length) })),
+	return [h("p", { role: "status" }, t("checked", { good: good.length, bad: people.length - good.length })),
 		table(t("many"), ["line", "name", "email", "role", "result"], people.map((one) => [one.line, one.name, one.email, one.role, one.told])), good.length ? create : "", after];
 }
 
@@ -158,7 +158,7 @@ function newPeople(list) {
 		submit: t("create"),
 		save: async ({ must_change, ...one }) => { await add(one, must_change); return one; },
 		done: async (one) => {
-			told.replaceChildren(t("created.one", one), " ", h("code", {}, one.made), one.made ? passwords([one]) : "");
+			told.replaceChildren(t("created", { count: 1 }), " ", h("code", one.made), one.made ? passwords([one]) : "");
 			for (const key of ["name", "email", "password"]) single.elements[key].value = "";
 			await list.load();
 		},
@@ -170,13 +170,13 @@ function newPeople(list) {
 		done: (people) => shown.replaceChildren(...preview(people, many.elements.must_change.checked, list)),
 		after: h("input", { type: "file", accept: ".csv,text/*", "aria-label": t("file"), onchange: async ({ target }) => { many.elements.text.value = await target.files[0].text(); } }),
 	});
-	return [single, told, section(t("many"), many, shown), h("form", { method: "dialog" }, h("button", {}, t("close")))];
+	return [single, told, section(t("many"), many, shown), h("form", { method: "dialog" }, h("button", t("close")))];
 }
 
 const day = (days) => String(Math.floor(Date.now() / 864e5 - days) * 86400);
 
-page(async () => {
-	const all = await groups(), chosen = new Map();
+page(async (all) => {
+	const chosen = new Map();
 	const list = sheet({
 		label: t("people"), chosen, changed: () => many.show(),
 		columns: [["name", "name", (one) => link("person", one.id, one.name)], ["email", "email", (one) => one.email], ["role", "role", (one) => t(`role.${one.role}`)],
@@ -190,5 +190,5 @@ page(async () => {
 	const many = changeMany(list, chosen, all);
 	let fresh; // stays, with what was typed, when the dialog is closed
 	const [search, ...rest] = list.element;
-	return [h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => dialog(t("new"), fresh ??= newPeople(list)) }, t("new"))), search, many.element, rest];
-});
+	return [h("div.actions", h("button.main", { onclick: () => dialog(t("new"), fresh ??= newPeople(list)) }, t("new"))), search, many.element, rest];
+}, groups);

@@ -1,13 +1,12 @@
 // person.js: /admin/person?id=: one person's account, groups, sessions, keys and permissions.
-import { api, date, form, h, picture, t, when } from "/account/page.js";
-import { choice, deed, find, grid, groups, id, link, page, roles, saves, section, yes } from "./admin.js";
+import { api, date, form, h, origins, picture, t, when } from "/account/page.js";
+import { choice, deed, find, groups, id, link, page, roles, saves, section } from "./admin.js";
 import { list } from "./lists.js";
 
 page(async () => {
 	const person = await api.user_get(id);
 	const [{ account }, all, sessions, keys] = await Promise.all([find(person.email), groups(), list("sessions", id), list("keys", id)]);
-	const { name } = person, standing = h("span"), may = h("div"), joined = h("ul", { class: "rows", tabindex: -1 }), join = h("div", { class: "actions" });
-	const nameOf = (from) => from === "default" ? t("may.default") : all.find((group) => group.id === from)?.name ?? from;
+	const { name } = person, standing = h("span"), may = h("div"), joined = h("ul.rows", { tabindex: -1 }), join = h("div.actions");
 	const row = (name, value, more) => ({ name, label: t(name), value, needed: true, ...more });
 
 	// The button for the other of the two; nothing that was typed is lost.
@@ -29,13 +28,13 @@ page(async () => {
 			await showGroups((await api.user_get(id)).groups);
 			joined.focus();
 		};
-		joined.replaceChildren(...all.filter(isIn).map((group) => h("li", {}, link("groups", group.id, group.name), deed("leave", group.name, change(api.group_users_remove, () => group.id)))));
+		joined.replaceChildren(...all.filter(isIn).map((group) => h("li", link("groups", group.id, group.name), deed("leave", group.name, change(api.group_users_remove, () => group.id)))));
 		join.replaceChildren(...others.length ? [other, deed("join", name, change(api.group_users_add, () => other.value))] : []);
-		may.replaceChildren(...grid(await api.user_permissions(id), null, (key, { value, from }) => [yes(value), from.map(nameOf).join(", ")]));
+		may.replaceChildren(...origins(await api.user_permissions(id), all));
 	}
 	await showGroups(person.groups);
 
-	return [h("h2", {}, picture(person, 48), " ", name), h("p", { class: "quiet" }, standing, " · ", t("active"), " ", when(person.last_active_at), " · ", t("since"), " ", date(person.created_at),
+	return [h("h2", picture(person, 48), " ", name), h("p.quiet", standing, " · ", t("active"), " ", when(person.last_active_at), " · ", t("since"), " ", date(person.created_at),
 		account.last_sign_in_at && [" · ", t("signed_in_at"), " ", when(account.last_sign_in_at)], !account.has_password && [" · ", t("no_password")]),
 	form({
 		fields: [row("name", name), row("email", person.email, { type: "email" }), row("role", person.role, { options: roles(), hint: t("role.ends") }),

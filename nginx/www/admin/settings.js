@@ -13,8 +13,7 @@ function read(value, was) {
 	}
 }
 
-page(async () => {
-	const [settings, all, { components }] = await Promise.all([api.admin_config_get(), groups(), fetch("/openapi.json").then((answer) => answer.json())]);
+page(([settings, all, { components }]) => {
 	const { properties } = components.schemas.AdminConfig, options = { DEFAULT_USER_ROLE: roles(), DEFAULT_GROUP_ID: [["", "–"], ...all.map(({ id, name }) => [id, name])] };
 	return form({
 		fields: Object.entries(settings).map(([name, value]) => ({ name, label: words(name), value: shown(value), options: options[name], hint: texts[`set.${name}`] ?? texts["set.other"] ?? properties[name].description,
@@ -23,4 +22,4 @@ page(async () => {
 		save: saves(settings, api.admin_config_get, (values, was) => api.admin_config_set({ ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name, read(value, was[name])])), if_was: was })),
 		done: () => t("saved"),
 	});
-});
+}, () => Promise.all([api.admin_config_get(), groups(), fetch("/openapi.json").then((answer) => answer.json())]));

@@ -13,9 +13,9 @@ function svg(tag, attributes, ...children) {
 
 // A chart of the last two minutes. value(now, before) is drawn, text(value, now) stands beside it.
 function chart(key, value, text = number) {
-	const values = [], line = svg("polyline", { class: "line" }), shown = h("b"), most = h("span", { class: "quiet" });
+	const values = [], line = svg("polyline", { class: "line" }), shown = h("b"), most = h("span.quiet");
 	return {
-		element: h("figure", {}, h("figcaption", {}, t(key), ": ", shown), svg("svg", { viewBox: "0 0 300 60", role: "img", "aria-label": t(key) }, line), most),
+		element: h("figure", h("figcaption", t(key), ": ", shown), svg("svg", { viewBox: "0 0 300 60", role: "img", "aria-label": t(key) }, line), most),
 		add(now, before) {
 			values.push(value(now, before) ?? 0);
 			if (values.length > points) values.shift();
@@ -35,7 +35,7 @@ function quantile(before, after, part) {
 	return i < 0 ? 0 : (after[i].up_to_microseconds ?? 5e6) / 1000;
 }
 
-page(async () => {
+page((before) => {
 	const round = (value) => number(Math.round(value * 10) / 10), ms = (value) => `${round(value)} ms`, rate = (key) => (now, before) => (now[key] - before[key]) / seconds;
 	const state = (key) => (value, now) => now ? `${now[key]}, ${round(value)}` : round(value);
 	const charts = [
@@ -47,12 +47,11 @@ page(async () => {
 		chart("redis", (now) => Object.values(now.pools).reduce((sum, pool) => sum + pool.with_redis, 0), state("redis")),
 	];
 	const facts = h("p"), pools = table(t("pools"), null, []), note = h("p", { role: "status", class: "problem" });
-	let before = await api.admin_status();
 
 	function show(now) {
 		for (const one of charts) one.add(now, before);
 		facts.textContent = [`Roster ${now.version}`, `${t("people")}: ${number(Object.values(now.accounts ?? {}).reduce((sum, count) => sum + count, 0))}`, `${t("sessions")}: ${number(now.sessions ?? 0)}`,
-			t("up", { hours: number(Math.floor(now.uptime_seconds / 3600)) })].join(" · ");
+			t("up", { hours: Math.floor(now.uptime_seconds / 3600) })].join(" · ");
 		pools.replaceChildren(...table(t("pools"), ["name", "busy", "idle", "waiting", "requests", "mean"], Object.entries(now.pools).map(([name, { busy, idle, waiting, requests, microseconds }]) =>
 			[name, ...[busy, idle, waiting, requests].map(number), requests ? ms(microseconds / requests / 1000) : "–"])).children);
 		before = now;
@@ -65,5 +64,5 @@ page(async () => {
 
 	show(before);
 	setTimeout(tick, seconds * 1000);
-	return [facts, note, h("div", { class: "charts" }, charts.map(({ element }) => element)), section(t("pools"), pools)];
-});
+	return [facts, note, h("div.charts", charts.map(({ element }) => element)), section(t("pools"), pools)];
+}, api.admin_status);
