@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "base/hex.h"
 #include "base/text.h"
+#include "base/word.h"
 
 enum { UTF8_MAX = 4, CAPITAL_SIGMA = 0x03A3, SMALL_SIGMA = 0x03C3, FINAL_SIGMA = 0x03C2, CAPITAL_I_DOT = 0x0130 };
 
@@ -60,10 +61,29 @@ bool text_is_plain(struct text text)
     return text_is_free_of(text, text_character_is_odd);
 }
 
+/* Most texts are: there is nothing to leave out. */
+static bool is_printable_ascii(struct text text)
+{
+    size_t at = 0;
+    for (; at + sizeof(uint64_t) <= text.length; at += sizeof(uint64_t)) {
+        const uint64_t word = word_load(text.data + at);
+        if ((word_has_less(word, ' ') | word_has(word, 0x7F) | word_has_high(word)) != 0) {
+            return false;
+        }
+    }
+    while (at < text.length && text.data[at] >= ' ' && text.data[at] <= '~') {
+        at++;
+    }
+    return at == text.length;
+}
+
 struct text text_without_odd(struct arena *arena, struct text text)
 {
     if (text.data == NULL) {
         return text;
+    }
+    if (is_printable_ascii(text)) {
+        return text_copy(arena, text);
     }
     char *out = arena_alloc(arena, text.length + 1);
     size_t length = 0;

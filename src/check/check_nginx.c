@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/file.h"
 #include "base/quantity.h"
+#include "check/nginx_config.h"
 
 enum { DEPTH_MAX = 4 };
 
@@ -168,7 +169,6 @@ static void read_site(struct nginx_walk *walk, const char *path, const char *con
 /* Reads lines other than comments: reports placeholders, "@WORD@", and takes the two limits. */
 static void read_lines(struct nginx_walk *walk, const char *path, const char *content)
 {
-    static const struct unit sizes[] = {{"k", 1024}, {"m", 1048576}, {"g", 1073741824}, {"", 1}, {NULL, 0}};
     static const struct unit times[] = {{"ms", 1},       {"s", 1000}, {"m", 60000}, {"h", 3600000},
                                         {"d", 86400000}, {"", 1000},  {NULL, 0}};
     for (const char *line = content; *line != '\0';) {
@@ -177,7 +177,7 @@ static void read_lines(struct nginx_walk *walk, const char *path, const char *co
         const char *at = memchr(start, '@', length);
         if (*start != '#') {
             if (strncmp(start, "client_max_body_size", 20) == 0) {
-                take_min(&walk->body_max, value_of(start + 20), sizes, QUANTITY_ANY_CASE);
+                take_min(&walk->body_max, value_of(start + 20), nginx_config_sizes, QUANTITY_ANY_CASE);
             } else if (strncmp(start, "fastcgi_read_timeout", 20) == 0) {
                 take_min(&walk->read_timeout, value_of(start + 20), times, 0);
             }

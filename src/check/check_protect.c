@@ -5,7 +5,6 @@
 
 #include "base/arena.h"
 #include "base/array.h"
-#include "base/ascii.h"
 #include "base/host_port.h"
 #include "base/return_url.h"
 #include "check/nginx_config.h"
@@ -256,14 +255,10 @@ static bool has_param(const struct nginx_directive *location, const char *name, 
     return false;
 }
 
-/* As nginx reads sizes: digits, and k or m. */
 static int64_t size_in_bytes(const char *word)
 {
-    int64_t size = 0;
-    for (; ascii_is_digit(*word) && size < ANSWER_BYTES; word++) {
-        size = size * 10 + (*word - '0');
-    }
-    return ascii_to_lower(*word) == 'k' ? size << 10 : ascii_to_lower(*word) == 'm' ? size << 20 : size;
+    int64_t bytes;
+    return quantity_sum(text_of(word), nginx_config_sizes, QUANTITY_ANY_CASE, &bytes) ? bytes : 0;
 }
 
 static void check_question(const struct protect *protect, const struct nginx_directive *server)

@@ -28,6 +28,8 @@ struct reader {
     struct error *error;
 };
 
+const struct unit nginx_config_sizes[] = {{"k", 1024}, {"m", 1048576}, {"g", 1073741824}, {"", 1}, {NULL, 0}};
+
 /* ---- the files ---- */
 
 /* The line that a marker starts, as the path in it. Null: it is another line. */

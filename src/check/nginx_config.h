@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/quantity.h"
 #include "base/text.h"
 
 struct arena;
@@ -25,6 +26,9 @@ struct nginx_directive {
 /* Reads what `nginx -T` printed, into the arena. Lines in front of the first file are nginx's messages.
  * NULL, with the reason, where it is nothing of the kind. */
 struct nginx_directive *nginx_config_read(struct arena *arena, struct text dump, struct error *error);
+
+/* The units of nginx's sizes, for quantity.h with QUANTITY_ANY_CASE. */
+extern const struct unit nginx_config_sizes[];
 
 /* The name of a directive is this one. */
 bool nginx_config_is(const struct nginx_directive *directive, const char *name);

@@ -269,6 +269,16 @@ static void test_odd_characters(void **state)
     assert_false(text_is_plain(TEXT("a\xFF")));
     assert_text(text_without_odd(arena, TEXT("a\x1B\xC2\x9B\xE2\x80\xAE\xFF\xC3\xA9")), "a\xC3\xA9");
     assert_null(text_without_odd(arena, TEXT_NULL).data);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < 17; at++) {
+            char text[] = "abcdefghijklmnopq", expected[sizeof text] = "";
+            text[at] = (char)byte;
+            memcpy(expected, text, at);
+            memcpy(expected + at, text + at + (byte < ' ' || byte > '~'),
+                   sizeof text - at - (byte < ' ' || byte > '~'));
+            assert_text(text_without_odd(arena, (struct text){text, sizeof text - 1}), expected);
+        }
+    }
     assert_true(text_character_is_format(0xAD) && text_character_is_format(0x200B) && text_character_is_format(0xFEFF));
     assert_false(text_character_is_format('a') || text_character_is_format(0x301));
 }
