@@ -1,21 +1,18 @@
 /* watcher.c: see watcher.h. */
 #include "worker/watcher.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "store/database.h"
 #include "store/identity_table.h"
 #include "store/redis.h"
 #include "store/row_cache.h"
 #include "store/tracking.h"
-#include "worker/signals.h"
+#include "worker/helper_process.h"
 
 enum {
     BEAT_MILLISECONDS = 100,
@@ -163,9 +160,9 @@ static void release_orphans(struct context *context)
 /* ---- The loop ---- */
 
 /* Until the next beat: takes what Redis tells, and signals. False: it is to end. */
-static bool wait_for_beat(struct context *context, int signals)
+static bool wait_for_beat(struct context *context, struct helper_process *process)
 {
-    struct pollfd descriptors[2] = {{signals, POLLIN, 0}, {-1, POLLIN, 0}};
+    struct pollfd descriptors[2] = {{process->signals, POLLIN, 0}, {-1, POLLIN, 0}};
     const int64_t end = clock_monotonic_microseconds() + BEAT_MILLISECONDS * 1000;
     for (;;) {
         const int64_t left = (end - clock_monotonic_microseconds()) / 1000;
@@ -173,7 +170,7 @@ static bool wait_for_beat(struct context *context, int signals)
         if (left <= 0 || poll(descriptors, 2, (int)left) == 0) {
             return true;
         }
-        if ((descriptors[0].revents & POLLIN) != 0 && signals_read(signals, context->config) != SIGNALS_NOTHING) {
+        if ((descriptors[0].revents & POLLIN) != 0 && helper_process_told(process) != SIGNALS_NOTHING) {
             return false;
         }
         if ((descriptors[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
@@ -182,36 +179,20 @@ static bool wait_for_beat(struct context *context, int signals)
     }
 }
 
-/* A server that hangs must not keep the watcher from its sign of life for long. */
-static const struct config *with_short_timeouts(const struct config *config)
-{
-    enum { TIMEOUT_SECONDS = 1 };
-    static struct config own;
-    own = *config;
-    own.database_connect_timeout = TIMEOUT_SECONDS;
-    own.database_read_timeout = TIMEOUT_SECONDS;
-    return &own;
-}
-
 int watcher_run(const struct config *given)
 {
-    const struct config *config = with_short_timeouts(given);
-    memory_end_on_failure();
-    if (!config->core_dumps) {
-        memory_hide();
-    }
-    int signals = signals_open();
-    if (signals < 0) {
-        log_alert(NULL, "the watcher can't start: %s", strerror(errno));
+    /* so that a server that hangs does not keep it from its sign of life for long */
+    enum { TIMEOUT_SECONDS = 1 };
+    struct helper_process process;
+    if (!helper_process_begin(given, "watcher", TIMEOUT_SECONDS, TIMEOUT_SECONDS, &process)) {
         return EXIT_FAILURE;
     }
-    struct arena *arena = arena_new(0);
     int64_t next_orphans = 0, next_neighbours = 0;
     bool goes_on = true;
-    row_cache_init(config);
+    row_cache_init(process.config);
     while (goes_on) {
         struct context context = {
-            .arena = arena, .config = config, .stage = "watch", .now_seconds = clock_wall_seconds()};
+            .arena = process.arena, .config = process.config, .stage = "watch", .now_seconds = clock_wall_seconds()};
         const int64_t now = clock_monotonic_microseconds();
         if (now >= next_neighbours || neighbours == NEIGHBOURS_UNKNOWN) {
             next_neighbours = now + NEIGHBOURS_MICROSECONDS;
@@ -222,10 +203,10 @@ int watcher_run(const struct config *given)
             next_orphans = now + ORPHANS_MICROSECONDS;
             release_orphans(&context);
         }
-        arena_reset(arena);
-        goes_on = wait_for_beat(&context, signals);
-        arena_reset(arena);
+        arena_reset(process.arena);
+        goes_on = wait_for_beat(&context, &process);
+        arena_reset(process.arena);
     }
-    arena_free(arena);
+    helper_process_end(&process);
     return EXIT_SUCCESS;
 }
