@@ -11,6 +11,8 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/process_user.h"
+#include "base/safe_path.h"
 #include "base/scoreboard.h"
 #include "check/check.h"
 #include "check/check_nginx.h"
@@ -19,6 +21,7 @@
 #include "config/config.h"
 #include "config/config_print.h"
 #include "config/config_read.h"
+#include "config/config_secrets.h"
 #include "master/master.h"
 #include "master/module.h"
 #include "master/title.h"
@@ -29,6 +32,7 @@
 #include "store/touch_table.h"
 #include "store/version_words.h"
 #include "worker/housekeeper.h"
+#include "worker/mailer.h"
 #include "worker/router.h"
 #include "worker/watcher.h"
 #include "worker/worker.h"
@@ -133,10 +137,23 @@ static const char *const watcher_concerned[] = {"database_",  "redis_", "picture
 static const char *const housekeeper_concerned[] = {
     "database_", "redis_", "last_active_interval", "error_log", "access_log", "log_", NULL};
 
+static const char *const mailer_concerned[] = {"database_",   "sendmail_",     "mail_",      "reset_",
+                                               "invitation_", "verification_", "public_url", "site_name",
+                                               "error_log",   "access_log",    "log_",       NULL};
+
+/* -M: another process sends mails (-m). */
+static bool mails_elsewhere;
+
+static bool wants_mailer(const struct config *config)
+{
+    return mailer_is_wanted(config) && !mails_elsewhere;
+}
+
 /* Processes beside the workers. */
 static const struct helper helpers[] = {
     {.name = "watcher", .run = watcher_run, .is_wanted = config_uses_identity_cache, .concerned = watcher_concerned},
     {.name = "housekeeper", .run = housekeeper_run, .concerned = housekeeper_concerned, .ends_last = true},
+    {.name = "mailer", .run = mailer_run, .is_wanted = wants_mailer, .concerned = mailer_concerned},
 };
 
 /* What a process that is gone has left in shared memory. */
@@ -147,7 +164,9 @@ static void forget_process(pid_t pid)
 }
 
 static const char usage[] =
-    "Usage: roster [-c FILE] [-d]      run the service, in the foreground or (-d) detached\n"
+    "Usage: roster [-c FILE] [-d] [-M] run the service, in the foreground or (-d) detached;\n"
+    "                                  -M: without the process that sends mails\n"
+    "       roster [-c FILE] -m        send mails, and nothing else, in the foreground\n"
     "       roster [-c FILE] -t        check the configuration, and files and services that it names\n"
     "       roster [-c FILE] -T        print the effective configuration\n"
     "       roster -v | -h             print the version | this text\n"
@@ -205,6 +224,29 @@ static int dump(const char *path)
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* What root executes names no file that others can change. */
+static bool is_ours(const struct config *config, struct error *error)
+{
+    return geteuid() != 0 || safe_path_file(config->path, SAFE_PATH_WHOLE, error);
+}
+
+/* For a process that systemd starts with fewer restrictions than the service: see roster-mail.service. */
+static int send_mails(const char *path)
+{
+    struct error error;
+    struct config *config = config_read(path, &error);
+    if (config != NULL && is_ours(config, &error) && config_load_database_secret(config, &error) &&
+        process_user_become(config->user, config->group, &error) && database_load_library(&error) &&
+        log_init_master(config, &error)) {
+        log_set_process("mailer");
+        log_notice(NULL, config->sends_mail ? "mails are sent by %s" : "no mails are sent: %s",
+                   config->sends_mail ? config->sendmail_command : "sendmail_command or public_url is not set");
+        return mailer_run(config);
+    }
+    fprintf(stderr, "roster: %s\n", error.text);
+    return EXIT_FAILURE;
+}
+
 static int run(const char *path, bool detach)
 {
     worker_use_handlers(handlers);
@@ -243,13 +285,16 @@ int main(int argc, char **argv)
     int option;
 
     open_standard_descriptors();
-    while ((option = getopt(argc, argv, "c:dtTvh")) != -1) {
+    while ((option = getopt(argc, argv, "c:dmMtTvh")) != -1) {
         switch (option) {
         case 'c':
             path = optarg;
             break;
         case 'd':
             detach = true;
+            break;
+        case 'M':
+            mails_elsewhere = true;
             break;
         case '?':
             fputs(usage, stderr);
@@ -268,6 +313,8 @@ int main(int argc, char **argv)
         return check(path);
     case 'T':
         return dump(path);
+    case 'm':
+        return send_mails(path);
     case 'v':
         puts("roster " PACKAGE_VERSION);
         return EXIT_SUCCESS;

@@ -19,9 +19,10 @@
 #include "worker/limit.h"
 #include "worker/origin.h"
 
-/* Stores a password that was just verified, or the one that replaces it. PROBLEM INVALID_CRED: another request has
- * changed it meanwhile. */
-static enum outcome store_password(struct request *request, struct user_login *login, struct text password)
+/* Stores a password that was just verified (is_rehash), or the one that replaces it. PROBLEM INVALID_CRED: another
+ * request has changed it meanwhile. */
+static enum outcome store_password(struct request *request, struct user_login *login, struct text password,
+                                   bool is_rehash)
 {
     struct context *context = &request->context;
     struct text hash;
@@ -32,6 +33,7 @@ static enum outcome store_password(struct request *request, struct user_login *l
                                                      .hash = hash,
                                                      .old_hash = login->password_hash,
                                                      .on_other = ERROR_INVALID_CRED,
+                                                     .is_rehash = is_rehash,
                                                  });
     }
     login->password_hash = outcome == OK ? hash : login->password_hash;
@@ -55,7 +57,7 @@ static enum outcome take_new_password(struct request *request, struct user_login
     if (outcome == OK) {
         outcome = password_check_rules(context, password, user[USER_email].text, user[USER_name].text);
     }
-    return outcome == OK ? store_password(request, login, password) : outcome;
+    return outcome == OK ? store_password(request, login, password, false) : outcome;
 }
 
 /* roster-api(7), Passwords to be changed. An outdated hash is replaced, too. */
@@ -69,7 +71,7 @@ static enum outcome change_at_sign_in(struct request *request, struct user_login
                                   "This password need not be changed: sign in with it alone, then change it with "
                                   "POST /auths/update/password.");
     }
-    return is_outdated ? store_password(request, login, request->input[INPUT_sign_in_password].text) : OK;
+    return is_outdated ? store_password(request, login, request->input[INPUT_sign_in_password].text, true) : OK;
 }
 
 enum outcome handle_sign_in(struct request *request)
@@ -138,6 +140,7 @@ enum outcome handle_site(struct request *request)
         json_member_string(json, "picture", config->site_picture[0] != '\0' ? config->site_picture : NULL);
         json_member_boolean(json, "sign_up", sign_up);
         json_member_boolean(json, "password_sign_in", identity_has_passwords(config));
+        json_member_boolean(json, "password_reset", config->sends_mail && identity_has_passwords(config));
         json_member_integer(json, "password_length_least", config->password_length_least);
         json_member_integer(json, "password_length_most", config->password_length_most);
         json_member_boolean(json, "password_refuse_common", config->password_refuse_common);

@@ -11,7 +11,9 @@
 #include "base/percent.h"
 #include "base/problem.h"
 #include "config/compatibility.h"
+#include "config/config_mail.h"
 #include "store/config_store.h"
+#include "store/mail_store.h"
 #include "store/session_store.h"
 #include "store/user_store.h"
 #include "worker/admission.h"
@@ -99,12 +101,38 @@ static enum outcome serialise_permissions(struct request *request, struct text u
     return outcome;
 }
 
+/* Has the owner told of a sign-in from a device and a network that the account did not know. Nothing is said of the
+ * first sign-in of all, nor of those that a proxy in front has let in. Written before there is a session: so none is
+ * without its notice, even though the session may still be refused, where the password has just been changed. */
+static enum outcome tell_of_device(struct request *request, struct text user_id)
+{
+    struct context *context = &request->context;
+    bool has_signed_in;
+    if (request->admission.is_known || context->config->trusted_email_header[0] != '\0' ||
+        !config_mail_wants(context->config, MAIL_NOTICE_new_device)) {
+        return OK;
+    }
+    enum outcome outcome = session_store_has_signed_in(context, user_id, &has_signed_in);
+    if (outcome != OK || !has_signed_in) {
+        return outcome;
+    }
+    const struct mail_new mail = {
+        .kind = MAIL_new_device,
+        .user_id = user_id,
+        .data = mail_store_data(context, text_of(context->client_address), request->user_agent),
+    };
+    return mail_store_add(context, &mail);
+}
+
 enum outcome session_answer(struct request *request, struct text user_id, struct text password_hash)
 {
     const struct value *user;
     struct text token;
     int64_t expires_at;
     enum outcome outcome = user_store_get(&request->context, user_id, &user);
+    if (outcome == OK) {
+        outcome = tell_of_device(request, user_id);
+    }
     if (outcome == OK) {
         outcome = session_issue(request, user_id, password_hash, &token, &expires_at);
     }

@@ -16,6 +16,7 @@
 #include "base/process_user.h"
 #include "base/safe_path.h"
 #include "check/check_database.h"
+#include "check/check_mail.h"
 #include "check/systemd_unit.h"
 #include "config/config_secrets.h"
 #include "store/database.h"
@@ -255,6 +256,7 @@ void check_files(const struct config *config, struct findings *findings)
     }
     if (!is_outsider) {
         check_readable(findings, user, "database_tls_ca", config->database_tls_ca, "");
+        check_mail(findings, config, user);
     }
     if (*config->password_pattern != '\0' && !password_check_pattern(config->password_pattern, &why)) {
         findings_add(findings, FINDING_ERROR, "password_pattern is not a valid PCRE2 pattern: %s", why.text);

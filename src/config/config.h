@@ -59,6 +59,8 @@ struct config {
     /* true: `workers` of the pool is set in the file; false: it was derived from the machine */
     bool workers_are_chosen[POOL_COUNT];
 
+    bool sends_mail; /* sendmail_command names a program, and public_url is set */
+
     const char *path;               /* of the file */
     struct secret_keys secret_keys; /* the lines of secret_key_file; none until config_load_secrets */
     /* the content of database_password_file, without a newline at its end; data NULL where unset */

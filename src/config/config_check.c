@@ -7,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/email.h"
 #include "base/host_port.h"
+#include "base/mail_table.h"
 #include "base/return_url.h"
 #include "config/config_pools.h"
 
@@ -330,6 +333,60 @@ static bool check_trusted_headers(const struct check *check)
     return true;
 }
 
+static bool is_notice(const char *word)
+{
+    for (size_t i = 1; i < MAIL_NOTICES; i++) {
+        if (strcmp(word, mail_notice_words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The program of sendmail_command, without its arguments. */
+static bool has_program(struct arena *arena, const struct config *config)
+{
+    struct text rest = text_of(config->sendmail_command);
+    return access(text_to_string(arena, text_take(&rest, ' ')), X_OK) == 0;
+}
+
+/* Sets sends_mail, too. */
+static bool check_mail(const struct check *check)
+{
+    struct config *config = &check->loaded->config;
+    const bool is_chosen = strcmp(config->sendmail_command,
+                                  config_default(config_find(TEXT("sendmail_command")), CONFIG_SCOPE_GLOBAL)) != 0;
+    for (size_t i = 0; i < config->mail_notices.count; i++) {
+        if (!is_notice(config->mail_notices.items[i])) {
+            blame(check, "mail_notices", NULL);
+            return error_set(check->error, "mail_notices has \"%.60s\": write password, email, new_device, or nothing",
+                             config->mail_notices.items[i]);
+        }
+    }
+    if (config->sendmail_command[0] != '\0' && config->sendmail_command[0] != '/') {
+        blame(check, "sendmail_command", NULL);
+        return error_set(check->error, "sendmail_command must begin with the absolute path of a program");
+    }
+    if (config->mail_from[0] != '\0' && !email_is_valid(text_of(config->mail_from))) {
+        blame(check, "mail_from", NULL);
+        return error_set(check->error,
+                         "mail_from is \"%.254s\": write an address alone, for example roster@example.org",
+                         config->mail_from);
+    }
+    if (config
+            ->mail_language[strspn(config->mail_language, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")] !=
+        '\0') {
+        blame(check, "mail_language", NULL);
+        return error_set(check->error,
+                         "mail_language is \"%.32s\": write the name of a directory below mail_directory, "
+                         "of letters, - and _, for example de",
+                         config->mail_language);
+    }
+    config->sends_mail = config->sendmail_command[0] != '\0' && config->public_url[0] != '\0' &&
+                         (is_chosen || has_program(config->arena, config));
+    return true;
+}
+
 /* The machine. */
 
 static bool check_hashing_memory(const struct check *check)
@@ -367,5 +424,5 @@ bool config_check(struct config_loaded *loaded, unsigned *line_r, struct error *
     config_pools_resolve(loaded);
     return check_forms(&check) && check_passwords(&check) && check_directory_size(&check) &&
            check_public_host(&check) && check_cookies_and_windows(&check) && check_trusted_headers(&check) &&
-           config_pools_check(loaded, line_r, error) && check_hashing_memory(&check);
+           check_mail(&check) && config_pools_check(loaded, line_r, error) && check_hashing_memory(&check);
 }

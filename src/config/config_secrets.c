@@ -262,11 +262,15 @@ bool config_write_secret_keys(struct config *config, const struct secret_keys *k
     return is_good || error_set(error, "%s: can't be written: %s", path, strerror(errno));
 }
 
+bool config_load_database_secret(struct config *config, struct error *error)
+{
+    return read_password(config, "database_password_file", config->database_password_file, &config->database_password,
+                         error);
+}
+
 bool config_load_secrets(struct config *config, struct error *error)
 {
-    return read_keys(config, error) &&
-           read_password(config, "database_password_file", config->database_password_file, &config->database_password,
-                         error) &&
+    return read_keys(config, error) && config_load_database_secret(config, error) &&
            read_password(config, "redis_password_file", config->redis_password_file, &config->redis_password, error);
 }
 

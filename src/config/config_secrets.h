@@ -17,6 +17,9 @@
  */
 bool config_load_secrets(struct config *config, struct error *error);
 
+/* The same for database_password_file alone: for a process that needs no key. */
+bool config_load_database_secret(struct config *config, struct error *error);
+
 /* The same for migration_password_file, which the service does not need and may not read.
  * Without a file the password is null. */
 bool config_load_migration_secret(struct config *config, struct error *error);

@@ -24,6 +24,7 @@ static const struct {
     {"@SHAPES@", manual_shapes},         {"@PERMISSIONS@", manual_permissions},
     {"@ERRORS@", manual_errors},         {"@LIMITS@", manual_limits},
     {"@FAULTS@", manual_faults},         {"@BEHAVIOURS@", manual_behaviours},
+    {"@MAILS@", manual_mails},           {"@MAIL_VALUES@", manual_mail_values},
 };
 
 static const struct {

@@ -65,6 +65,8 @@ static void add_user_json(struct json_writer *json, struct context *context, con
     json_member_boolean(json, "must_change_password", overview->must_change);
     json_name(json, "last_sign_in_at");
     add_moment_json(json, overview->last_sign_in_at);
+    json_name(json, "email_verified_at");
+    add_moment_json(json, overview->email_verified_at);
     json_member_text(json, "last_sign_in_address", overview->last_address);
     json_member_integer(json, "session_count", overview->session_count);
     json_member_integer(json, "key_count", overview->key_count);
@@ -175,6 +177,7 @@ static void print_overview(struct arena *arena, const struct account_overview *o
     print_fact("last_active_at", moment_text(arena, overview->last_active_at, "never"));
     print_fact("last_sign_in_at", moment_text(arena, overview->last_sign_in_at, "-"));
     print_fact("last_sign_in_address", sheet_clean(arena, overview->last_address));
+    print_fact("email_verified_at", moment_text(arena, overview->email_verified_at, "-"));
     print_fact("sessions", text_format(arena, "%" PRId64, overview->session_count));
     print_fact("keys", text_format(arena, "%" PRId64, overview->key_count));
     print_fact("password", overview->must_change    ? TEXT("must be changed")

@@ -7,6 +7,8 @@
 
 /* roster.conf(5). */
 void manual_directives(struct buffer *out);
+void manual_mails(struct buffer *out);
+void manual_mail_values(struct buffer *out);
 
 /* rosterctl(8). */
 void manual_global_options(struct buffer *out);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mail_table.h"
 #include "config/config_table.h"
 #include "config/config_value.h"
 #include "ctl/ctl.h"
@@ -219,6 +220,26 @@ void manual_exit_status(struct buffer *out)
     for (const struct exit_row *row = exit_rows; row->name != NULL; row++) {
         mdoc_macro(out, ".It %d", row->number);
         mdoc_text(out, row->text);
+    }
+    mdoc_macro(out, ".El");
+}
+
+void manual_mails(struct buffer *out)
+{
+    mdoc_macro(out, ".Bl -tag -width Ds");
+    for (size_t i = 0; i < MAIL_KINDS; i++) {
+        mdoc_macro(out, ".It Pa %s.txt , %s.html", mail_rows[i].name, mail_rows[i].name);
+        mdoc_text(out, mail_rows[i].text);
+    }
+    mdoc_macro(out, ".El");
+}
+
+void manual_mail_values(struct buffer *out)
+{
+    mdoc_macro(out, ".Bl -tag -width {{expires}}");
+    for (size_t i = 0; i < MAIL_VALUES; i++) {
+        mdoc_macro(out, ".It Li {{%s}}", mail_value_rows[i].name);
+        mdoc_format(out, "%s.", mail_value_rows[i].text);
     }
     mdoc_macro(out, ".El");
 }

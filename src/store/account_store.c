@@ -5,7 +5,10 @@
 #include "base/email.h"
 #include "base/problem.h"
 #include "base/random.h"
+#include "config/config.h"
 #include "store/config_store.h"
+#include "store/link_store.h"
+#include "store/mail_store.h"
 #include "store/password_store.h"
 #include "store/picture_store.h"
 #include "store/revocation_store.h"
@@ -150,6 +153,14 @@ static enum outcome disable_row(struct context *context, struct text user_id, st
     return outcome;
 }
 
+/* Whom a proxy in front has let in has no address to verify. */
+static enum outcome ask_to_verify(struct context *context, struct text user_id)
+{
+    return context->config->verify_email && context->config->trusted_email_header[0] == '\0'
+               ? mail_store_add(context, &(struct mail_new){.kind = MAIL_verify, .user_id = user_id})
+               : OK;
+}
+
 static enum outcome add_within(struct context *context, void *argument)
 {
     struct account_new *account = argument;
@@ -174,6 +185,12 @@ static enum outcome add_within(struct context *context, void *argument)
     }
     if (outcome == OK && account->is_disabled) {
         outcome = disable_row(context, account->id, account->email);
+    }
+    if (outcome == OK && account->is_invited) {
+        outcome = mail_store_add(context, &(struct mail_new){.kind = MAIL_invite, .user_id = account->id});
+    }
+    if (outcome == OK && account->is_sign_up) {
+        outcome = ask_to_verify(context, account->id);
     }
     return outcome == OK ? join_groups(context, account) : outcome;
 }
@@ -228,6 +245,26 @@ struct account_writing {
     struct result row; /* before the change */
 };
 
+/* One-time links were sent to the former address, or are for the former password. The owner gets a notice of both. */
+static enum outcome tell(struct context *context, const struct account_change *change, struct text former_email)
+{
+    const bool has_moved = !text_equal(former_email, change->email), has_password = change->password_hash.data != NULL;
+    enum outcome outcome = has_moved || has_password ? link_store_end_all(context, change->user_id) : OK;
+    if (outcome == OK && has_moved) {
+        const struct mail_new mail = {.kind = MAIL_email_changed, .user_id = change->user_id, .address = former_email};
+        outcome = mail_store_add(context, &mail);
+    }
+    if (outcome == OK && has_moved) {
+        outcome =
+            database_execute(context, "UPDATE user SET " USER_NAMES_KEPT ", email_verified_at = NULL WHERE id = ?",
+                             PARAMETERS(BIND_TEXT(change->user_id)), NULL, ERROR_NONE);
+    }
+    if (outcome == OK && has_moved) {
+        outcome = ask_to_verify(context, change->user_id);
+    }
+    return outcome == OK && has_password ? password_store_tell(context, change->user_id) : outcome;
+}
+
 static enum outcome change_within(struct context *context, void *argument)
 {
     struct account_writing *writing = argument;
@@ -259,6 +296,9 @@ static enum outcome change_within(struct context *context, void *argument)
     }
     if (outcome == OK && change->password_hash.data != NULL) {
         outcome = password_store_put(context, change->user_id, change->email, change->password_hash, false);
+    }
+    if (outcome == OK) {
+        outcome = tell(context, change, email);
     }
     change->replaced_picture = outcome == OK && change->picture.data != NULL ? picture : TEXT_NULL;
     change->ends_sessions = outcome == OK && (!text_equal(role, change->role) || change->password_hash.data != NULL);

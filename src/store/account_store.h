@@ -33,6 +33,7 @@ struct account_new {
     size_t group_count;
     struct text timezone; /* null: none */
     bool is_disabled;
+    bool is_invited; /* gets a mail with a link to choose a password */
     /* set by the store */
     struct text id;
     bool became_first;

@@ -18,7 +18,8 @@ enum {
     ACCOUNT_last_address,
     ACCOUNT_last_active_at,
     ACCOUNT_session_count,
-    ACCOUNT_key_count
+    ACCOUNT_key_count,
+    ACCOUNT_email_verified_at
 };
 
 static struct account_overview overview_of(const struct value *row)
@@ -32,6 +33,7 @@ static struct account_overview overview_of(const struct value *row)
         .last_address = row[ACCOUNT_last_address].text,
         .session_count = row[ACCOUNT_session_count].integer,
         .key_count = row[ACCOUNT_key_count].integer,
+        .email_verified_at = value_integer(&row[ACCOUNT_email_verified_at], -1),
     };
 }
 
@@ -40,7 +42,8 @@ enum outcome overview_store_accounts(struct context *context, const struct text 
 {
     struct result result;
     for (size_t i = 0; i < count; i++) {
-        overviews_r[i] = (struct account_overview){.last_sign_in_at = -1, .last_active_at = -1};
+        overviews_r[i] =
+            (struct account_overview){.last_sign_in_at = -1, .last_active_at = -1, .email_verified_at = -1};
     }
     enum outcome outcome = database_execute_texts(
         context,
@@ -48,7 +51,7 @@ enum outcome overview_store_accounts(struct context *context, const struct text 
         "u.last_sign_in_at, u.last_sign_in_address, " OVERVIEW_LAST_ACTIVE ", "
         "(SELECT COUNT(*) FROM session s WHERE s.user_id = u.id AND " VALID_SESSION_AT(
             "UNIX_TIMESTAMP()") "), "
-                                "(SELECT COUNT(*) FROM api_key k WHERE k.user_id = u.id) "
+                                "(SELECT COUNT(*) FROM api_key k WHERE k.user_id = u.id), u.email_verified_at "
                                 "FROM " USER_BY_ID " LEFT JOIN auth a ON a.id = u.id WHERE u.id IN " DATABASE_LIST,
         user_ids, count, &result);
     for (size_t i = 0; outcome == OK && i < result.row_count; i++) {

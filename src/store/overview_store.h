@@ -13,11 +13,12 @@
 /* What an account is, beside its row of `user`. */
 struct account_overview {
     bool is_disabled, has_password;
-    bool must_change;         /* the password, before anything else */
-    int64_t last_sign_in_at;  /* -1: not known */
-    int64_t last_active_at;   /* -1: never since the account was created */
-    struct text last_address; /* of the last sign-in; null: not known */
-    int64_t session_count;    /* valid sessions */
+    bool must_change;          /* the password, before anything else */
+    int64_t last_sign_in_at;   /* -1: not known */
+    int64_t last_active_at;    /* -1: never since the account was created */
+    int64_t email_verified_at; /* -1: never */
+    struct text last_address;  /* of the last sign-in; null: not known */
+    int64_t session_count;     /* valid sessions */
     int64_t key_count;
 };
 

@@ -1,6 +1,7 @@
 #include "store/password_store.h"
 
 #include "base/problem.h"
+#include "store/mail_store.h"
 #include "store/revocation_store.h"
 #include "store/user_store.h"
 
@@ -48,11 +49,32 @@ enum outcome password_store_put(struct context *context, struct text user_id, st
     return outcome;
 }
 
+enum outcome password_store_tell(struct context *context, struct text user_id)
+{
+    const struct mail_new mail = {
+        .kind = MAIL_password_changed,
+        .user_id = user_id,
+        .data = mail_store_data(context, text_of(context->client_address), TEXT_NULL),
+    };
+    return mail_store_add(context, &mail);
+}
+
+/* Whoever could set the password by a link can't any more. */
+static enum outcome end_links(struct context *context, const struct password_change *change)
+{
+    enum outcome outcome = change->is_rehash ? OK : link_store_end_all(context, change->user_id);
+    return outcome == OK && !change->is_rehash && !change->is_first ? password_store_tell(context, change->user_id)
+                                                                    : outcome;
+}
+
 static enum outcome change_within(struct context *context, void *argument)
 {
     const struct password_change *change = argument;
     struct locked_user user;
     enum outcome outcome = user_store_lock(context, change->user_id, &user);
+    if (outcome == OK && change->link != NULL) {
+        outcome = link_store_use(context, change->link);
+    }
     if (outcome == OK && change->old_hash.data != NULL) {
         struct text hash;
         outcome = database_get_text(context, "SELECT password FROM auth WHERE id = ? FOR UPDATE",
@@ -63,6 +85,9 @@ static enum outcome change_within(struct context *context, void *argument)
     }
     if (outcome == OK) {
         outcome = password_store_put(context, change->user_id, user.email, change->hash, change->must_change);
+    }
+    if (outcome == OK) {
+        outcome = end_links(context, change);
     }
     if (outcome == OK && change->ends_sessions) {
         outcome = session_store_end_all(context, change->user_id, change->kept);

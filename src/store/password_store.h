@@ -3,6 +3,7 @@
 #define ROSTER_STORE_PASSWORD_STORE_H
 
 #include "store/database.h"
+#include "store/link_store.h"
 #include "store/session_store.h"
 
 /* The password hash of a user. Null: the user has no password. */
@@ -14,6 +15,9 @@ enum outcome password_store_hash(struct context *context, struct text user_id, s
 enum outcome password_store_put(struct context *context, struct text user_id, struct text email, struct text hash,
                                 bool must_change);
 
+/* Within a transaction: has the owner told that the password was changed, where that is wanted. */
+enum outcome password_store_tell(struct context *context, struct text user_id);
+
 /* A change of the password hash. */
 struct password_change {
     struct text user_id;
@@ -24,9 +28,13 @@ struct password_change {
     bool must_change;   /* the new password, before anything else */
     bool ends_sessions; /* all sessions but `kept` */
     struct kept_session kept;
+    bool is_rehash;          /* of the same password */
+    const struct link *link; /* that it is set by, and that is used up; NULL: by none */
+    bool is_first;           /* the account had no password: there is nothing to give notice of */
 };
 
-/* Changes the hash and ends sessions, in one transaction. PROBLEM USER_NOT_FOUND, on_other. */
+/* Changes the hash and ends sessions, in one transaction. Unless it is a rehash, all one-time links of the user end,
+ * and the user gets a notice. PROBLEM USER_NOT_FOUND, on_other, INVALID_LINK. */
 enum outcome password_store_change(struct context *context, struct password_change *change);
 
 /* The highest cost of the bcrypt hashes of imported accounts. 0: there are no bcrypt hashes. */

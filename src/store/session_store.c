@@ -253,6 +253,12 @@ void session_store_note_sign_in(struct context *context, struct text user_id, st
         PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(text_cut_bytes(address, 45)), BIND_TEXT(user_id)));
 }
 
+enum outcome session_store_has_signed_in(struct context *context, struct text user_id, bool *has_r)
+{
+    return database_find_row(context, "SELECT 1 FROM user WHERE id = ? AND last_sign_in_at IS NOT NULL",
+                             PARAMETERS(BIND_TEXT(user_id)), has_r);
+}
+
 struct end_one {
     struct text jti, user_id;
     int64_t expires_at;

@@ -52,6 +52,9 @@ enum outcome session_store_add(struct context *context, struct text jti, struct 
 /* Notes in the user's row that the user has signed in, from where. Skipped if another transaction locks the row. */
 void session_store_note_sign_in(struct context *context, struct text user_id, struct text address);
 
+/* Whether the user has signed in before. */
+enum outcome session_store_has_signed_in(struct context *context, struct text user_id, bool *has_r);
+
 /* Prolongs a session that has a row and has not ended. False where that was not done: MariaDB is busy with its row. */
 bool session_store_prolong(struct context *context, struct text jti, struct text user_id, int64_t expires_at);
 

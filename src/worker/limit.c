@@ -266,6 +266,20 @@ enum outcome limit_request(struct request *request)
     return request->route->limit != LIMIT_NONE && request->context.config->rate_limits ? count_rules(request) : OK;
 }
 
+bool limit_link_mail(struct request *request)
+{
+    _Static_assert((int)INPUT_password_forgot_email == (int)INPUT_sign_in_email, "limit_sign_in_email reads both");
+    struct ratelimit_sum sum;
+    if (!request->context.config->rate_limits) {
+        return true;
+    }
+    const struct ratelimit_rule rule =
+        make_rule(request, "rate_limit_link_mail", "link", request->context.config->rate_limit_link_mail,
+                  limit_sign_in_email(request));
+    ratelimit_add(&request->context, &rule, 1, &sum);
+    return sum.tries <= rule.max;
+}
+
 void limit_sign_in_succeeded(struct request *request)
 {
     if (request->admission.email_counted) {

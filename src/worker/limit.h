@@ -9,6 +9,9 @@
  * OK, or PROBLEM with RATE_LIMIT_EXCEEDED. */
 enum outcome limit_request(struct request *request);
 
+/* Counts a mail with a link to the email address of the body. False: there were enough. */
+bool limit_link_mail(struct request *request);
+
 /* After a sign-in that succeeds: takes back its count as a failed one. */
 void limit_sign_in_succeeded(struct request *request);
 

@@ -18,6 +18,7 @@
 #include "store/database.h"
 #include "store/directory_feed.h"
 #include "store/known_store.h"
+#include "store/link_store.h"
 #include "store/password_store.h"
 #include "store/redis.h"
 #include "store/revocation_store.h"
@@ -267,6 +268,7 @@ static void clean(struct context *context, int64_t now)
         bool more;
         session_store_clean(context, &more);
         known_store_clean(context);
+        link_store_clean(context);
         account_store_clean(context);
         due_microseconds = more ? now : now + CLEAN_SECONDS * INT64_C(1000000);
     }

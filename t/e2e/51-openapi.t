@@ -131,6 +131,7 @@ is_deeply call(site => 200)->{json},
     picture => undef,
     sign_up => JSON::PP::true,
     password_sign_in => JSON::PP::true,
+    password_reset => JSON::PP::false,
     password_length_least => 8,
     password_length_most => 256,
     password_refuse_common => JSON::PP::true

@@ -171,7 +171,7 @@ sub resume ($self, $name) { return $self->{process}{$name}->signal('CONT') }
 
 # The process ids of the workers, of one pool or of all. A worker has its pool's name in its command line or its name.
 sub workers ($self, $pool = undef) {
-    my @pids = grep { title_of($_) !~ /\bwatcher\b|\bhousekee/ } $self->{process}{roster}->children;
+    my @pids = grep { title_of($_) !~ /\bwatcher\b|\bhousekee|\bmailer\b/ } $self->{process}{roster}->children;
     return @pids if !defined $pool;
     return grep { title_of($_) =~ /\b\Q$pool\E\b/ } @pids;
 }
@@ -184,6 +184,11 @@ sub watcher ($self) {
 # The process that writes what workers have noted; undef where it does not run just now.
 sub housekeeper ($self) {
     return (grep { title_of($_) =~ /\bhousekee/ } $self->{process}{roster}->children)[0];
+}
+
+# The process that sends mails; undef: there is none.
+sub mailer ($self) {
+    return (grep { title_of($_) =~ /\bmailer\b/ } $self->{process}{roster}->children)[0];
 }
 
 # Waits until all is written that workers have noted.

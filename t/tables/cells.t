@@ -150,6 +150,21 @@ my @tables = (
         fresh => 'resolved',
         since => 'resolved'
     ],
+    [
+        'tables/mails.def', 'MAIL', 'base/mail_table.c',
+        name => '\\bMAIL_%s',
+        link => 'resolved',
+        notice => 'resolved',
+        text => 'text'
+    ],
+    [
+        'tables/mails.def', 'MAIL_LINK', 'base/mail_table.c config/config_mail.c',
+        name => '\\bMAIL_LINK_%s',
+        page => 'outside',
+        lifetime => 'resolved'
+    ],
+    ['tables/mails.def', 'MAIL_NOTICE', 'base/mail_table.c', name => 'defined'],
+    ['tables/mails.def', 'MAIL_VALUE', '', name => '\\bMAIL_VALUE_%s', text => 'text'],
     ['tables/imports.def', 'IMPORT_TABLE', '', table => '\\bIMPORT_%s'],
     [
         'tables/imports.def', 'IMPORT_COLUMN', 'import/import_value.c import/import_survey.c',
@@ -219,7 +234,7 @@ my @tables = (
     ],);
 
 # What uses names of the tables: all of src, the limits, which name directives, and nginx's own errors.
-my $code = Roster::Tables::slurp("$Roster::Tables::source/src/tables/limits.def");
+my $code = join '', map { Roster::Tables::slurp("$Roster::Tables::source/src/tables/$_.def") } qw(limits mails);
 File::Find::find({no_chdir => 1, wanted => sub { $code .= Roster::Tables::slurp($_) if /\.(?:[ch]|conf)$/ }},
     "$Roster::Tables::source/src", "$Roster::Tables::source/nginx");
 
