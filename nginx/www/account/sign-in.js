@@ -35,7 +35,7 @@ function signIn() {
 		done: (session) => session && leave(),
 	});
 	return [site.password_sign_in ? whole : action(t("sign_in"), () => api.sign_in({ email: "", password: "" }).then(leave), { class: "main" }),
-		site.sign_up && link("sign-up", "sign_up")];
+		site.password_reset && link("forgot", "forgot"), site.sign_up && link("sign-up", "sign_up")];
 }
 
 const signUp = () => site.sign_up ? [form({
