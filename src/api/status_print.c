@@ -201,6 +201,9 @@ void status_print_text(struct buffer *body, const struct service_summary *summar
     }
     print_line(body, "", "active_users", census->is_counted ? census->active : -1);
     print_line(body, "", "sessions", census->is_counted ? census->sessions : -1);
+    print_line(body, "", "mails_waiting", census->is_counted ? census->mails_waiting : -1);
+    print_line(body, "", "mails_given_up", census->is_counted ? census->mails_given_up : -1);
+    print_line(body, "", "oldest_mail_at", census->is_counted ? census->oldest_mail_at : -1);
     print_line(body, "", "schema_version", census->is_counted ? census->schema_version : -1);
     print_line(body, "", "last_backup_at", census->last_backup_at);
     if (summary->board->reload_error[0] != '\0') {
@@ -417,6 +420,9 @@ static void print_json_census(struct json_writer *json, const struct census *cen
     }
     print_json_number(json, JSON_NAME("active_users"), census->is_counted ? census->active : -1);
     print_json_number(json, JSON_NAME("sessions"), census->is_counted ? census->sessions : -1);
+    print_json_number(json, JSON_NAME("mails_waiting"), census->is_counted ? census->mails_waiting : -1);
+    print_json_number(json, JSON_NAME("mails_given_up"), census->is_counted ? census->mails_given_up : -1);
+    print_json_number(json, JSON_NAME("oldest_mail_at"), census->is_counted ? census->oldest_mail_at : -1);
     print_json_number(json, JSON_NAME("schema_version"), census->is_counted ? census->schema_version : -1);
     print_json_number(json, JSON_NAME("last_backup_at"), census->last_backup_at);
 }
@@ -571,6 +577,18 @@ static void print_figure_metrics(struct buffer *body, const char *prefix, const 
     }
 }
 
+static void print_mail_metrics(struct buffer *body, const struct census *census)
+{
+    print_head(body, "mails", "gauge", "Mails that wait, and that were given up within a week.");
+    buffer_add_format(body, "roster_mails{state=\"waiting\"} %lld\n", (long long)census->mails_waiting);
+    buffer_add_format(body, "roster_mails{state=\"given_up\"} %lld\n", (long long)census->mails_given_up);
+    print_head(body, "oldest_mail_timestamp_seconds", "gauge",
+               "When the oldest mail that waits was written, if one waits.");
+    if (census->oldest_mail_at >= 0) {
+        buffer_add_format(body, "roster_oldest_mail_timestamp_seconds %lld\n", (long long)census->oldest_mail_at);
+    }
+}
+
 static void print_census_metrics(struct buffer *body, const struct census *census)
 {
     if (census->is_counted) {
@@ -584,6 +602,7 @@ static void print_census_metrics(struct buffer *body, const struct census *censu
         buffer_add_format(body, "roster_active_users %lld\n", (long long)census->active);
         print_head(body, "sessions", "gauge", "Valid sessions, as counted in the last minute.");
         buffer_add_format(body, "roster_sessions %lld\n", (long long)census->sessions);
+        print_mail_metrics(body, census);
         print_head(body, "schema_version", "gauge", "The number of the newest migration of the tables.");
         buffer_add_format(body, "roster_schema_version %lld\n", (long long)census->schema_version);
     }

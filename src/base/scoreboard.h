@@ -63,6 +63,8 @@ struct scoreboard_census {
     _Atomic int64_t accounts[SCOREBOARD_ROLES];
     _Atomic int64_t active;
     _Atomic int64_t sessions;
+    _Atomic int64_t mails_waiting, mails_given_up;
+    _Atomic int64_t oldest_mail_at;
     _Atomic int64_t schema_version;
 };
 

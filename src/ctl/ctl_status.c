@@ -247,6 +247,10 @@ static void print_census(json_object *status)
                number(accounts, "admin"), number(accounts, "user"), number(accounts, "pending"),
                number(status, "sessions"), number(status, "schema_version"));
     }
+    if (number(status, "mails_waiting") + number(status, "mails_given_up") > 0) {
+        printf("Mails: %" PRId64 " wait, %" PRId64 " were given up (rosterctl mail says why)\n",
+               number(status, "mails_waiting"), number(status, "mails_given_up"));
+    }
     json_object *backup = json_object_object_get(status, "last_backup_at");
     if (backup != NULL) {
         printf("The last backup was made ");

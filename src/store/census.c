@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "store/mail_store.h"
 #include "store/migration.h"
 #include "store/overview_store.h"
 
@@ -29,10 +30,11 @@ static int64_t load(const _Atomic int64_t *place)
 static bool count(struct context *context, struct scoreboard_census *shared)
 {
     struct result accounts;
-    int64_t active, sessions, by_role[SCOREBOARD_ROLES] = {0};
+    int64_t active, sessions, waiting, oldest, given_up, by_role[SCOREBOARD_ROLES] = {0};
     int version = migration_schema_version(context);
     if (version < 0 || !overview_store_count_accounts(context, &accounts) ||
-        !overview_store_count_active(context, &active) || !overview_store_count_sessions(context, &sessions)) {
+        !overview_store_count_active(context, &active) || !overview_store_count_sessions(context, &sessions) ||
+        !mail_store_count(context, &waiting, &oldest, &given_up)) {
         return false;
     }
     for (size_t row = 0; row < accounts.row_count; row++) {
@@ -47,6 +49,9 @@ static bool count(struct context *context, struct scoreboard_census *shared)
     }
     store(&shared->active, active);
     store(&shared->sessions, sessions);
+    store(&shared->mails_waiting, waiting);
+    store(&shared->mails_given_up, given_up);
+    store(&shared->oldest_mail_at, oldest);
     store(&shared->schema_version, version);
     return true;
 }
@@ -94,6 +99,9 @@ void census_read(struct context *context, bool may_count, struct census *census_
     }
     census_r->active = load(&shared->active);
     census_r->sessions = load(&shared->sessions);
+    census_r->mails_waiting = load(&shared->mails_waiting);
+    census_r->mails_given_up = load(&shared->mails_given_up);
+    census_r->oldest_mail_at = load(&shared->oldest_mail_at);
     census_r->schema_version = load(&shared->schema_version);
     census_r->last_backup_at = changed_at(context->config->backup_stamp);
 }

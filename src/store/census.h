@@ -9,10 +9,12 @@
 extern const char *const census_roles[SCOREBOARD_ROLES];
 
 struct census {
-    bool is_counted; /* false: the next four are not known */
+    bool is_counted; /* false: the next ones, up to schema_version, are not known */
     int64_t accounts[SCOREBOARD_ROLES];
     int64_t active;   /* users who were active within USER_ACTIVE_SECONDS */
     int64_t sessions; /* valid ones */
+    int64_t mails_waiting, mails_given_up;
+    int64_t oldest_mail_at; /* since when the oldest of those that wait has; -1: none does */
     int64_t schema_version;
     int64_t last_backup_at; /* epoch seconds; -1: not known */
 };

@@ -72,6 +72,13 @@ like $table, qr/^ID +MAIL +TO +MADE +NEXT TRY +TRIES +WHY\n *\d+ +reset +bob\@ex
     or diag $table;
 $roster->secret($_) for map { Roster::Database::slurp($_) =~ m{/account/reset#(\w+)} } glob "$directory/*.message";
 unlike $table, qr/#\w{64}/, '... without its link';
+my $created = $waiting->{created_at};
+ok wait_until(70, sub { ($roster->status->{mails_waiting} // 0) == 1 }), '/status counts it';
+is $roster->status->{oldest_mail_at}, $created, '... and says since when it waits';
+like $roster->get('/status?format=prometheus')->{body},
+    qr/^roster_mails\{state="waiting"\} 1\nroster_mails\{state="given_up"\} 0\n.*^roster_oldest_mail_timestamp_seconds $created$/ms,
+    '... Prometheus, too';
+like $roster->ctl('status')->{out}, qr/^Mails: 1 wait, 0 were given up/m, '... and rosterctl';
 my ($first_secret) = Roster::Database::slurp("$directory/2.message") =~ m{/account/reset#(\w+)};
 mode(1);
 retry();
