@@ -23,7 +23,7 @@ export const words = (key) => key.toLowerCase().replaceAll("_", " ");
 export const choice = (label, options, value, onchange) => h("select", { "aria-label": label, onchange: ({ target }) => onchange?.(target.value) },
 	options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)));
 
-// A button that changes something of whoever or whatever has the name; asks: only after a question.
+// A button that changes something of who or what has the name; asks: only after a question.
 export const deed = (key, name, work, asks) => action(t(key), async () => {
 	if (!asks || await ask(t(key), name, t(key))) return work();
 }, { "aria-label": `${t(key)}: ${name}`, class: asks && "danger" });
@@ -114,6 +114,7 @@ export function sheet({ label, columns, filters = [], read, only, chosen, change
 			const answer = await read(state, { signal });
 			({ total } = answer);
 			rows = Object.values(answer).find(Array.isArray);
+			if (!rows.length && at() > 1) return go({});
 			places[at() + 1] = answer.next;
 			draw();
 		} catch (error) {

@@ -11,7 +11,7 @@ const kinds = {
 		["remove", null, (row) => deed("remove", `${row.email}, ${row.name ?? row.api_key}`, () => api.admin_api_key_delete(row.id).then(list().load), true)]],
 };
 
-// A sheet of one kind, with its rows: of a user, or of everybody.
+// A sheet of one kind: of a user, or of everybody.
 export async function list(kind, user_id) {
 	const read = kind === "keys" ? api.admin_api_keys : api.admin_sessions, columns = kinds[kind](() => whole);
 	const whole = sheet({ label: t(kind), only: user_id && { user_id }, columns: user_id ? columns : [whose, ...columns], read });

@@ -146,8 +146,8 @@ function preview(people, must_change, list) {
 		after.replaceChildren(t("created", { count: done.length }), made.length ? passwords(made) : "");
 		await list.load();
 	}, { class: "main" });
-	return [h("p", { role: "status" }, t("checked", { good: good.length, bad: people.length - good.length })),
-		table(t("many"), ["line", "name", "email", "role", "result"], people.map((one) => [one.line, one.name, one.email, one.role, one.told])), good.length ? create : "", after];
+	return [h("p", { role: "status" }, t("checked", { good: good.length, bad: people.length - good.length })), good.length ? create : "", after,
+		table(t("many"), ["line", "name", "email", "role", "result"], people.map((one) => [one.line, one.name, one.email, one.role, one.told]))];
 }
 
 function newPeople(list) {

@@ -3,9 +3,8 @@ import { api, date, form, h, origins, picture, t, when } from "/account/page.js"
 import { choice, deed, find, groups, id, link, page, roles, saves, section } from "./admin.js";
 import { list } from "./lists.js";
 
-page(async () => {
-	const person = await api.user_get(id);
-	const [{ account }, all, sessions, keys] = await Promise.all([find(person.email), groups(), list("sessions", id), list("keys", id)]);
+page(async ([person, all, sources]) => {
+	const [{ account }, sessions, keys] = await Promise.all([find(person.email), list("sessions", id), list("keys", id)]);
 	const { name } = person, standing = h("span"), may = h("div"), joined = h("ul.rows", { tabindex: -1 }), join = h("div.actions");
 	const row = (name, value, more) => ({ name, label: t(name), value, needed: true, ...more });
 
@@ -21,18 +20,18 @@ page(async () => {
 		return button;
 	}
 
-	async function showGroups(some) {
+	function show(some, sources) {
 		const isIn = (group) => some.some((one) => one.id === group.id), others = all.filter((group) => !isIn(group)), other = choice(t("join"), others.map((group) => [group.id, group.name]));
 		const change = (call, group_id) => async () => {
 			await call(group_id(), { user_ids: [id] });
-			await showGroups((await api.user_get(id)).groups);
+			show((await api.user_get(id)).groups, await api.user_permissions(id));
 			joined.focus();
 		};
 		joined.replaceChildren(...all.filter(isIn).map((group) => h("li", link("groups", group.id, group.name), deed("leave", group.name, change(api.group_users_remove, () => group.id)))));
 		join.replaceChildren(...others.length ? [other, deed("join", name, change(api.group_users_add, () => other.value))] : []);
-		may.replaceChildren(...origins(await api.user_permissions(id), all));
+		may.replaceChildren(...origins(sources, all));
 	}
-	await showGroups(person.groups);
+	show(person.groups, sources);
 
 	return [h("h2", picture(person, 48), " ", name), h("p.quiet", standing, " · ", t("active"), " ", when(person.last_active_at), " · ", t("since"), " ", date(person.created_at),
 		account.last_sign_in_at && [" · ", t("signed_in_at"), " ", when(account.last_sign_in_at)], !account.has_password && [" · ", t("no_password")]),
@@ -46,4 +45,4 @@ page(async () => {
 	}),
 	section(t("groups"), joined, join), section(t("sessions"), sessions.element, deed("end.all", name, () => api.user_sessions_end(id).then(sessions.load), true)),
 	section(t("keys"), keys.element), section(t("permissions"), may)];
-});
+}, () => Promise.all([api.user_get(id), groups(), api.user_permissions(id)]));

@@ -9,7 +9,7 @@ function read(value, was) {
 	try {
 		return was instanceof Object ? JSON.parse(value) : value;
 	} catch {
-		return value; // the API tells that this is no object
+		return value; // the API refuses it
 	}
 }
 
