@@ -403,7 +403,8 @@ ok wait_until(60, sub { !$roster->sql('SELECT COUNT(*) FROM mail WHERE next_at I
     'two of them send twenty';
 is_deeply [sort map { $_->{to} } grep { $_->{to} =~ /^crowd/ } $mail->messages], [sort @crowd], '... each once';
 $roster->secret($_->{secret}) for grep { $_->{secret} } $mail->messages;
-is $_->stop, 0, 'it ends well' for @senders;
+is $senders[0]->stop('TERM'), 0, 'it ends well when it is stopped';
+is $senders[1]->stop('QUIT'), 0, '... and at a reload';
 
 # ---- Without mails ----
 

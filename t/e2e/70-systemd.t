@@ -90,6 +90,7 @@ subtest 'the units go with each other and with the defaults' => sub {
     like $unit{'roster.service'}, qr/^ExecStart=\S+\/roster -M$/m, 'the service leaves mails';
     like $mail, qr/^ExecStart=\S+\/roster -m$/m, '... to a unit of its own';
     like $unit{'roster.service'}, qr/^$_=roster-mail\.service$/m, "... $_=" for qw(Wants PropagatesReloadTo);
+    like $mail, qr/^ExecReload=\S+ -QUIT \$MAINPID\n(?:.*\n)*Restart=always$/m, '... that a reload starts again';
     is_deeply [$mail =~ /^LoadCredential=(\w+):/mg], ['database_password'], '... which has no key';
     # Each of these implies NoNewPrivileges= for a unit with User=: systemd.exec(5).
     unlike $mail,
