@@ -46,6 +46,12 @@
 
 _Static_assert((int)ROUTE_COUNT <= (int)SCOREBOARD_ROUTES, "the scoreboard has a place for each route");
 
+static bool sandbox_init_master(const struct config *config, struct error *error)
+{
+    (void)config;
+    return sandbox_share() || error_set(error, "no shared memory is available");
+}
+
 static bool scoreboard_init_master(const struct config *config, struct error *error)
 {
     (void)config;
@@ -116,17 +122,12 @@ static bool memory_init_master(const struct config *config, struct error *error)
 
 /* In this order: modules that only check the configuration come before those that change something. */
 static const struct module modules[] = {
-    {.init_master = scoreboard_init_master},
-    {.init_master = ratelimit_init_master},
-    {.init_master = identity_table_init_master},
-    {.init_master = touch_table_init_master},
-    {.init_master = directory_init_master},
-    {.init_master = memory_init_master},
-    {.init_master = libraries_init_master},
-    {.init_master = password_init_master},
-    {.init_master = log_init_master},
-    {.exit_worker = database_close},
-    {.exit_worker = redis_close},
+    {.init_master = sandbox_init_master},     {.init_master = scoreboard_init_master},
+    {.init_master = ratelimit_init_master},   {.init_master = identity_table_init_master},
+    {.init_master = touch_table_init_master}, {.init_master = directory_init_master},
+    {.init_master = memory_init_master},      {.init_master = libraries_init_master},
+    {.init_master = password_init_master},    {.init_master = log_init_master},
+    {.exit_worker = database_close},          {.exit_worker = redis_close},
 };
 
 /* A new watcher makes all that is kept count no more. What is kept depends on the servers, and on what a picture may
@@ -151,9 +152,21 @@ static bool wants_mailer(const struct config *config)
 
 /* Processes beside the workers. */
 static const struct helper helpers[] = {
-    {.name = "watcher", .run = watcher_run, .is_wanted = config_uses_identity_cache, .concerned = watcher_concerned},
-    {.name = "housekeeper", .run = housekeeper_run, .concerned = housekeeper_concerned, .ends_last = true},
-    {.name = "mailer", .run = mailer_run, .is_wanted = wants_mailer, .concerned = mailer_concerned},
+    {.name = "watcher",
+     .kind = SANDBOX_WATCHER,
+     .run = watcher_run,
+     .is_wanted = config_uses_identity_cache,
+     .concerned = watcher_concerned},
+    {.name = "housekeeper",
+     .kind = SANDBOX_HOUSEKEEPER,
+     .run = housekeeper_run,
+     .concerned = housekeeper_concerned,
+     .ends_last = true},
+    {.name = "mailer",
+     .kind = SANDBOX_MAILER,
+     .run = mailer_run,
+     .is_wanted = wants_mailer,
+     .concerned = mailer_concerned},
 };
 
 /* What a process that is gone has left in shared memory. */

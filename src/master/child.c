@@ -44,4 +44,5 @@ void child_begin(const struct child_options *options)
     if (getppid() != options->master) {
         _exit(EXIT_FAILURE);
     }
+    config_sandbox_enter(options->config, options->kind, options->niceness, options->may_gain);
 }

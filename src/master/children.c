@@ -57,6 +57,13 @@ struct throttle {
     int64_t last_failure;
 };
 
+static const enum sandbox_kind worker_kinds[POOL_COUNT] = {
+    [POOL_API] = SANDBOX_API,
+    [POOL_PASSWORD] = SANDBOX_PASSWORD,
+    [POOL_DIRECTORY] = SANDBOX_DIRECTORY,
+    [POOL_STATUS] = SANDBOX_STATUS,
+};
+
 static struct children_options options;
 static const struct config *config;
 static int32_t generation;
@@ -104,7 +111,7 @@ void children_configure(const struct config *config_given, int32_t generation_gi
 
 /* In the new process. */
 
-static void begin_child(const char *name, const char *title, pid_t master)
+static void begin_child(const char *name, const char *title, pid_t master, enum sandbox_kind kind, int64_t niceness)
 {
     const struct child_options child = {
         .name = name,
@@ -112,6 +119,9 @@ static void begin_child(const char *name, const char *title, pid_t master)
         .user = options.process_user,
         .master = master,
         .close_master = options.close_master,
+        .config = config,
+        .kind = kind,
+        .niceness = niceness,
     };
     child_begin(&child);
 }
@@ -143,7 +153,7 @@ static void __attribute__((noreturn)) run_worker(const struct child *child, pid_
     struct scoreboard_slot *slot = child->slot;
     char title[32];
     snprintf(title, sizeof title, "%s worker", pool_names[pool]);
-    begin_child(pool_names[pool], title, master);
+    begin_child(pool_names[pool], title, master, worker_kinds[pool], config->pools[pool].nice);
     struct worker_sockets sockets = keep_sockets(pool, child->spared);
     atomic_store(&slot->pid, (int32_t)getpid());
     int status = options.run(config, pool, &sockets, slot);
@@ -172,7 +182,7 @@ static void __attribute__((noreturn)) run_refuser(enum pool pool, pid_t master)
 {
     char title[32];
     snprintf(title, sizeof title, "%s paused", pool_names[pool]);
-    begin_child(pool_names[pool], title, master);
+    begin_child(pool_names[pool], title, master, SANDBOX_REFUSER, 0);
     struct worker_sockets kept = keep_sockets(pool, false);
     const int sockets[] = {kept.first, kept.second};
     signal(SIGUSR1, SIG_IGN);
@@ -439,14 +449,18 @@ static void throttle_pool(enum pool pool, int64_t now)
 static bool is_crash(int number)
 {
     return number == SIGSEGV || number == SIGBUS || number == SIGABRT || number == SIGILL || number == SIGFPE ||
-           number == SIGSYS || number == SIGTRAP;
+           number == SIGTRAP;
 }
 
 static void log_death(const struct child *child, int status, int64_t requests)
 {
     char request[256];
     describe_request(child->slot, request);
-    if (WIFSIGNALED(status)) {
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+        log_alert(NULL,
+                  "worker %ld of pool %s was killed by the kernel: it called %s, which its sandbox does not allow%s",
+                  (long)child->pid, pool_names[child->pool], sandbox_verdict(child->pid), request);
+    } else if (WIFSIGNALED(status)) {
         log_write(NULL, is_crash(WTERMSIG(status)) ? LOG_SEVERITY_ALERT : LOG_SEVERITY_ERROR,
                   "worker %ld of pool %s died of signal %d (%s)%s after %lld requests%s", (long)child->pid,
                   pool_names[child->pool], WTERMSIG(status), strsignal(WTERMSIG(status)),

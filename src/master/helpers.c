@@ -66,11 +66,30 @@ void helpers_configure(const struct config *config, int64_t now)
     own.config = config;
 }
 
+/* A setgid program, as sendmail(8) often is, may become what it is meant to be. */
+static bool executes(const struct helper *helper)
+{
+    return helper->kind == SANDBOX_MAILER;
+}
+
+bool helpers_execute(const struct helper *helpers, size_t count, const struct config *config)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (executes(&helpers[i]) && (helpers[i].is_wanted == NULL || helpers[i].is_wanted(config))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void __attribute__((noreturn)) run(const struct helper *helper, pid_t master)
 {
     struct child_options child = own.begin;
     child.name = child.title = helper->name;
     child.master = master;
+    child.config = own.config;
+    child.kind = helper->kind;
+    child.may_gain = executes(helper);
     child_begin(&child);
     own.close_listeners();
     exit(helper->run(own.config));
@@ -121,7 +140,11 @@ bool helpers_reap(pid_t pid, int status)
             continue;
         }
         own.state[i].pid = 0;
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+            log_alert(NULL,
+                      "the %s (process %ld) was killed by the kernel: it called %s, which its sandbox does not allow",
+                      own.helpers[i].name, (long)pid, sandbox_verdict(pid));
+        } else if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
             log_error(NULL, "the %s (process %ld) ended; another one is started", own.helpers[i].name, (long)pid);
         }
         return true;

@@ -12,7 +12,8 @@
 #include "master/child.h"
 
 struct helper {
-    const char *name;                               /* in the log and in ps(1); a literal */
+    const char *name; /* in the log and in ps(1); a literal */
+    enum sandbox_kind kind;
     int (*run)(const struct config *config);        /* until SIGTERM, or SIGQUIT at a reload; gives the exit status */
     bool (*is_wanted)(const struct config *config); /* NULL: always */
     const char *const
@@ -26,6 +27,9 @@ enum { HELPERS_MAX = 4 };
  * `close_listeners` closes the listening sockets in the new process. */
 void helpers_init(const struct helper *helpers, size_t count, const struct child_options *begin,
                   void (*close_listeners)(void));
+
+/* Whether one of them is wanted that executes a program. */
+bool helpers_execute(const struct helper *helpers, size_t count, const struct config *config);
 
 /* Sets the configuration of those that are started from now on, and ends those that run and can't go on with it
  * (SIGQUIT). The configuration before must still be valid. */

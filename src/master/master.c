@@ -260,6 +260,24 @@ static bool needs_pid_file(const struct config *config)
     return geteuid() == 0 || !notify_is_wanted() || pid_file_may_be_written(config->pid_file);
 }
 
+/* Processes that it forks can't get back what it gives up: where one executes a program that may gain privileges, as
+ * sendmail(8) may have to, so must the master be able to; without root it can then have no filter. */
+static void enter_sandbox(const struct config *config)
+{
+    const char *shortcoming = sandbox_shortcoming();
+    const bool may_gain = helpers_execute(master.options->helpers, master.options->helper_count, config);
+    if (!sandbox_is_possible()) {
+        log_notice(NULL, "there is no sandbox: a sanitizer, or valgrind, needs more than it leaves");
+    } else if (!config->sandbox) {
+        log_notice(NULL, "there is no sandbox: sandbox = no in %s", config->path);
+    } else if (shortcoming != NULL) {
+        log_notice(NULL, "the sandbox is not complete: %s", shortcoming);
+    }
+    if (!may_gain || geteuid() == 0) {
+        config_sandbox_enter(config, SANDBOX_MASTER, 0, may_gain);
+    }
+}
+
 /* All steps that may fail, in the order that is least harmful: the lock against a second master comes first. */
 static bool start(void)
 {
@@ -319,6 +337,7 @@ static bool start(void)
     master.generation = master.last_generation = 1;
     children_configure(config, master.generation);
     title_set("roster", "roster: master (%s)", config->path);
+    enter_sandbox(config);
     return true;
 }
 

@@ -31,6 +31,8 @@ static void __attribute__((noreturn)) run(const struct trial_options *options, i
         .user = options->user,
         .master = master,
         .close_master = options->close_all,
+        .config = options->config,
+        .kind = SANDBOX_TRIAL,
     };
     child_begin(&child);
     sigset_t none;

@@ -45,6 +45,38 @@ my @tables = (
     ],
     ['tables/routes.def', 'ROUTE_READS', 'worker/router.c', route => 'resolved', part => 'resolved'],
     ['tables/schemas.def', 'SCHEMA', 'worker/schema.c', name => 'resolved', kind => 'resolved', text => 'text'],
+    [
+        'tables/sandbox.def', 'SANDBOX_KIND', 'base/sandbox.c',
+        kind => '\\bSANDBOX_%s',
+        groups => 'resolved',
+        scope => 'resolved',
+        text => 'text'
+    ],
+    # t/unit/test_sandbox.c asks libseccomp for the names of calls.
+    ['tables/sandbox.def', 'SANDBOX_CALL', 'base/sandbox.c', group => 'resolved', call => 'outside'],
+    [
+        'tables/sandbox.def', 'SANDBOX_CALL_WHEN', 'base/sandbox.c',
+        group => 'resolved',
+        call => 'outside',
+        argument => 'number',
+        test => 'resolved',
+        value => 'resolved',
+        mask => 'number'
+    ],
+    ['tables/sandbox.def', 'SANDBOX_ABSENT', 'base/sandbox.c', call => 'outside'],
+    [
+        'tables/sandbox.def', 'SANDBOX_REFUSED', 'base/sandbox.c',
+        groups => 'resolved',
+        call => 'outside',
+        argument => 'number',
+        value => 'resolved'
+    ],
+    [
+        'tables/sandbox.def', 'SANDBOX_FILE', 'base/sandbox.c',
+        group => 'resolved',
+        path => 'outside',
+        rights => 'resolved'
+    ],
     ['tables/schemas.def', 'SCHEMA_END', 'worker/schema.c', name => 'defined'],
     [
         'tables/schemas.def', 'FIELD', 'worker/schema.c',
@@ -263,7 +295,7 @@ my $cell = qr/(?:"(?:[^"\\]|\\.)*"|'[^']*'|\((?:[^()]*)\)|[^()"',])*/s;
 # words.
 sub with_typos ($text, $macro, $column, $number = undef) {
     my @typos;
-    $text =~ s{^($macro\((?:$cell,){$column}\s*)(\w+)(?=\s*[,()])}{
+    $text =~ s{^($macro\((?:$cell,){$column}\s*)(\w+)(?=\s*[,()|])}{
         push @typos, "$2_typo" . @typos;
         $1 . (!defined $number || $number == $#typos ? $typos[-1] : $2)
     }gme;

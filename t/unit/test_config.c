@@ -651,6 +651,7 @@ static const struct {
     {"request_body_limit", "1025"},
     {"request_memory_limit", "4g"},
     {"core_dumps", "yes"},
+    {"sandbox", "no"},
     {"request_header_limit", "50"},
     {"document_size_limit", "1m"},
     {"rate_limits", "no"},
