@@ -121,7 +121,8 @@ static enum outcome find_sign_up(struct context *context, bool *is_open_r)
     json_object *document;
     enum outcome outcome = config_store_read(context, &document);
     struct text primary = TEXT_NULL;
-    if (outcome == OK && !config_store_is_on(context, document, SETTING_ENABLE_SIGNUP)) {
+    if (outcome == OK && (!config_store_is_on(context, document, SETTING_ENABLE_SIGNUP) ||
+                          !config_store_is_on(context, document, SETTING_ENABLE_LOGIN_FORM))) {
         outcome = user_store_primary(context, &primary);
     }
     *is_open_r = primary.data == NULL;
@@ -332,6 +333,18 @@ enum outcome handle_sign_in_return(struct request *request)
     struct json_writer *json = &request->response.json;
     json_begin_object(json);
     json_member_text(json, "url", url.data != NULL ? url : TEXT(ACCOUNT_PAGE));
+    json_end_object(json);
+    return OK;
+}
+
+/* There is none yet. */
+enum outcome handle_mfa_status(struct request *request)
+{
+    struct json_writer *json = &request->response.json;
+    json_begin_object(json);
+    json_member_boolean(json, "enabled", false);
+    json_member_boolean(json, "required", false);
+    json_member_integer(json, "recovery_codes_remaining", 0);
     json_end_object(json);
     return OK;
 }

@@ -2,6 +2,8 @@
 #include "api/handlers.h"
 #include "api/picture_address.h"
 #include "auth/password.h"
+#include "base/buffer.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/problem.h"
 #include "base/time_zone.h"
@@ -57,6 +59,102 @@ enum outcome handle_timezone_update(struct request *request)
     }
     enum outcome outcome = profile_store_set_timezone(context, request->identity.user_id, timezone);
     return outcome == OK ? answer_status(request) : outcome;
+}
+
+/* ---- variables ---- */
+
+enum { VARIABLE_CHARACTERS_MAX = 20000, VARIABLES_CHARACTERS_MAX = 100000 };
+
+static enum outcome refuse_variable(struct request *request, const char *name, const char *why)
+{
+    struct arena *arena = request->context.arena;
+    const struct text shown = text_cut_characters(text_without_odd(arena, text_of(name)), 100);
+    return problem_set_detail(&request->context, ERROR_INVALID_VARIABLES, 0,
+                              text_format(arena, "The variable `%.*s' %s.", (int)shown.length, shown.data, why).data);
+}
+
+/* [a-z][a-z0-9_]* */
+static bool is_variable_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+    return name[0] != '\0' && strchr(letters, name[0]) != NULL &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
+/* A text with line ends as \n. */
+static json_object *with_line_ends(struct arena *arena, struct text text)
+{
+    struct buffer buffer;
+    buffer_init(&buffer, arena);
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.data[i] != '\r' || i + 1 == text.length || text.data[i + 1] != '\n') {
+            buffer_add_byte(&buffer, text.data[i]);
+        }
+    }
+    return json_object_new_string_len(buffer_text(&buffer).data, (int)buffer.length);
+}
+
+static enum outcome check_variables(struct request *request, json_object *sent, json_object *checked)
+{
+    size_t characters = 0;
+    json_object_object_foreach(sent, name, value)
+    {
+        if (!is_variable_name(name)) {
+            return refuse_variable(request, name, "must have a name of a to z, 0 to 9 and _ that begins with a letter");
+        }
+        if (json_object_get_type(value) != json_type_string) {
+            return refuse_variable(request, name, "must be a text");
+        }
+        const size_t of_this = text_count_characters(json_text(value));
+        characters += of_this;
+        if (of_this > VARIABLE_CHARACTERS_MAX) {
+            return refuse_variable(request, name, "has more than 20,000 characters");
+        }
+        json_object_object_add(checked, name, with_line_ends(request->context.arena, json_text(value)));
+    }
+    return characters <= VARIABLES_CHARACTERS_MAX
+               ? OK
+               : problem_set_detail(&request->context, ERROR_INVALID_VARIABLES, 0,
+                                    "The variables together have more than 100,000 characters.");
+}
+
+static void answer_variables(struct request *request, struct text stored)
+{
+    struct json_writer *json = &request->response.json;
+    json_begin_object(json);
+    json_name(json, "variables");
+    if (stored.data == NULL) {
+        json_add_raw(json, TEXT("{}"));
+    } else {
+        serialise_document(json, "user", "variables", request->identity.user_id, stored);
+    }
+    json_end_object(json);
+}
+
+enum outcome handle_variables_get(struct request *request)
+{
+    struct text stored;
+    enum outcome outcome = profile_store_variables(&request->context, request->identity.user_id, &stored);
+    if (outcome == OK) {
+        answer_variables(request, stored);
+    }
+    return outcome;
+}
+
+enum outcome handle_variables_update(struct request *request)
+{
+    struct context *context = &request->context;
+    json_object *sent = request->input[INPUT_variables_variables].json;
+    json_object *checked = json_keep(context->arena, json_object_new_object());
+    enum outcome outcome = sent != NULL ? check_variables(request, sent, checked) : OK;
+    const struct text json = json_print(context->arena, checked);
+    if (outcome == OK) {
+        outcome = profile_store_set_variables(context, request->identity.user_id, json);
+    }
+    if (outcome == OK) {
+        answer_variables(request, json);
+    }
+    return outcome;
 }
 
 enum outcome handle_password_update(struct request *request)

@@ -75,3 +75,8 @@ enum outcome handle_user_sessions_end(struct request *request)
     }
     return outcome == OK ? answer_true(request) : outcome;
 }
+
+enum outcome handle_user_sessions_revoke(struct request *request)
+{
+    return handle_user_sessions_end(request);
+}

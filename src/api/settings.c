@@ -42,12 +42,11 @@ enum outcome handle_admin_details(struct request *request)
     return outcome;
 }
 
-/* The settings from `first` on, up to but not including `end`, as an object. */
-static void answer_settings(struct request *request, json_object *document, enum setting first, enum setting end)
+/* Adds the settings from `first` on, up to but not including `end`, to the open object. */
+static void put_members(struct request *request, json_object *document, enum setting first, enum setting end)
 {
     struct context *context = &request->context;
     struct json_writer *json = &request->response.json;
-    json_begin_object(json);
     for (enum setting setting = first; setting < end; setting++) {
         if (!config_has(context->config, setting_rows[setting].since)) {
             continue;
@@ -60,7 +59,14 @@ static void answer_settings(struct request *request, json_object *document, enum
             json_add_raw(json, json_print(context->arena, value));
         }
     }
-    json_end_object(json);
+}
+
+/* The same as the whole answer. */
+static void answer_settings(struct request *request, json_object *document, enum setting first, enum setting end)
+{
+    json_begin_object(&request->response.json);
+    put_members(request, document, first, end);
+    json_end_object(&request->response.json);
 }
 
 enum outcome handle_admin_config_get(struct request *request)
@@ -248,7 +254,13 @@ enum outcome handle_admin_config_set(struct request *request)
         outcome = config_store_change_if(&request->context, check_settings, put_settings, &change);
     }
     if (outcome == OK) {
-        answer_settings(request, change.document, 0, SETTING_LDAP_FIRST);
+        struct json_writer *json = &request->response.json;
+        json_begin_object(json);
+        put_members(request, change.document, 0, SETTING_LDAP_FIRST);
+        if (config_has(request->context.config, (enum compatibility)SINCE_AdminConfigSaved_sessions_revoked)) {
+            json_member_boolean(json, "sessions_revoked", false); /* no setting ends sessions yet */
+        }
+        json_end_object(json);
     }
     return outcome;
 }

@@ -1,6 +1,7 @@
 /* users.c: /users: the accounts, for administrators and other users. */
 #include "api/handlers.h"
 #include "api/picture_address.h"
+#include "api/settings_patch.h"
 #include "auth/password.h"
 #include "auth/permission.h"
 #include "auth/permission_source.h"
@@ -13,6 +14,7 @@
 #include "store/config_store.h"
 #include "store/document_store.h"
 #include "store/group_store.h"
+#include "store/hierarchy_store.h"
 #include "store/overview_store.h"
 #include "store/profile_store.h"
 #include "store/user_listing.h"
@@ -225,11 +227,24 @@ static enum outcome flow_group(struct context *context, const struct value *grou
     return flow_end(flow);
 }
 
+static enum outcome flow_group_of_line(struct context *context, const struct value *group, void *flow)
+{
+    struct json_writer *json = flow_begin(flow, context->arena);
+    json_begin_object(json);
+    serialise_group_members(context, json, group);
+    json_member_string(json, "membership_type", group[HIERARCHY_IS_DIRECT].integer != 0 ? "direct" : "inherited");
+    json_end_object(json);
+    return flow_end(flow);
+}
+
 static enum outcome answer_groups(struct request *request, struct text user_id)
 {
+    struct context *context = &request->context;
     struct flow flow = {.request = request};
+    const bool with_inherited = request->query[INPUT_user_groups_query_include_inherited].integer != 0;
     json_begin_array(&request->response.json);
-    enum outcome outcome = group_store_of_user(&request->context, user_id, flow_group, &flow);
+    enum outcome outcome = with_inherited ? hierarchy_store_of_user(context, user_id, flow_group_of_line, &flow)
+                                          : group_store_of_user(context, user_id, flow_group, &flow);
     json_end_array(&request->response.json);
     return outcome;
 }
@@ -298,6 +313,12 @@ enum outcome handle_default_permissions_get(struct request *request)
     return outcome;
 }
 
+enum outcome handle_default_permissions_fresh(struct request *request)
+{
+    answer_json(request, permission_defaults(&request->context, NULL, request->context.config->compatibility));
+    return OK;
+}
+
 struct permissions_change {
     const struct request *request;
     json_object *was;      /* NULL: whatever they were */
@@ -364,52 +385,23 @@ static void answer_settings(struct request *request, struct text stored)
     }
 }
 
-/* Removes all members with this name. */
-static void remove_member(struct json_members *members, const char *name)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < members->count; i++) {
-        if (!text_is(members->items[i].name, name)) {
-            members->items[kept++] = members->items[i];
-        }
-    }
-    members->count = kept;
-}
-
 enum outcome handle_settings_get(struct request *request)
 {
-    struct text stored;
+    struct text stored, shown;
     enum outcome outcome = document_store_get(&request->context, request->identity.user_id, USER_settings, &stored);
     if (outcome == OK) {
-        answer_settings(request, stored);
+        outcome = settings_patch_show(request, stored, &shown);
+    }
+    if (outcome == OK) {
+        answer_settings(request, shown);
     }
     return outcome;
 }
 
 enum outcome handle_settings_update(struct request *request)
 {
-    struct context *context = &request->context;
-    struct json_members members = request_sent_members(request);
-    json_object *ui = request->input[INPUT_settings_ui].json;
-    json_object *tool_servers;
-    if (!request->input[INPUT_settings_ui].present) {
-        remove_member(&members, "ui"); /* null counts as absent */
-    } else if (json_object_object_get_ex(ui, "toolServers", &tool_servers)) {
-        bool granted;
-        enum outcome outcome =
-            permission_check(context, request->identity.user_id, identity_is_admin(&request->identity),
-                             PERMISSION_features_direct_tool_servers, &granted);
-        if (outcome != OK) {
-            return outcome;
-        }
-        if (!granted) {
-            json_object_object_del(ui, "toolServers");
-            remove_member(&members, "ui");
-            members.items[members.count++] = json_text_member(context->arena, "ui", json_print(context->arena, ui));
-        }
-    }
     struct text whole;
-    enum outcome outcome = document_store_merge(context, request->identity.user_id, USER_settings, &members, &whole);
+    enum outcome outcome = settings_patch_store(request, &whole);
     if (outcome == OK) {
         answer_settings(request, whole);
     }
@@ -453,9 +445,20 @@ static enum outcome answer_user(struct request *request, struct text user_id)
     return outcome;
 }
 
+/* Whether people have a status here: ENABLE_USER_STATUS. */
+static enum outcome check_status_enabled(struct request *request)
+{
+    bool is_on;
+    enum outcome outcome = config_store_read_is_on(&request->context, SETTING_ENABLE_USER_STATUS, &is_on);
+    return outcome == OK && !is_on ? problem_set_detail(&request->context, ERROR_ACTION_PROHIBITED, 0,
+                                                        "An administrator has switched the status of users off.")
+                                   : outcome;
+}
+
 enum outcome handle_status_get(struct request *request)
 {
-    return answer_user(request, request->identity.user_id);
+    enum outcome outcome = check_status_enabled(request);
+    return outcome == OK ? answer_user(request, request->identity.user_id) : outcome;
 }
 
 enum outcome handle_status_update(struct request *request)
@@ -468,7 +471,10 @@ enum outcome handle_status_update(struct request *request)
         .expires_at = input[INPUT_status_status_expires_at].integer,
     };
     const struct value *user;
-    enum outcome outcome = profile_store_set_status(&request->context, request->identity.user_id, &status, &user);
+    enum outcome outcome = check_status_enabled(request);
+    if (outcome == OK) {
+        outcome = profile_store_set_status(&request->context, request->identity.user_id, &status, &user);
+    }
     return outcome == OK ? flow_user(request, user, true) : outcome;
 }
 
@@ -487,7 +493,7 @@ enum outcome handle_info_update(struct request *request)
     struct json_members members = request_sent_members(request);
     struct text whole;
     enum outcome outcome =
-        document_store_merge(&request->context, request->identity.user_id, USER_info, &members, &whole);
+        document_store_merge(&request->context, request->identity.user_id, USER_info, &members, NULL, &whole);
     if (outcome == OK) {
         json_add_raw(&request->response.json, whole);
     }
@@ -533,6 +539,24 @@ enum outcome handle_user_get(struct request *request)
     return OK;
 }
 
+enum outcome handle_user_info(struct request *request)
+{
+    struct context *context = &request->context;
+    struct json_writer *json = &request->response.json;
+    const struct value *user;
+    struct result groups;
+    enum outcome outcome = user_store_get_with_groups(context, request->parameters[0], &user, &groups);
+    if (outcome == OK) {
+        json_begin_object(json);
+        serialise_card_members(json, user);
+        json_name(json, "groups");
+        serialise_group_names(json, &groups);
+        json_member_boolean(json, "is_active", serialise_is_active(context, user[USER_last_active_at].integer));
+        json_end_object(json);
+    }
+    return outcome;
+}
+
 enum outcome handle_user_active(struct request *request)
 {
     int64_t last_active_at;
@@ -564,6 +588,13 @@ enum outcome handle_user_oauth_sessions(struct request *request)
     return OK;
 }
 
+enum outcome handle_own_oauth_session_end(struct request *request)
+{
+    enum outcome outcome =
+        user_store_end_oauth_sessions(&request->context, request->identity.user_id, request->parameters[0]);
+    return outcome == OK ? answer_true(request) : outcome;
+}
+
 /* roster-api(7), Primary administrator. */
 static enum outcome guard_primary(struct request *request, struct text user_id, struct text role)
 {
@@ -590,7 +621,8 @@ enum outcome handle_user_update(struct request *request)
     const struct value *old;
     enum outcome outcome = user_store_get(context, user_id, &old);
     if (outcome == OK) {
-        outcome = guard_primary(request, user_id, input[INPUT_user_update_role].text);
+        const struct input *role = &input[INPUT_user_update_role];
+        outcome = guard_primary(request, user_id, role->present ? role->text : old[USER_role].text);
     }
     struct text password = input[INPUT_user_update_password].text;
     if (outcome == OK && password.length > 0 && request->identity.is_api_key) {
@@ -610,14 +642,18 @@ enum outcome handle_user_update(struct request *request)
         .kept = {text_equal(user_id, request->identity.user_id) ? request->identity.jti : TEXT_NULL,
                  request->identity.expires_at},
     };
-    outcome = account_store_take_email(context, input[INPUT_user_update_email].text, user_id, old[USER_email].text,
-                                       &change.email);
-    if (outcome == OK) {
+    if (input[INPUT_user_update_email].present) {
+        outcome = account_store_take_email(context, input[INPUT_user_update_email].text, user_id, old[USER_email].text,
+                                           &change.email);
+    }
+    if (outcome == OK && input[INPUT_user_update_profile_image_url].present) {
         outcome = picture_address_take(request, input[INPUT_user_update_profile_image_url].text, user_id,
                                        old[USER_profile_image_url].text, &change.picture, &change.new_picture);
     }
     if (outcome == OK && password.length > 0) {
-        outcome = password_check_rules(context, password, change.email, change.name);
+        outcome =
+            password_check_rules(context, password, change.email.data != NULL ? change.email : old[USER_email].text,
+                                 change.name.data != NULL ? change.name : old[USER_name].text);
         if (outcome == OK && admission_ends_here(request, &outcome)) {
             return outcome;
         }

@@ -148,16 +148,13 @@ static void report_broken(struct context *context, const struct value *row)
     }
 }
 
-enum outcome permission_read_sources(struct context *context, struct text user_id, struct permission_sources *sources_r)
+/* The parts of rows as group_store_permissions gives them. */
+static enum outcome take_sources(struct context *context, struct permission_sources *sources_r)
 {
     struct result *rows = &sources_r->rows;
     json_object *document;
-    enum outcome outcome = group_store_permissions(context, user_id, rows);
-    if (outcome != OK) {
-        return outcome;
-    }
     invariant(rows->row_count > 0);
-    outcome = config_store_parse(context, result_row(rows, 0)->text, &document);
+    enum outcome outcome = config_store_parse(context, result_row(rows, 0)->text, &document);
     if (outcome != OK) {
         return outcome;
     }
@@ -168,6 +165,12 @@ enum outcome permission_read_sources(struct context *context, struct text user_i
         sources_r->groups[i] = result_row(rows, i + 1)->text;
     }
     return OK;
+}
+
+enum outcome permission_read_sources(struct context *context, struct text user_id, struct permission_sources *sources_r)
+{
+    enum outcome outcome = group_store_permissions(context, user_id, &sources_r->rows);
+    return outcome == OK ? take_sources(context, sources_r) : outcome;
 }
 
 /* *full_r: with each key, to look whether something is granted; NULL: it is not wanted. *shown_r: as the
@@ -196,6 +199,20 @@ static enum outcome combine_sources(struct context *context, struct text user_id
 enum outcome permission_of_user(struct context *context, struct text user_id, json_object **permissions_r)
 {
     return combine_sources(context, user_id, NULL, permissions_r);
+}
+
+enum outcome permission_of_group(struct context *context, struct text group_id, json_object **permissions_r)
+{
+    struct permission_sources sources;
+    enum outcome outcome = group_store_permissions_of_group(context, group_id, &sources.rows);
+    if (outcome == OK) {
+        outcome = take_sources(context, &sources);
+    }
+    if (outcome == OK) {
+        *permissions_r = permission_combine(context, sources.defaults, sources.groups, sources.group_count,
+                                            context->config->compatibility);
+    }
+    return outcome;
 }
 
 /* ---- What is kept of it ---- */

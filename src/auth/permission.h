@@ -28,6 +28,9 @@ struct permission_sources {
 enum outcome permission_read_sources(struct context *context, struct text user_id,
                                      struct permission_sources *sources_r);
 
+/* The effective permissions of the members of a group alone, and of those above it. Otherwise as permission_of_user. */
+enum outcome permission_of_group(struct context *context, struct text group_id, json_object **permissions_r);
+
 /* The effective permissions from `defaults` and the JSON texts of the groups' permissions, as this value of the
  * directive compatibility shows them: keys that it has not are there only where a group has them. */
 json_object *permission_combine(struct context *context, json_object *defaults, const struct text *groups, size_t count,

@@ -242,13 +242,20 @@ enum outcome account_store_add_all(struct context *context, struct account_new *
 
 struct account_writing {
     struct account_change *change;
-    struct result row; /* before the change */
+    struct result row;             /* before the change */
+    struct text role, name, email; /* from now on */
 };
 
-/* One-time links were sent to the former address, or are for the former password. The owner gets a notice of both. */
-static enum outcome tell(struct context *context, const struct account_change *change, struct text former_email)
+static struct text or_as_it_is(struct text new, const struct value *old)
 {
-    const bool has_moved = !text_equal(former_email, change->email), has_password = change->password_hash.data != NULL;
+    return new.data != NULL ? new : old->text;
+}
+
+/* One-time links were sent to the former address, or are for the former password. The owner gets a notice of both. */
+static enum outcome tell(struct context *context, const struct account_writing *writing, struct text former_email)
+{
+    const struct account_change *change = writing->change;
+    const bool has_moved = !text_equal(former_email, writing->email), has_password = change->password_hash.data != NULL;
     enum outcome outcome = has_moved || has_password ? link_store_end_all(context, change->user_id) : OK;
     if (outcome == OK && has_moved) {
         const struct mail_new mail = {.kind = MAIL_email_changed, .user_id = change->user_id, .address = former_email};
@@ -277,45 +284,51 @@ static enum outcome change_within(struct context *context, void *argument)
         return problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
                                   "Somebody has changed this account meanwhile: read it again.");
     }
-    const struct text role = writing->row.values[USER_role].text, email = writing->row.values[USER_email].text;
+    const struct value *row = writing->row.values;
+    const struct text role = row[USER_role].text, email = row[USER_email].text;
+    writing->role = or_as_it_is(change->role, &row[USER_role]);
+    writing->name = or_as_it_is(change->name, &row[USER_name]);
+    writing->email = or_as_it_is(change->email, &row[USER_email]);
     const struct text picture = writing->row.values[USER_profile_image_url].text;
     outcome = picture_store_hold(context, picture, change->picture, change->new_picture);
     if (outcome == OK) {
         outcome = database_execute(context,
                                    "UPDATE user SET role = ?, name = ?, email = ?, profile_image_url = COALESCE(?, "
                                    "profile_image_url), updated_at = GREATEST(?, updated_at + 1) WHERE id = ?",
-                                   PARAMETERS(BIND_TEXT(change->role), BIND_TEXT(change->name),
-                                              BIND_TEXT(change->email), BIND_TEXT(change->picture),
+                                   PARAMETERS(BIND_TEXT(writing->role), BIND_TEXT(writing->name),
+                                              BIND_TEXT(writing->email), BIND_TEXT(change->picture),
                                               BIND_INTEGER(context->now_seconds), BIND_TEXT(change->user_id)),
                                    NULL, ERROR_EMAIL_TAKEN);
     }
-    if (outcome == OK && !text_equal(email, change->email)) {
-        outcome =
-            database_execute(context, ADDRESS_UPDATE " WHERE id = ?",
-                             PARAMETERS(BIND_TEXT(change->email), BIND_TEXT(change->user_id)), NULL, ERROR_EMAIL_TAKEN);
+    if (outcome == OK && !text_equal(email, writing->email)) {
+        outcome = database_execute(context, ADDRESS_UPDATE " WHERE id = ?",
+                                   PARAMETERS(BIND_TEXT(writing->email), BIND_TEXT(change->user_id)), NULL,
+                                   ERROR_EMAIL_TAKEN);
     }
     if (outcome == OK && change->password_hash.data != NULL) {
-        outcome = password_store_put(context, change->user_id, change->email, change->password_hash, false);
+        outcome = password_store_put(context, change->user_id, writing->email, change->password_hash, false);
     }
     if (outcome == OK) {
-        outcome = tell(context, change, email);
+        outcome = tell(context, writing, email);
     }
     change->replaced_picture = outcome == OK && change->picture.data != NULL ? picture : TEXT_NULL;
-    change->ends_sessions = outcome == OK && (!text_equal(role, change->role) || change->password_hash.data != NULL);
+    change->ends_sessions = outcome == OK && (!text_equal(role, writing->role) || change->password_hash.data != NULL);
     if (change->ends_sessions) {
         /* a user who changes the own password stays signed in; a change of role ends all sessions */
-        bool is_other_role = !text_equal(role, change->role);
+        bool is_other_role = !text_equal(role, writing->role);
         outcome = session_store_end_all(context, change->user_id, is_other_role ? KEPT_NONE : change->kept);
     }
     return outcome;
 }
 
 /* Does to a row what change_within has written. */
-static void change_row(const struct context *context, const struct account_change *change, struct value *row)
+static void change_row(const struct context *context, struct account_writing *writing)
 {
-    row[USER_role] = (struct value){.text = change->role};
-    row[USER_name] = (struct value){.text = change->name};
-    row[USER_email] = (struct value){.text = change->email};
+    const struct account_change *change = writing->change;
+    struct value *row = writing->row.values;
+    row[USER_role] = (struct value){.text = writing->role};
+    row[USER_name] = (struct value){.text = writing->name};
+    row[USER_email] = (struct value){.text = writing->email};
     if (change->picture.data != NULL) {
         row[USER_profile_image_url] = (struct value){.text = change->picture};
     }
@@ -333,7 +346,7 @@ enum outcome account_store_change(struct context *context, struct account_change
     }
     if (outcome == OK) {
         picture_store_drop_replaced(context, change->replaced_picture);
-        change_row(context, change, writing.row.values);
+        change_row(context, &writing);
         change->user = user_store_complete(context, &writing.row);
     }
     return outcome;

@@ -58,7 +58,7 @@ enum outcome account_store_lock_first(struct context *context);
 /* A change by an administrator, in one transaction. */
 struct account_change {
     struct text user_id;
-    struct text role, name, email;
+    struct text role, name, email;     /* each null: it stays */
     struct text picture;               /* address; null: it stays */
     const struct picture *new_picture; /* the picture to store, or NULL */
     struct text password_hash;         /* null: it stays */

@@ -291,3 +291,22 @@ enum outcome config_store_read_lifetime(struct context *context, int64_t *second
     }
     return outcome;
 }
+
+enum outcome config_store_read_is_on(struct context *context, enum setting setting, bool *is_on_r)
+{
+    const struct table_key key = {.name = text_format(context->arena, "\002setting %s", setting_rows[setting].key),
+                                  .concerns = {VERSION_SETTINGS}};
+    const struct text found = row_cache_get(context, &key);
+    if (found.length == sizeof *is_on_r) {
+        memcpy(is_on_r, found.data, sizeof *is_on_r);
+        return OK;
+    }
+    const struct table_stamp stamp = row_cache_stamp(context, &key);
+    json_object *document;
+    enum outcome outcome = config_store_read(context, &document);
+    if (outcome == OK) {
+        *is_on_r = config_store_is_on(context, document, setting);
+        row_cache_put(&key, &stamp, (struct text){(const char *)is_on_r, sizeof *is_on_r});
+    }
+    return outcome;
+}

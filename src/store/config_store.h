@@ -89,4 +89,7 @@ int64_t config_store_lifetime(struct context *context, json_object *document);
 /* The same of the stored document, which is read; it may come from the identity table. FAULT as config_store_read. */
 enum outcome config_store_read_lifetime(struct context *context, int64_t *seconds_r);
 
+/* Whether a setting is on, as it is stored; it may come from the identity table. FAULT as config_store_read. */
+enum outcome config_store_read_is_on(struct context *context, enum setting setting, bool *is_on_r);
+
 #endif

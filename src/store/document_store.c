@@ -122,7 +122,8 @@ struct merge {
     struct text user_id;
     enum user_column column;
     const struct json_members *members;
-    struct text whole; /* the new document */
+    const struct json_members *ui; /* NULL: none */
+    struct text whole;             /* the new document */
 };
 
 /* Parses the stored document. If it is invalid, nothing is changed. */
@@ -156,6 +157,32 @@ static enum outcome check_size(struct context *context, struct text whole, struc
             .data);
 }
 
+/* The member `ui` of a stored document with the changes of its members: what is null is removed. */
+static struct text change_ui(struct arena *arena, const struct json_members *stored, const struct json_members *changes)
+{
+    struct json_members ui = {NULL, 0}, kept;
+    for (size_t i = 0; i < stored->count; i++) {
+        if (text_is(stored->items[i].name, "ui")) {
+            ui = json_text_members(arena, stored->items[i].value, &ui) ? ui : (struct json_members){NULL, 0};
+        }
+    }
+    json_text_members(arena, json_text_merge(arena, &ui, changes), &kept);
+    size_t count = 0;
+    for (size_t i = 0; i < kept.count; i++) {
+        bool is_removed = false;
+        for (size_t c = 0; c < changes->count; c++) {
+            is_removed = text_equal(changes->items[c].name, kept.items[i].name)
+                             ? text_is(changes->items[c].value, "null")
+                             : is_removed;
+        }
+        if (!is_removed) {
+            kept.items[count++] = kept.items[i];
+        }
+    }
+    kept.count = count;
+    return json_text_merge(arena, &(struct json_members){NULL, 0}, &kept);
+}
+
 /* Makes the new document from the stored one. */
 static enum outcome make_whole(struct context *context, struct merge *merge, struct text stored)
 {
@@ -165,6 +192,11 @@ static enum outcome make_whole(struct context *context, struct merge *merge, str
         return outcome;
     }
     merge->whole = json_text_merge(context->arena, &members, merge->members);
+    if (merge->ui != NULL && merge->ui->count > 0) {
+        struct json_member ui = json_text_member(context->arena, "ui", change_ui(context->arena, &members, merge->ui));
+        json_text_members(context->arena, merge->whole, &members);
+        merge->whole = json_text_merge(context->arena, &members, &(struct json_members){&ui, 1});
+    }
     if (merge->column == USER_settings) {
         merge->whole = document_store_settings(context->arena, merge->whole);
     }
@@ -248,9 +280,10 @@ static enum outcome merge_within(struct context *context, void *argument)
 }
 
 enum outcome document_store_merge(struct context *context, struct text user_id, enum user_column column,
-                                  const struct json_members *members, struct text *json_r)
+                                  const struct json_members *members, const struct json_members *ui,
+                                  struct text *json_r)
 {
-    struct merge merge = {user_id, column, members, TEXT_NULL};
+    struct merge merge = {user_id, column, members, ui, TEXT_NULL};
     bool is_done;
     invariant(is_document(column));
     enum outcome outcome = merge_without_lock(context, &merge, &is_done);

@@ -20,10 +20,13 @@ enum outcome document_store_get(struct context *context, struct text user_id, en
                                 struct text *json_r);
 
 /* Replaces top-level members of a stored object by `members`, in one transaction: what other clients change at the same
- * time is not lost. Other members stay as they are stored. *json_r: the whole document. PROBLEM CONTENT_TOO_LARGE: the
- * whole exceeds document_size_limit. FAULT, INTERNAL_ERROR: the stored document is invalid; then nothing is changed. */
+ * time is not lost. Other members stay as they are stored.
+ * `ui`: members of the member `ui` that are replaced, each; those that are null are removed. NULL: none. *json_r: the
+ * whole document. PROBLEM CONTENT_TOO_LARGE: the whole exceeds document_size_limit. FAULT, INTERNAL_ERROR: the stored
+ * document is invalid; then nothing is changed. */
 enum outcome document_store_merge(struct context *context, struct text user_id, enum user_column column,
-                                  const struct json_members *members, struct text *json_r);
+                                  const struct json_members *members, const struct json_members *ui,
+                                  struct text *json_r);
 
 /* Settings in the form of answers, which always have the member `ui`. `settings`: JSON.
  * The result is in the arena; null: `settings` is no object. */

@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/json_writer.h"
 #include "base/problem.h"
 #include "base/random.h"
+#include "config/compatibility.h"
 #include "store/chunks.h"
 #include "store/config_store.h"
+#include "store/hierarchy_store.h"
 #include "store/prefetch.h"
 #include "store/row_cache.h"
 
@@ -29,11 +32,12 @@ enum { COLUMN_CHARACTERS_MAX = 255 };
 
 #define MEMBER_COUNT "(SELECT COUNT(*) FROM group_member AS c WHERE c.group_id = g.id)"
 
-/* data.config.share: 1 or 0; missing: 1; another value: 2, which matches neither. */
-#define SHARE                                                                                                  \
-    "CASE COALESCE(JSON_UNQUOTE(JSON_EXTRACT(IF(JSON_TYPE(g.data) = 'STRING', JSON_UNQUOTE(g.data), g.data), " \
-    "'$.config.share')) COLLATE utf8mb4_nopad_bin, 'null') "                                                   \
-    "WHEN 'true' THEN 1 WHEN '1' THEN 1 WHEN 'null' THEN 1 WHEN 'false' THEN 0 WHEN '0' THEN 0 ELSE 2 END"
+/* data.config.share: 1 or 0; missing: 1; `members': 3; another value: 2, which matches neither. */
+#define SHARE                                                                                                          \
+    "CASE COALESCE(JSON_UNQUOTE(JSON_EXTRACT(IF(JSON_TYPE(g.data) = 'STRING', JSON_UNQUOTE(g.data), g.data), "         \
+    "'$.config.share')) COLLATE utf8mb4_nopad_bin, 'null') "                                                           \
+    "WHEN 'true' THEN 1 WHEN '1' THEN 1 WHEN 'null' THEN 1 WHEN 'false' THEN 0 WHEN '0' THEN 0 WHEN 'members' THEN 3 " \
+    "ELSE 2 END"
 
 enum outcome group_store_of_user(struct context *context, struct text user_id, group_each *each, void *argument)
 {
@@ -51,20 +55,29 @@ static enum outcome list(struct context *context, struct text member_id, int sha
                          group_each *each, void *argument)
 {
     static const char *all_sql, *own_sql;
-    bool own = member_id.data != NULL;
-    const struct parameter parameters[] = {BIND_TEXT(member_id), BIND_INTEGER(share), BIND_INTEGER(share)};
+    const bool own = member_id.data != NULL;
+    const bool shared = config_behaves(context->config, BEHAVIOUR_SHARED_GROUPS);
+    const struct parameter of_share = BIND_INTEGER(shared && !own ? -1 : share);
+    const struct parameter parameters[] = {BIND_TEXT(member_id), BIND_INTEGER(shared && share == 1), of_share, of_share,
+                                           of_share};
 
     rows_statement(&all_sql,
                    "SELECT %s, " MEMBER_COUNT " FROM `group` AS g WHERE ? < 0 OR " SHARE " = ? "
                    "ORDER BY g.updated_at DESC, g.id",
                    rows_of_group);
+    /* the member's groups and those above them; or these and what is shared with everybody */
     rows_statement(&own_sql,
-                   "SELECT %s, " MEMBER_COUNT " FROM group_member AS m JOIN `group` AS g ON g.id = m.group_id "
-                   "WHERE m.user_id = ? AND (? < 0 OR " SHARE " = ?) ORDER BY g.updated_at DESC, g.id",
+                   "WITH RECURSIVE line (id, above) AS (SELECT g.id, g.parent_group_id FROM group_member AS m "
+                   "JOIN `group` AS g ON g.id = m.group_id WHERE m.user_id = ? "
+                   "UNION SELECT g.id, g.parent_group_id FROM line AS l JOIN `group` AS g ON g.id = l.above) "
+                   "SELECT %s, " MEMBER_COUNT " FROM `group` AS g JOIN (SELECT id FROM line UNION "
+                   "SELECT id FROM `group` WHERE ?) AS l ON l.id = g.id "
+                   "WHERE ? < 0 OR " SHARE " = ? OR (? = 1 AND " SHARE " = 3 AND g.id IN (SELECT id FROM line)) "
+                   "ORDER BY g.updated_at DESC, g.id",
                    rows_of_group);
     const char *sql = own ? own_sql : all_sql;
-    const struct parameter *first = own ? parameters : parameters + 1;
-    size_t count = own ? 3 : 2;
+    const struct parameter *first = own ? parameters : parameters + 2;
+    size_t count = own ? 5 : 2;
     return each != NULL ? database_stream(context, sql, first, count, each, argument)
                         : database_execute(context, sql, first, count, groups_r, ERROR_NONE);
 }
@@ -99,21 +112,44 @@ enum outcome group_store_each_member_id(struct context *context, struct text gro
     return chunks_stream(context, &chunks, PARAMETERS(BIND_TEXT(group_id)), each, argument);
 }
 
+struct addition {
+    struct text id, owner_id;
+    const struct group_change *group;
+};
+
+static enum outcome add_within(struct context *context, void *argument)
+{
+    const struct addition *addition = argument;
+    const struct group_change *group = addition->group;
+    enum outcome outcome = OK;
+
+    if (group->parent_id.data != NULL) {
+        outcome = hierarchy_store_lock(context);
+        outcome = outcome == OK ? hierarchy_store_check(context, TEXT_NULL, group->parent_id) : outcome;
+    }
+    if (outcome != OK) {
+        return outcome;
+    }
+    return database_execute(
+        context,
+        "INSERT INTO `group` (id, user_id, name, description, data, meta, permissions, parent_group_id, created_at, "
+        "updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        PARAMETERS(BIND_TEXT(addition->id), BIND_TEXT(addition->owner_id), BIND_TEXT(group->name),
+                   BIND_TEXT(group->description), BIND_TEXT(group->data), BIND_TEXT(group->meta),
+                   BIND_TEXT(group->permissions), BIND_TEXT(group->parent_id), BIND_INTEGER(context->now_seconds),
+                   BIND_INTEGER(context->now_seconds)),
+        NULL, ERROR_NONE);
+}
+
 enum outcome group_store_add(struct context *context, struct text owner_id, const struct group_change *group,
                              struct text *group_id_r)
 {
-    struct text id = random_uuid(context->arena);
+    struct addition addition = {random_uuid(context->arena), owner_id, group};
 
-    *group_id_r = id;
+    *group_id_r = addition.id;
     database_concerns_nobody();
-    return database_execute(
-        context,
-        "INSERT INTO `group` (id, user_id, name, description, data, meta, permissions, created_at, updated_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        PARAMETERS(BIND_TEXT(id), BIND_TEXT(owner_id), BIND_TEXT(group->name), BIND_TEXT(group->description),
-                   BIND_TEXT(group->data), BIND_TEXT(group->meta), BIND_TEXT(group->permissions),
-                   BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds)),
-        NULL, ERROR_NONE);
+    return group->parent_id.data != NULL ? database_transaction(context, add_within, &addition)
+                                         : add_within(context, &addition);
 }
 
 struct whole_change {
@@ -121,29 +157,78 @@ struct whole_change {
     const struct group_change *change;
 };
 
+/* The value of the last member of this name. The null text: there is none. */
+static struct text value_of(const struct json_members *members, const char *name)
+{
+    for (size_t i = members->count; i-- > 0;) {
+        if (text_is(members->items[i].name, name)) {
+            return members->items[i].value;
+        }
+    }
+    return TEXT_NULL;
+}
+
+/* `sent` laid over the stored `data`: its members replace those of the same name, and those of its member `config`,
+ * too. What is stored and no object is replaced. */
+static struct text merge_data(struct arena *arena, struct text stored, struct text sent)
+{
+    struct json_members present, new, present_config, new_config;
+    struct text json;
+
+    if (json_text_read(arena, stored, &json) != JSON_WHOLE || !json_text_members(arena, json, &present) ||
+        !json_text_members(arena, sent, &new)) {
+        return sent;
+    }
+    const struct text config = value_of(&new, "config");
+    const struct text stored_config = value_of(&present, "config");
+    struct text merged = json_text_merge(arena, &present, &new);
+    if (config.data != NULL && stored_config.data != NULL && json_text_members(arena, stored_config, &present_config) &&
+        json_text_members(arena, config, &new_config)) {
+        struct json_member whole =
+            json_text_member(arena, "config", json_text_merge(arena, &present_config, &new_config));
+        json_text_members(arena, merged, &present);
+        merged = json_text_merge(arena, &present, &(struct json_members){&whole, 1});
+    }
+    return merged;
+}
+
 static enum outcome change_within(struct context *context, void *argument)
 {
     const struct whole_change *whole = argument;
     const struct group_change *change = whole->change;
     const struct value *row;
-    enum outcome outcome = database_get_row(context, "SELECT updated_at FROM `group` WHERE id = ? FOR UPDATE",
-                                            PARAMETERS(BIND_TEXT(whole->group_id)), &row, ERROR_NOT_FOUND);
+    enum outcome outcome = change->sets_parent ? hierarchy_store_lock(context) : OK;
+    if (outcome != OK) {
+        return outcome;
+    }
+    outcome = database_get_row(context, "SELECT updated_at, data FROM `group` WHERE id = ? FOR UPDATE",
+                               PARAMETERS(BIND_TEXT(whole->group_id)), &row, ERROR_NOT_FOUND);
     if (outcome == OK && change->has_precondition && row[0].integer != change->if_updated_at) {
         outcome = problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
                                      "Somebody has changed this group meanwhile: read it again.");
     }
+    if (outcome == OK && change->sets_parent && change->parent_id.data != NULL) {
+        outcome = hierarchy_store_check(context, whole->group_id, change->parent_id);
+    }
     if (outcome != OK) {
         return outcome;
+    }
+    const struct text data =
+        change->data.data != NULL ? merge_data(context->arena, row[1].text, change->data) : TEXT_NULL;
+    if ((int64_t)data.length > context->config->document_size_limit && data.length > row[1].text.length) {
+        return problem_set_detail(context, ERROR_CONTENT_TOO_LARGE, 0,
+                                  "Together with what is stored already, `data` is larger than this server takes.");
     }
     return database_change_row(context,
                                "UPDATE `group` SET name = COALESCE(?, name), description = COALESCE(?, description), "
                                "data = COALESCE(?, data), meta = COALESCE(?, meta), "
-                               "permissions = COALESCE(?, permissions), updated_at = GREATEST(?, updated_at + 1) "
+                               "permissions = COALESCE(?, permissions), "
+                               "parent_group_id = IF(?, ?, parent_group_id), updated_at = GREATEST(?, updated_at + 1) "
                                "WHERE id = ?",
-                               PARAMETERS(BIND_TEXT(change->name), BIND_TEXT(change->description),
-                                          BIND_TEXT(change->data), BIND_TEXT(change->meta),
-                                          BIND_TEXT(change->permissions), BIND_INTEGER(context->now_seconds),
-                                          BIND_TEXT(whole->group_id)),
+                               PARAMETERS(BIND_TEXT(change->name), BIND_TEXT(change->description), BIND_TEXT(data),
+                                          BIND_TEXT(change->meta), BIND_TEXT(change->permissions),
+                                          BIND_INTEGER(change->sets_parent), BIND_TEXT(change->parent_id),
+                                          BIND_INTEGER(context->now_seconds), BIND_TEXT(whole->group_id)),
                                ERROR_NOT_FOUND);
 }
 
@@ -186,9 +271,15 @@ static enum outcome delete_within(struct context *context, void *argument)
 {
     const struct text *group_id = argument;
 
-    enum outcome outcome = touch_group(context, *group_id);
+    enum outcome outcome = hierarchy_store_lock(context);
+    if (outcome == OK) {
+        outcome = touch_group(context, *group_id);
+    }
     if (outcome == OK) {
         outcome = forget_default(context, *group_id);
+    }
+    if (outcome == OK) {
+        outcome = hierarchy_store_lift_children(context, *group_id);
     }
     if (outcome == OK) {
         outcome = database_execute(context, "DELETE FROM group_member WHERE group_id = ?",
@@ -471,20 +562,42 @@ enum outcome group_store_exists(struct context *context, struct text id_or_name,
     return outcome;
 }
 
-/* As group_store_permissions gives them, from the rows of PREFETCH_PERMISSIONS. */
-static void permissions_of_rows(struct context *context, const struct result *rows, struct result *rows_r)
+/* Columns of the rows that permissions are read with. Of a group without permissions there is a row where it is below
+ * another. */
+enum { SOURCE_PERMISSIONS, SOURCE_ID, SOURCE_PARENT_ID, SOURCE_COLUMNS };
+
+/* A row of the settings, and the rows of the groups behind it, which may be other ones. */
+static void join_sources(struct context *context, const struct value *settings, const struct result *groups,
+                         struct result *rows_r)
 {
-    struct value *values = arena_zero(context->arena, 2 * (rows->row_count + 1), sizeof *values);
-    values[0] = result_row(rows, 0)[0];
+    struct value *values = arena_zero(context->arena, 2 * (groups->row_count + 1), sizeof *values);
+    values[0] = *settings;
     values[1].is_null = true;
     size_t count = 1;
-    for (size_t i = 0; i < rows->row_count; i++) {
-        const struct value *row = result_row(rows, i);
-        if (!row[2].is_null) {
-            memcpy(values + 2 * count++, row + 1, 2 * sizeof *values);
+    for (size_t i = 0; i < groups->row_count; i++) {
+        const struct value *row = result_row(groups, i);
+        if (!row[SOURCE_ID].is_null && !row[SOURCE_PERMISSIONS].is_null) {
+            memcpy(values + 2 * count++, row, 2 * sizeof *values);
         }
     }
     *rows_r = (struct result){values, count, 2, count};
+}
+
+/* The sources from the rows of a user's groups. Where one of these is below another, the line up is read. */
+static enum outcome finish_sources(struct context *context, struct text user_id, const struct value *settings,
+                                   struct result groups, struct result *rows_r)
+{
+    enum outcome outcome = OK;
+    for (size_t i = 0; i < groups.row_count; i++) {
+        if (!result_row(&groups, i)[SOURCE_PARENT_ID].is_null) {
+            outcome = hierarchy_store_permissions_of_user(context, user_id, &groups);
+            break;
+        }
+    }
+    if (outcome == OK) {
+        join_sources(context, settings, &groups, rows_r);
+    }
+    return outcome;
 }
 
 /* MariaDB returns the parts of a UNION ALL in their order. An ORDER BY would need a temporary table on disk, since they
@@ -493,14 +606,39 @@ enum outcome group_store_permissions(struct context *context, struct text user_i
 {
     struct result rows;
     if (prefetch_take(context, PREFETCH_PERMISSIONS, user_id, &rows)) {
-        permissions_of_rows(context, &rows, rows_r);
-        return OK;
+        const struct value *settings = result_row(&rows, 0);
+        rows.values++; /* the columns of the group follow */
+        return finish_sources(context, user_id, settings, rows, rows_r);
     }
-    return database_execute(context,
-                            "SELECT (SELECT data FROM config ORDER BY id DESC LIMIT 1), NULL UNION ALL "
-                            "SELECT g.permissions, g.id FROM group_member AS m JOIN `group` AS g ON g.id = m.group_id "
-                            "WHERE m.user_id = ? AND g.permissions IS NOT NULL",
-                            PARAMETERS(BIND_TEXT(user_id)), rows_r, ERROR_NONE);
+    enum outcome outcome =
+        database_execute(context,
+                         "SELECT (SELECT data FROM config ORDER BY id DESC LIMIT 1), NULL, NULL UNION ALL "
+                         "SELECT g.permissions, g.id, g.parent_group_id FROM group_member AS m "
+                         "JOIN `group` AS g ON g.id = m.group_id "
+                         "WHERE m.user_id = ? AND (g.permissions IS NOT NULL OR g.parent_group_id IS NOT NULL)",
+                         PARAMETERS(BIND_TEXT(user_id)), &rows, ERROR_NONE);
+    if (outcome != OK) {
+        return outcome;
+    }
+    const struct value *settings = result_row(&rows, 0);
+    rows.values += rows.column_count;
+    rows.row_count--;
+    return finish_sources(context, user_id, settings, rows, rows_r);
+}
+
+enum outcome group_store_permissions_of_group(struct context *context, struct text group_id, struct result *rows_r)
+{
+    struct text document;
+    struct result groups;
+    enum outcome outcome = database_get_text(context, "SELECT data FROM config ORDER BY id DESC LIMIT 1", NO_PARAMETERS,
+                                             &document, ERROR_NONE);
+    if (outcome == OK) {
+        outcome = hierarchy_store_permissions_of_group(context, group_id, &groups);
+    }
+    if (outcome == OK) {
+        join_sources(context, &(struct value){.text = document, .is_null = document.data == NULL}, &groups, rows_r);
+    }
+    return outcome;
 }
 
 enum outcome group_store_names_of_user(struct context *context, struct text user_id, struct result *names_r)

@@ -21,7 +21,8 @@ static const struct {
     [JOIN_GROUPS] = {PREFETCH_GROUP_JOIN, OF_USER, true},
     [JOIN_OWN_GROUPS] = {PREFETCH_GROUP_JOIN, OF_CALLER, true},
     [JOIN_PERMISSIONS] = {"LEFT JOIN group_member pm ON pm.user_id = ? "
-                          "LEFT JOIN `group` pg ON pg.id = pm.group_id AND pg.permissions IS NOT NULL",
+                          "LEFT JOIN `group` pg ON pg.id = pm.group_id AND "
+                          "(pg.permissions IS NOT NULL OR pg.parent_group_id IS NOT NULL)",
                           OF_CALLER, true},
 };
 
@@ -41,7 +42,8 @@ static const struct part {
     [PREFETCH_CALLER] = {&rows_of_caller, NULL, USER_COLUMNS, OF_CALLER, JOIN_NONE},
     [PREFETCH_SETTINGS] = {NULL, "c.settings", 1, OF_CALLER, JOIN_NONE},
     [PREFETCH_INFO] = {NULL, "c.info", 1, OF_CALLER, JOIN_NONE},
-    [PREFETCH_PERMISSIONS] = {NULL, CONFIG_COLUMN ", pg.permissions, pg.id", 3, OF_CALLER, JOIN_PERMISSIONS},
+    [PREFETCH_PERMISSIONS] = {NULL, CONFIG_COLUMN ", pg.permissions, pg.id, pg.parent_group_id", 4, OF_CALLER,
+                              JOIN_PERMISSIONS},
     [PREFETCH_CONFIG] = {NULL, CONFIG_COLUMN, 1, OF_NOBODY, JOIN_NONE},
     [PREFETCH_ELDERS] = {NULL, PREFETCH_ELDER_COLUMNS, PREFETCH_ELDER_COLUMN_COUNT, OF_CALLER, JOIN_NONE},
     [PREFETCH_OWN_GROUPS] = {NULL, PREFETCH_GROUP_COLUMNS, PREFETCH_GROUP_COLUMN_COUNT, OF_CALLER, JOIN_OWN_GROUPS},

@@ -18,7 +18,8 @@ enum prefetch_part {
     PREFETCH_CALLER,      /* rows_of_caller */
     PREFETCH_SETTINGS,    /* the column settings */
     PREFETCH_INFO,        /* the column info */
-    PREFETCH_PERMISSIONS, /* the document of settings; permissions and id of a group, a row for each group */
+    PREFETCH_PERMISSIONS, /* the document of settings; permissions, id and parent_group_id of a group, a row for each
+                           * group */
     PREFETCH_CONFIG,      /* the document of settings */
     PREFETCH_ELDERS,      /* PREFETCH_ELDER_COLUMNS */
     PREFETCH_OWN_GROUPS,  /* PREFETCH_GROUP_COLUMNS of the caller, a row for each group */

@@ -1,5 +1,6 @@
 #include "store/profile_store.h"
 
+#include "base/problem.h"
 #include "store/picture_store.h"
 #include "store/row_cache.h"
 #include "store/user_store.h"
@@ -94,4 +95,18 @@ enum outcome profile_store_change(struct context *context, struct profile_change
         picture_store_drop_replaced(context, change->replaced_picture);
     }
     return outcome;
+}
+
+enum outcome profile_store_variables(struct context *context, struct text user_id, struct text *json_r)
+{
+    return database_get_text(context, "SELECT variables FROM user WHERE id = ?", PARAMETERS(BIND_TEXT(user_id)), json_r,
+                             ERROR_USER_NOT_FOUND);
+}
+
+enum outcome profile_store_set_variables(struct context *context, struct text user_id, struct text json)
+{
+    database_concerns(row_cache_row_name(context, user_id));
+    return database_change_row(
+        context, "UPDATE user SET " USER_NAMES_KEPT ", variables = ?, updated_at = ? WHERE id = ?",
+        PARAMETERS(BIND_TEXT(json), BIND_INTEGER(context->now_seconds), BIND_TEXT(user_id)), ERROR_USER_NOT_FOUND);
 }

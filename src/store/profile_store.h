@@ -31,4 +31,11 @@ enum outcome profile_store_change(struct context *context, struct profile_change
 /* PROBLEM USER_NOT_FOUND. */
 enum outcome profile_store_set_timezone(struct context *context, struct text user_id, struct text timezone);
 
+/* The texts that a user's prompts may refer to, as they are stored: an object. *json_r: the null text where there are
+ * none. PROBLEM USER_NOT_FOUND. */
+enum outcome profile_store_variables(struct context *context, struct text user_id, struct text *json_r);
+
+/* Replaces all of them. PROBLEM USER_NOT_FOUND. */
+enum outcome profile_store_set_variables(struct context *context, struct text user_id, struct text json);
+
 #endif

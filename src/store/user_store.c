@@ -390,3 +390,13 @@ enum outcome user_store_find_by_email(struct context *context, struct text email
     }
     return outcome;
 }
+
+enum outcome user_store_end_oauth_sessions(struct context *context, struct text user_id, struct text provider)
+{
+    database_concerns_nobody();
+    enum outcome outcome = database_change_row(context, "DELETE FROM oauth_session WHERE user_id = ? AND provider = ?",
+                                               PARAMETERS(BIND_TEXT(user_id), BIND_TEXT(provider)), ERROR_NOT_FOUND);
+    return outcome == PROBLEM ? problem_set_detail(context, ERROR_NOT_FOUND, 0,
+                                                   "You have no session at an identity provider of this name.")
+                              : outcome;
+}

@@ -77,4 +77,7 @@ void user_store_touch(struct context *context, struct text user_id);
 /* OAuth sessions of a user, without tokens. */
 enum outcome user_store_oauth_sessions(struct context *context, struct text user_id, struct result *sessions_r);
 
+/* Ends the sessions of a user at one identity provider. PROBLEM NOT_FOUND: there are none. */
+enum outcome user_store_end_oauth_sessions(struct context *context, struct text user_id, struct text provider);
+
 #endif

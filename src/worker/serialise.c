@@ -95,14 +95,26 @@ bool serialise_is_active(const struct context *context, int64_t last_active_at)
     return last_active_at >= context->now_seconds - USER_ACTIVE_SECONDS;
 }
 
+/* What is no column of UserInfo. */
+static void serialise_info_rest(const struct context *context, struct json_writer *json, const struct value *info)
+{
+    const struct value *groups = &info[USER_INFO_groups];
+    json_member_raw(json, "groups", groups->is_null ? TEXT("[]") : groups->text);
+    json_member_boolean(json, "is_active", serialise_is_active(context, info[USER_INFO_last_active_at].integer));
+}
+
+void serialise_info_card(const struct context *context, struct json_writer *json, const struct value *info)
+{
+    serialise_columns(json, "user", user_info_columns, USER_INFO_COLUMNS, info);
+    serialise_info_rest(context, json, info);
+}
+
 void serialise_user_info(const struct context *context, struct json_writer *json, const struct value *info)
 {
     json_begin_object(json);
     serialise_shown(context, json, "user", user_info_columns, USER_INFO_COLUMNS, info);
     if (config_has(context->config, (enum compatibility)SINCE_UserInfo_groups)) {
-        const struct value *groups = &info[USER_INFO_groups];
-        json_member_raw(json, "groups", groups->is_null ? TEXT("[]") : groups->text);
-        json_member_boolean(json, "is_active", serialise_is_active(context, info[USER_INFO_last_active_at].integer));
+        serialise_info_rest(context, json, info);
     }
     json_end_object(json);
 }

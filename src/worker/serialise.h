@@ -17,7 +17,11 @@ void serialise_user_column(struct json_writer *json, const struct value *user, e
 /* Adds a whole UserInfo. `info` is a row of rows_of_user_info. */
 void serialise_user_info(const struct context *context, struct json_writer *json, const struct value *info);
 
-/* Adds the members that UserInfo has with each compatibility, from a whole row of the user. */
+/* Adds the members that UserInfo has with the newest compatibility to the open object, from a row of rows_of_user_info
+ * of it. */
+void serialise_info_card(const struct context *context, struct json_writer *json, const struct value *info);
+
+/* Adds those of them that are columns, from a whole row of the user. */
 void serialise_card_members(struct json_writer *json, const struct value *user);
 
 /* Whether a user was active at a time that makes them so now: the member `is_active`. */

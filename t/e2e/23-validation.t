@@ -361,7 +361,7 @@ for my $route (grep { $_->{query} ne 'NONE' } @routes) {
         $faults{string_unicode} = ['%FF', '%00', 'a%00b', '%ED%A0%80', '%C3', '%F5%80%80%80']
             if $field->{type} eq 'TEXT' || $field->{type} eq 'ROLE';
         $faults{enum} = ['', 'owner', 'Admin', 'user%20', $mark{text}] if $field->{type} eq 'ROLE';
-        my $good = $field->{type} eq 'ROLE' ? 'user' : $name eq 'after' ? '1:x' : 1;
+        my $good = $field->{type} eq 'ROLE' ? 'user' : $name eq 'after' ? '1:x' : $name eq 'membership' ? 'direct' : 1;
         $faults{int_parsing} =
             ['', '%20', 'x', '1.5', '1e3', '0x1', '--1', 'true', '1%2C0', '%00', '1%00', '%FF', $mark{text}]
             if $field->{type} eq 'INTEGER';

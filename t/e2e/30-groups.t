@@ -72,7 +72,7 @@ is $changed->{meta}, undef, 'meta is no field of the body';
 $changed = $roster->post("/groups/id/$team->{id}/update",
     $admin, {name => 'Team', description => '', permissions => {}, data => {}})->{json};
 is_deeply $changed->{permissions}, {}, 'empty permissions replace the old ones';
-is_deeply $changed->{data}, {}, 'empty data replaces the old';
+is_deeply $changed->{data}, $team->{data}, 'empty data changes nothing: it is merged';
 
 # ---- Members ----
 

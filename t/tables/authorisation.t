@@ -17,7 +17,7 @@ my @routes = Roster::Tables::records('tables/routes.def', 'ROUTE');
     is_deeply [sort map { $_->{name} } grep { $_->{takes} eq 'SESSION' } @routes], [
         sort qw(
             api_key_set api_key_delete api_keys_create api_keys_update api_keys_delete sessions_end session_end
-            user_sessions_end user_session_end password_update admin_api_key_delete
+            user_sessions_end user_session_end password_update admin_api_key_delete mfa_status
         )
         ],
         'keys make, change and remove no keys, end no sessions and change no password';

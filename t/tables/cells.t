@@ -168,8 +168,10 @@ my @tables = (
         since => 'resolved',
         text => 'text'
     ],
+    ['tables/interface_fields.def', 'INTERFACE_FIELD', 'api/settings_patch.c', name => 'outside'],
     [
-        'tables/behaviours.def', 'BEHAVIOUR', 'config/compatibility.c worker/schema.c worker/validate.c api/session.c',
+        'tables/behaviours.def', 'BEHAVIOUR',
+        'worker/schema.c worker/validate.c api/session.c api/groups.c api/settings_patch.c store/group_store.c',
         name => 'resolved',
         since => 'resolved',
         text => 'text'

@@ -27,6 +27,11 @@ enum outcome group_store_permissions(struct context *given, struct text user_id,
     return source_outcome;
 }
 
+enum outcome group_store_permissions_of_group(struct context *given, struct text group_id, struct result *rows_r)
+{
+    return group_store_permissions(given, group_id, rows_r);
+}
+
 static void store(const char *document, const char *first, const char *second)
 {
     const char *texts[] = {document, first, second};
@@ -384,6 +389,20 @@ static void test_of_user(void **state)
     assert_int_equal(permission_of_user(&context, TEXT("u1"), &permissions), FAULT);
 }
 
+static void test_of_group(void **state)
+{
+    json_object *permissions = NULL;
+
+    (void)state;
+    store(NULL, "{\"features\":{\"api_keys\":true}}", "{\"workspace\":{\"models\":true}}");
+    assert_int_equal(permission_of_group(&context, TEXT("g1"), &permissions), OK);
+    assert_true(text_is(asked_for, "g1"));
+    assert_int_equal(look(permissions, "features", "api_keys"), 1);
+    assert_int_equal(look(permissions, "workspace", "models"), 1);
+    source_outcome = FAULT;
+    assert_int_equal(permission_of_group(&context, TEXT("g1"), &permissions), FAULT);
+}
+
 static void test_check(void **state)
 {
     bool granted = true;
@@ -414,7 +433,7 @@ int main(void)
         TEST(test_fresh_install), TEST(test_true_wins),     TEST(test_sections_are_combined_by_key),
         TEST(test_further_keys),  TEST(test_broken_values), TEST(test_sources_stay),
         TEST(test_defaults),      TEST(test_granted),       TEST(test_of_user),
-        TEST(test_check),         TEST(test_later_keys),
+        TEST(test_check),         TEST(test_later_keys),    TEST(test_of_group),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -8,12 +8,19 @@ use JSON::PP ();
 use Roster::Database;
 
 my $json = JSON::PP->new->utf8->allow_nonref;
-my $document;
+my ($document, $operations);
+my $compatibility = '0.6';
+
+# The value of the directive compatibility that stacks run with from now on, so that the document is that one.
+sub use_compatibility ($value) {
+    ($compatibility, $document, $operations) = $value;
+    return;
+}
 
 # The document that the stack's programs print. Read once.
 sub document ($stack) {
     return $document //= do {
-        my ($status, $printed) = $stack->run_program('rosterctl', 'openapi');
+        my ($status, $printed) = $stack->run_program('rosterctl', 'openapi', '--compatibility', $compatibility);
         die "rosterctl openapi: $status\n" if $status != 0;
         $json->decode($printed);
     };
@@ -21,7 +28,7 @@ sub document ($stack) {
 
 # {name => {method, path, responses, operation}}. Read once.
 sub operations ($stack) {
-    state $operations = do {
+    return $operations //= do {
         my %found;
         for my $path (keys %{document($stack)->{paths}}) {
             for my $method (keys %{$document->{paths}{$path}}) {
@@ -36,7 +43,6 @@ sub operations ($stack) {
         }
         \%found;
     };
-    return $operations;
 }
 
 # The codes of the errors that an operation has with a status.
