@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/percent.h"
 #include "base/problem.h"
+#include "base/random.h"
 #include "config/compatibility.h"
 #include "config/config_mail.h"
 #include "store/config_store.h"
@@ -29,10 +30,19 @@ enum outcome session_issue(struct request *request, struct text user_id, struct 
     }
     int64_t lifetime = config_store_lifetime(context, document);
     *expires_at_r = lifetime < 0 ? -1 : context->now_seconds + lifetime;
-    struct text jti, key = context->config->secret_keys.items[0];
+    const struct text jti = random_uuid(context->arena), key = context->config->secret_keys.items[0];
     char key_id[TOKEN_KEY_ID_SIZE];
+    struct token_claims claims = {.auth_method = TEXT_NULL};
+    if (config_behaves(context->config, BEHAVIOUR_CLAIMS)) {
+        claims.auth_method = password_hash.data != NULL ? TEXT("password") : TEXT("trusted_header");
+        claims.auth_time = context->now_seconds;
+        outcome = session_store_stamp(context, user_id, &claims.session_stamp);
+        if (outcome != OK) {
+            return outcome;
+        }
+    }
     token_key_id(key, key_id);
-    *token_r = token_issue(context, key, user_id, context->now_seconds, *expires_at_r, &jti);
+    *token_r = token_renew(context, key, user_id, jti, context->now_seconds, *expires_at_r, &claims);
     return session_store_add(context, jti, user_id, password_hash, *expires_at_r, text_of(context->client_address),
                              request->user_agent, key_id);
 }
@@ -54,7 +64,7 @@ enum outcome session_renew(struct request *request, struct text *token_r, int64_
     *expires_at_r = context->now_seconds + lifetime;
     if (session_store_prolong(context, identity->session_jti, identity->user_id, *expires_at_r)) {
         *token_r = token_renew(context, context->config->secret_keys.items[0], identity->user_id, identity->session_jti,
-                               identity->issued_at, *expires_at_r);
+                               identity->issued_at, *expires_at_r, &identity->claims);
     }
     return OK;
 }

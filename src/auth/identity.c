@@ -276,7 +276,8 @@ static enum outcome authenticate_token(struct context *context, const struct cre
         return refuse_session(context, identity, ERROR_UNAUTHORIZED);
     }
     struct token_session session;
-    enum outcome outcome = session_store_find(context, token.id, token.jti, token.issued_at, &session);
+    enum outcome outcome =
+        session_store_find(context, token.id, token.jti, token.issued_at, token_stamp(context, &token), &session);
     if (outcome == OK && !session.redis_answered) {
         outcome = redis_is_away(context);
     }
@@ -296,6 +297,8 @@ static enum outcome authenticate_token(struct context *context, const struct cre
         return outcome;
     }
     take_caller(identity, &session.caller);
+    identity->is_automation = token.is_automation;
+    identity->claims = token.claims;
     identity->jti = token.jti;
     identity->expires_at = token.expires_at;
     identity->issued_at = token.issued_at;

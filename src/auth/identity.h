@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/token.h"
 #include "base/context.h"
 
 /* The credentials of a request; each null where absent. */
@@ -27,12 +28,14 @@ struct identity {
     struct text role;
     int64_t last_active_at;
     bool is_api_key;
-    struct text token;       /* as it was received */
-    bool by_cookie;          /* the token was in the cookie, which browsers send by themselves */
-    struct text jti;         /* null: the token has no jti */
-    int64_t expires_at;      /* -1: never */
-    int64_t issued_at;       /* -1: the token does not say, or is an API key */
-    struct text session_jti; /* equal to jti where the session has a row of its own, else null */
+    bool is_automation;         /* the token is of a program, not of a sign-in */
+    struct token_claims claims; /* of the token; only with CLAIMS of behaviours.def */
+    struct text token;          /* as it was received */
+    bool by_cookie;             /* the token was in the cookie, which browsers send by themselves */
+    struct text jti;            /* null: the token has no jti */
+    int64_t expires_at;         /* -1: never */
+    int64_t issued_at;          /* -1: the token does not say, or is an API key */
+    struct text session_jti;    /* equal to jti where the session has a row of its own, else null */
     int64_t session_last_seen_at;
     struct text key_id; /* of the API key */
     int64_t key_last_used_at;

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "config/compatibility.h"
 
 enum {
     DIGEST_LENGTH = 32,
@@ -449,6 +450,32 @@ static enum token_verdict read_id(struct context *context, const struct json_mem
     return TOKEN_GOOD;
 }
 
+/* The claims of CLAIMS. A `typ` that is neither ours nor an automation's is refused; what else has the wrong type
+ * counts as missing. */
+static enum token_verdict read_claims(struct context *context, const struct json_members *claims, struct token *token)
+{
+    struct arena *arena = context->arena;
+    const struct text type = member_of(claims, TEXT("typ"));
+    const struct text method = member_of(claims, TEXT("auth_method"));
+    const struct text time = member_of(claims, TEXT("auth_time"));
+    const struct text stamp = member_of(claims, TEXT("session_stamp"));
+    if (type.data != NULL) {
+        const struct text word = is_string(type) ? json_text_string(arena, type) : TEXT_NULL;
+        token->is_automation = text_is(word, "automation");
+        if (!token->is_automation && !text_is(word, "session")) {
+            token->reason = "typ is neither session nor automation";
+            return TOKEN_BAD_USER;
+        }
+    }
+    token->claims.auth_method = is_string(method) ? copy_string(arena, method) : TEXT_NULL;
+    token->claims.session_stamp = is_string(stamp) ? copy_string(arena, stamp) : TEXT_NULL;
+    token->claims.mfa_verified = text_is(member_of(claims, TEXT("mfa_verified")), "true");
+    if (time.data == NULL || !read_seconds(arena, time, false, &token->claims.auth_time)) {
+        token->claims.auth_time = -1;
+    }
+    return TOKEN_GOOD;
+}
+
 enum token_verdict token_verify(struct context *context, struct text token, const struct secret_keys *keys,
                                 bool unlimited, struct token *token_r)
 {
@@ -467,10 +494,18 @@ enum token_verdict token_verify(struct context *context, struct text token, cons
         token_r->reason = check_claims(context, &claims, unlimited, token_r);
     }
     enum token_verdict verdict = token_r->reason == NULL ? read_id(context, &claims, token_r) : TOKEN_BAD;
+    if (verdict == TOKEN_GOOD && context->config != NULL && config_behaves(context->config, BEHAVIOUR_CLAIMS)) {
+        verdict = read_claims(context, &claims, token_r);
+    }
     if (verdict != TOKEN_GOOD) {
         *token_r = (struct token){.expires_at = -1, .issued_at = -1, .reason = token_r->reason};
     }
     return verdict;
+}
+
+const struct text *token_stamp(const struct context *context, const struct token *token)
+{
+    return config_behaves(context->config, BEHAVIOUR_CLAIMS) ? &token->claims.session_stamp : NULL;
 }
 
 bool token_read_signed(struct context *context, struct text token, const struct secret_keys *keys,
@@ -502,11 +537,11 @@ struct text token_issue(struct context *context, struct text key, struct text us
                         int64_t expires_at, struct text *jti_r)
 {
     *jti_r = random_uuid(context->arena);
-    return token_renew(context, key, user_id, *jti_r, issued_at, expires_at);
+    return token_renew(context, key, user_id, *jti_r, issued_at, expires_at, NULL);
 }
 
 struct text token_renew(struct context *context, struct text key, struct text user_id, struct text jti,
-                        int64_t issued_at, int64_t expires_at)
+                        int64_t issued_at, int64_t expires_at, const struct token_claims *claims)
 {
     struct json_writer times;
 
@@ -517,6 +552,15 @@ struct text token_renew(struct context *context, struct text key, struct text us
     json_member_integer(&times, "iat", issued_at);
     if (expires_at != -1) {
         json_member_integer(&times, "exp", expires_at);
+    }
+    if (claims != NULL && claims->auth_method.data != NULL) {
+        json_member_string(&times, "typ", "session");
+        json_member_text(&times, "auth_method", claims->auth_method);
+        json_member_integer(&times, "auth_time", claims->auth_time);
+        json_member_boolean(&times, "mfa_verified", claims->mfa_verified);
+        if (claims->session_stamp.data != NULL) {
+            json_member_text(&times, "session_stamp", claims->session_stamp);
+        }
     }
     json_end_object(&times);
 

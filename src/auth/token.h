@@ -14,7 +14,15 @@ enum { TOKEN_LENGTH_MAX = 8192 };
 enum token_verdict {
     TOKEN_GOOD,
     TOKEN_BAD,     /* UNAUTHORIZED */
-    TOKEN_BAD_USER /* INVALID_TOKEN: `id` is not a string */
+    TOKEN_BAD_USER /* INVALID_TOKEN: `id` is not a string, or `typ` is none of ours */
+};
+
+/* What a token says of the sign-in, with CLAIMS of behaviours.def. */
+struct token_claims {
+    struct text auth_method;   /* password or trusted_header; null: the token has no such claims */
+    int64_t auth_time;         /* epoch seconds; -1: it does not say */
+    struct text session_stamp; /* null: none */
+    bool mfa_verified;
 };
 
 struct token {
@@ -22,7 +30,9 @@ struct token {
     struct text jti;    /* data NULL where absent */
     int64_t expires_at; /* epoch seconds; -1: no `exp` */
     int64_t issued_at;  /* epoch seconds; -1: no `iat` */
-    const char *reason; /* why the token is refused, static; for `rosterctl token` and the debug log */
+    bool is_automation;
+    struct token_claims claims; /* only with CLAIMS */
+    const char *reason;         /* why the token is refused, static; for `rosterctl token` and the debug log */
 };
 
 /* Loads what OpenSSL needs for signatures: about as much work as fifteen requests.
@@ -43,6 +53,10 @@ void token_key_id(struct text key, char id_r[static TOKEN_KEY_ID_SIZE]);
 enum token_verdict token_verify(struct context *context, struct text token, const struct secret_keys *keys,
                                 bool unlimited, struct token *token_r);
 
+/* Which stamp the session of a token must have (session_store_find). NULL: with this configuration it does not count.
+ */
+const struct text *token_stamp(const struct context *context, const struct token *token);
+
 /* Verifies the signature alone (HS256), without regard to times and other claims. For signing out: the clock of
  * this host, or of the host that issued the token, may be wrong.
  * expires_at is -1 where `exp` is absent or not a number.
@@ -55,8 +69,9 @@ bool token_read_signed(struct context *context, struct text token, const struct 
 struct text token_issue(struct context *context, struct text key, struct text user_id, int64_t issued_at,
                         int64_t expires_at, struct text *jti_r);
 
-/* The token of a session again, with another expiry. */
+/* A token with a jti that the caller knows: of a new session (random_uuid), or of one again, with another expiry.
+ * `claims`: NULL, or without auth_method: none. */
 struct text token_renew(struct context *context, struct text key, struct text user_id, struct text jti,
-                        int64_t issued_at, int64_t expires_at);
+                        int64_t issued_at, int64_t expires_at, const struct token_claims *claims);
 
 #endif

@@ -107,7 +107,8 @@ static int explain_token(struct invocation *invocation, struct text typed, struc
 
     struct token_session session;
     json_object *document;
-    if (session_store_find(context, token.id, token.jti, token.issued_at, &session) != OK ||
+    if (session_store_find(context, token.id, token.jti, token.issued_at, token_stamp(context, &token), &session) !=
+            OK ||
         config_store_read(context, &document) != OK) {
         return ctl_problem(invocation, "the token");
     }

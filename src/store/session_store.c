@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/problem.h"
+#include "base/random.h"
 #include "config/config.h"
 #include "store/hiredis.h"
 #include "store/prefetch.h"
@@ -29,6 +30,7 @@ struct session_rows {
     bool has_user;
     int64_t sessions_ended_at; /* -1: never */
     bool is_revoked;           /* in its row */
+    struct text stamp;         /* of the account; null: none */
 };
 
 /* Data from Redis. */
@@ -66,9 +68,10 @@ enum {
     SESSION_USER_ID,
     SESSION_REVOKED_AT,
     SESSION_SEEN_AT,
+    SESSION_STAMP,
     SESSION_END
 };
-#define COLUMNS CALLER_COLUMNS_OF("c") ", c.sessions_ended_at, s.user_id, s.revoked_at, s.last_seen_at"
+#define COLUMNS CALLER_COLUMNS_OF("c") ", c.sessions_ended_at, s.user_id, s.revoked_at, s.last_seen_at, a.session_stamp"
 
 /* The statement that reads these and a set of parts. */
 static const char *statement_of(struct context *context, unsigned parts)
@@ -115,12 +118,21 @@ static enum outcome read_rows(struct context *context, struct text user_id, stru
         .has_user = true,
         .sessions_ended_at = value_integer(&row[SESSION_ENDED_AT], -1),
         .is_revoked = !row[SESSION_REVOKED_AT].is_null,
+        .stamp = row[SESSION_STAMP].text,
     };
     return OK;
 }
 
+/* `stamp`: NULL where it does not count. A session with a row needs none: its row says whether it has ended. */
+static bool has_other_stamp(const struct token_session *session, const struct session_rows *rows,
+                            const struct text *stamp)
+{
+    return stamp != NULL && !session->has_row &&
+           (stamp->data == NULL ? rows->stamp.data != NULL : !text_equal(*stamp, rows->stamp));
+}
+
 static enum session_state state_of(const struct token_session *session, const struct session_rows *rows,
-                                   const struct session_keys *keys, int64_t issued_at)
+                                   const struct session_keys *keys, int64_t issued_at, const struct text *stamp)
 {
     if (!rows->has_user) {
         return SESSION_WITHOUT_USER;
@@ -131,7 +143,8 @@ static enum session_state state_of(const struct token_session *session, const st
     if (session->has_row && rows->is_revoked) {
         return SESSION_ENDED;
     }
-    if (!session->has_row && rows->sessions_ended_at >= 0 && issued_at <= rows->sessions_ended_at) {
+    if ((!session->has_row && rows->sessions_ended_at >= 0 && issued_at <= rows->sessions_ended_at) ||
+        has_other_stamp(session, rows, stamp)) {
         return SESSION_ENDED_WITH_ALL;
     }
     if (keys->is_revoked) {
@@ -146,11 +159,19 @@ static enum session_state state_of(const struct token_session *session, const st
 /* ---- what is remembered of a session that was found valid ---- */
 
 /* A session's entry: the token's names and its time, since `state` follows from them all. */
-static struct table_key key_of(struct context *context, struct text user_id, struct text jti, int64_t issued_at)
+static struct table_key key_of(struct context *context, struct text user_id, struct text jti, int64_t issued_at,
+                               const struct text *stamp)
 {
     struct buffer name;
     buffer_init(&name, context->arena);
-    buffer_reserve(&name, user_id.length + jti.length + 2 * TEXT_INTEGER_SIZE + 3);
+    const struct text claim = stamp != NULL ? *stamp : TEXT_NULL;
+    buffer_reserve(&name, user_id.length + jti.length + claim.length + 3 * TEXT_INTEGER_SIZE + 5);
+    if (stamp != NULL) { /* which is not looked at with each configuration */
+        buffer_add_byte(&name, 's');
+        buffer_add_integer(&name, claim.data != NULL ? (int64_t)claim.length : -1);
+        buffer_add_byte(&name, ' ');
+        buffer_add_text(&name, claim);
+    }
     buffer_add_integer(&name, issued_at);
     buffer_add_byte(&name, ' ');
     buffer_add_integer(&name, (int64_t)user_id.length);
@@ -193,16 +214,22 @@ static bool recall(struct context *context, const struct table_key *key, struct 
     return true;
 }
 
+enum outcome session_store_stamp(struct context *context, struct text user_id, struct text *stamp_r)
+{
+    return database_get_text(context, "SELECT session_stamp FROM auth WHERE id = ?", PARAMETERS(BIND_TEXT(user_id)),
+                             stamp_r, ERROR_NONE);
+}
+
 enum outcome session_store_find(struct context *context, struct text user_id, struct text jti, int64_t issued_at,
-                                struct token_session *session_r)
+                                const struct text *stamp, struct token_session *session_r)
 {
     struct session_rows rows;
     struct session_keys keys = {.ended_at = -1};
-    const struct table_key key = key_of(context, user_id, jti, issued_at);
+    const struct table_key key = key_of(context, user_id, jti, issued_at, stamp);
     if (recall(context, &key, session_r)) {
         return OK;
     }
-    const struct table_stamp stamp = row_cache_stamp(context, &key);
+    const struct table_stamp read_at = row_cache_stamp(context, &key);
     *session_r = (struct token_session){.state = SESSION_WITHOUT_USER};
     /* Not with the identity table: it may have the rest, and what is stored there is read under a stamp of its own. */
     struct prefetch *prefetch = row_cache_is_usable(context) ? NULL : context->prefetch;
@@ -213,14 +240,14 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
     if (outcome != OK) {
         return outcome;
     }
-    session_r->state = state_of(session_r, &rows, &keys, issued_at);
+    session_r->state = state_of(session_r, &rows, &keys, issued_at, stamp);
     if (session_r->state == SESSION_ENDED_WITH_ALL_IN_REDIS) {
         outcome = read_rows(context, user_id, jti, prefetch, session_r, &rows);
-        session_r->state = outcome == OK ? state_of(session_r, &rows, &keys, issued_at) : session_r->state;
+        session_r->state = outcome == OK ? state_of(session_r, &rows, &keys, issued_at, stamp) : session_r->state;
     }
     if (outcome == OK && session_r->state == SESSION_VALID &&
         (session_r->redis_answered || !redis_is_configured(context->config))) {
-        remember(context, &key, &stamp, session_r);
+        remember(context, &key, &read_at, session_r);
     }
     return outcome;
 }
@@ -325,6 +352,11 @@ enum outcome session_store_end_all(struct context *context, struct text user_id,
     struct parameter now = BIND_INTEGER(context->now_seconds);
     struct text kept_jti = column_jti(context, kept.jti);
     enum outcome outcome = set_epoch(context, user_id);
+    if (outcome == OK) { /* so that another program that looks at it refuses tokens from before, too */
+        outcome =
+            database_execute(context, "UPDATE auth SET session_stamp = ? WHERE id = ?",
+                             PARAMETERS(BIND_TEXT(random_uuid(context->arena)), BIND_TEXT(user_id)), NULL, ERROR_NONE);
+    }
     if (outcome == OK) {
         outcome = revocation_store_note_sessions(context, user_id, kept_jti);
     }

@@ -33,14 +33,18 @@ struct token_session {
 enum { SESSION_CLEAN_ROWS = 500 };
 
 /* Finds the session of a token by the user's id and its jti (null: the token has no jti). `issued_at` -1: the token has
- * no iat.
+ * no iat. `stamp`: its session_stamp, which must be that of the account where the session has no row; NULL: it need
+ * not.
  * - It takes one statement, and one round trip to Redis at the same time.
  * - MariaDB decides first: Redis can end a session, but not restore one.
  * - If only Redis says that all sessions of the user ended, a second statement reads the row again: Roster writes the
  *   epoch to Redis after its commit, and the first statement may have run before that.
  * FAULT as database_execute. */
 enum outcome session_store_find(struct context *context, struct text user_id, struct text jti, int64_t issued_at,
-                                struct token_session *session_r);
+                                const struct text *stamp, struct token_session *session_r);
+
+/* `auth.session_stamp` of a user: what tokens without a row must have as a claim. Null: none. */
+enum outcome session_store_stamp(struct context *context, struct text user_id, struct text *stamp_r);
 
 /* Adds a session of a user. expires_at -1: it never expires. key_id: that of the key that signs its token.
  * PROBLEM INVALID_CRED: the user was deleted or disabled meanwhile, or the password hash is not `password_hash` (null:

@@ -125,7 +125,8 @@ static enum outcome authorise(struct request *request)
         (route->who == WHO_ADMIN && !identity_is_admin(&request->identity))) {
         return problem_set(context, ERROR_ACCESS_PROHIBITED);
     }
-    if (request->identity.is_api_key && router_takes_session(route, context->config->compatibility)) {
+    const bool is_program = request->identity.is_api_key || request->identity.is_automation;
+    if (is_program && router_takes_session(route, context->config->compatibility)) {
         return problem_set(context, ERROR_SESSION_REQUIRED);
     }
     const struct route_need *need = router_need(route, context->config->compatibility);

@@ -549,11 +549,7 @@ is_deeply named($result, 'idle'),
     [
     sort "auth (Ada <ada\@example.org>): mfa: $had",
     "auth (Carol <carol\@example.org>): mfa: $had",
-    'auth (Ada <ada@example.org>): session_stamp: is kept; sessions that the other program has begun end '
-        . 'with the import',
-    'group (Below): parent_group_id: is kept, but permissions are not inherited from a group above yet',
-    'user (Ada <ada@example.org>): scim: is kept, but nothing here provisions people by SCIM yet',
-    'user (Ada <ada@example.org>): variables: are kept, but nothing here uses them yet'
+    'user (Ada <ada@example.org>): scim: is kept, but nothing here provisions people by SCIM yet'
     ],
     '... what is kept is told, and of whom'
     or diag $result->{out};

@@ -254,6 +254,46 @@ $roster->sql(q{INSERT INTO oauth_session (id, user_id, provider, token, expires_
 call(own_oauth_session_end => 200, $user, in => {provider => 'google'});
 call(own_oauth_session_end => 'NOT_FOUND', $user, in => {provider => 'google'});
 
+# ---- Tokens ----
+
+speak('0.12');
+my $signed = $roster->add_user(password => $Roster::PASSWORD);
+my $token = $roster->new_session($signed);
+my $claims = Roster::claims_of($token);
+is_deeply [@$claims{qw(typ auth_method mfa_verified)}], ['session', 'password', $false],
+    'a token says how it came about';
+cmp_ok abs($claims->{auth_time} - time), '<', 60, '... and when';
+ok !exists $claims->{session_stamp}, '... and no stamp, where the account has none';
+my $works = sub ($given, $wanted, $name) {
+    my $answer = $roster->get('/users/user/info', $given);
+    return $wanted == 200 ? is($answer->{status}, 200, $name) : is_problem($answer, 401, 'INVALID_TOKEN', $name);
+};
+$works->($roster->token_for($signed->{id}, typ => 'session'), 200, 'the token of another program');
+$works->($roster->token_for($signed->{id}, typ => 'automation'), 200, '... of an automation');
+is_problem $roster->get('/auths/', $roster->token_for($signed->{id}, typ => 'automation')), 403, 'SESSION_REQUIRED',
+    '... which is no session';
+$works->($roster->token_for($signed->{id}, typ => $_), 401, '... of another kind') for 'refresh', 5;
+$works->($roster->jwt({id => $signed->{id}, iat => time, exp => time + 60, typ => undef}), 401, '... or of none');
+call(user_sessions_revoke => 200, $admin, in => {user_id => $signed->{id}});
+$works->($token, 401, 'a session that was revoked');
+my $stamp = $roster->sql('SELECT session_stamp FROM auth WHERE id = ?', $signed->{id});
+ok length $stamp, 'the account has a stamp then';
+my $later = time + 2;
+wait_until(10, sub { time > $later });
+$works->($roster->token_for($signed->{id}), 401, 'a new token of another program without the stamp');
+$works->($roster->token_for($signed->{id}, session_stamp => 'x'), 401, '... with another');
+$works->($roster->token_for($signed->{id}, session_stamp => $stamp), 200, '... with this one');
+my $again = $roster->new_session($signed);
+is Roster::claims_of($again)->{session_stamp}, $stamp, 'a new session has the stamp';
+$works->($again, 200, '... and works');
+speak('0.6');
+$works->($again, 200, '... and works with 0.6');
+$works->($roster->token_for($signed->{id}, typ => 'refresh'), 200, '... where other claims are passed over');
+my $old = $roster->new_session($signed);
+is_deeply [sort keys %{Roster::claims_of($old)}], [qw(exp iat id jti)], '... and tokens have those of 0.6';
+speak('0.12');
+$works->($old, 200, 'a session of before goes on');
+
 # ---- Groups above groups ----
 
 speak('0.12');

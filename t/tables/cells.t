@@ -171,7 +171,7 @@ my @tables = (
     ['tables/interface_fields.def', 'INTERFACE_FIELD', 'api/settings_patch.c', name => 'outside'],
     [
         'tables/behaviours.def', 'BEHAVIOUR',
-        'worker/schema.c worker/validate.c api/session.c api/groups.c api/settings_patch.c store/group_store.c',
+        'config/compatibility.c worker/schema.c worker/validate.c api/session.c api/groups.c api/settings_patch.c store/group_store.c auth/token.c',
         name => 'resolved',
         since => 'resolved',
         text => 'text'

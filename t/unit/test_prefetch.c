@@ -47,7 +47,7 @@ static void begin(unsigned parts, const char *user_id)
     memset(&context.problem, 0, sizeof context.problem);
     prefetch = (struct prefetch){.parts = parts, .user_id = text_of(user_id)};
     context.prefetch = &prefetch;
-    assert_int_equal(session_store_find(&context, TEXT("caller"), TEXT("jti"), 5, &session), OK);
+    assert_int_equal(session_store_find(&context, TEXT("caller"), TEXT("jti"), 5, NULL, &session), OK);
     assert_int_equal(session.state, SESSION_VALID);
     assert_text(session.caller.name, "Caller");
     context.statement_count = 0;

@@ -378,7 +378,7 @@ static void see(void)
 {
     struct token_session session;
 
-    assert_int_equal(session_store_find(&context, TEXT("u1"), TEXT_NULL, NOW, &session), OK);
+    assert_int_equal(session_store_find(&context, TEXT("u1"), TEXT_NULL, NOW, NULL, &session), OK);
     assert_true(session.redis_answered);
 }
 
@@ -466,7 +466,7 @@ static enum session_state judge(const char *jti, const char *user_id, int64_t is
 {
     struct token_session session;
 
-    assert_int_equal(session_store_find(&context, text_of(user_id), text_of(jti), issued_at, &session), OK);
+    assert_int_equal(session_store_find(&context, text_of(user_id), text_of(jti), issued_at, NULL, &session), OK);
     return session.state;
 }
 
