@@ -19,6 +19,7 @@
 #include "check/findings.h"
 #include "check/probe.h"
 #include "config/config.h"
+#include "config/config_logs.h"
 #include "config/config_print.h"
 #include "config/config_read.h"
 #include "config/config_secrets.h"
@@ -72,7 +73,7 @@ static bool password_init_master(const struct config *config, struct error *erro
 
 static bool log_init_master(const struct config *config, struct error *error)
 {
-    return log_open(config->error_log, config->access_log, config->log_level, config->log_format, error);
+    return config_open_logs(config, error);
 }
 
 static bool identity_table_init_master(const struct config *config, struct error *error)
@@ -136,7 +137,8 @@ static const char *const watcher_concerned[] = {"database_",  "redis_", "picture
                                                 "access_log", "log_",   NULL};
 
 static const char *const housekeeper_concerned[] = {
-    "database_", "redis_", "last_active_interval", "error_log", "access_log", "log_", NULL};
+    "database_", "redis_", "last_active_interval", "audit_", "secret_key_file", "error_log", "access_log",
+    "log_",      NULL};
 
 static const char *const mailer_concerned[] = {"database_",   "sendmail_",     "mail_",      "reset_",
                                                "invitation_", "verification_", "public_url", "site_name",

@@ -294,6 +294,7 @@ static int run(struct invocation *invocation)
     if (invocation->command == NULL) {
         return ctl_fail(EXIT_USAGE, "usage: rosterctl [-c FILE] COMMAND ...; `rosterctl help' lists the commands");
     }
+    ctl_set_actor(invocation);
     int status = prepare(invocation);
     return status == EXIT_DONE ? functions[invocation->command - commands](invocation) : status;
 }

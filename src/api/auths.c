@@ -102,15 +102,16 @@ enum outcome handle_sign_in(struct request *request)
         if (login.found) {
             password_warn_unusable(context, login.id, login.password_hash);
         }
-        return session_refuse(request, login.found ? "wrong password" : "unknown account");
+        return session_refuse(request, login.found ? login.id : TEXT_NULL,
+                              login.found ? "wrong password" : "unknown account");
     }
     if (!login.active) {
-        return session_refuse(request, "the account is disabled");
+        return session_refuse(request, login.id, "the account is disabled");
     }
     limit_sign_in_succeeded(request);
     outcome = change_at_sign_in(request, &login, match.outdated);
     if (outcome == PROBLEM && context->problem.code == ERROR_USER_NOT_FOUND) {
-        return session_refuse(request, "the account has just been deleted");
+        return session_refuse(request, login.id, "the account has just been deleted");
     }
     return outcome == OK ? session_answer(request, login.id, login.password_hash) : outcome;
 }
@@ -295,7 +296,7 @@ enum outcome handle_sign_out(struct request *request)
     enum outcome outcome = OK;
     if (identity_find_token(context, &request->credentials, &text, &by_cookie) == OK && text.data != NULL &&
         !api_key_is(text) && token_read_signed(context, text, &context->config->secret_keys, &token)) {
-        outcome = session_store_end(context, token.jti, token.id, token.expires_at);
+        outcome = session_store_sign_out(context, token.jti, token.id, token.expires_at);
     }
     if (outcome != OK) {
         return outcome;

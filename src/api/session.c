@@ -13,11 +13,13 @@
 #include "base/random.h"
 #include "config/compatibility.h"
 #include "config/config_mail.h"
+#include "store/audit_store.h"
 #include "store/config_store.h"
 #include "store/mail_store.h"
 #include "store/session_store.h"
 #include "store/user_store.h"
 #include "worker/admission.h"
+#include "worker/limit.h"
 
 enum outcome session_issue(struct request *request, struct text user_id, struct text password_hash,
                            struct text *token_r, int64_t *expires_at_r)
@@ -149,6 +151,7 @@ enum outcome session_answer(struct request *request, struct text user_id, struct
     if (outcome != OK) {
         return outcome;
     }
+    request->account = user_id;
     session_store_note_sign_in(&request->context, user_id, text_of(request->context.client_address));
     response_set_token_cookie(request, token, expires_at);
     admission_remember(request, user_id);
@@ -199,8 +202,12 @@ enum outcome handle_session_get(struct request *request)
     return outcome;
 }
 
-enum outcome session_refuse(struct request *request, const char *reason)
+enum outcome session_refuse(struct request *request, struct text user_id, const char *reason)
 {
-    log_warning(&request->context, "sign-in failed: %s", reason);
-    return problem_set(&request->context, ERROR_INVALID_CRED);
+    struct context *context = &request->context;
+    const struct text email = limit_sign_in_email(request);
+    request->account = audit_store_pseudonym(context, email);
+    audit_store_refuse(context, user_id, email, reason);
+    log_warning(context, "sign-in failed: %s", reason);
+    return problem_set(context, ERROR_INVALID_CRED);
 }

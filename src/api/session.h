@@ -22,9 +22,9 @@ enum outcome session_renew(struct request *request, struct text *token_r, int64_
  * `token` null: the caller has an API key. */
 void session_add_members(struct request *request, struct text token, const struct value *user);
 
-/* Refuses a sign-in: returns PROBLEM with INVALID_CRED, and logs the line that fail2ban reads.
- * `reason` must not contain text from the client. */
-enum outcome session_refuse(struct request *request, const char *reason);
+/* Refuses a sign-in: returns PROBLEM with INVALID_CRED, logs the line that fail2ban reads, and tells the audit.
+ * user_id null: there is no such account. `reason` must not contain text from the client. */
+enum outcome session_refuse(struct request *request, struct text user_id, const char *reason);
 
 /* Creates a session (session_issue), sets the cookie, and answers with a Session. */
 enum outcome session_answer(struct request *request, struct text user_id, struct text password_hash);

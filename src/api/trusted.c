@@ -129,7 +129,7 @@ enum outcome trusted_sign_in(struct request *request)
     enum outcome outcome = user_store_find_by_email(context, email, &login);
     struct text user_id = login.id;
     if (outcome == OK && login.found && !login.active) {
-        return session_refuse(request, "the account is disabled");
+        return session_refuse(request, user_id, "the account is disabled");
     }
     if (outcome == OK && !login.found) {
         outcome = create_trusted(request, email, &user_id);

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/text.h"
 
+struct audit_actor;
+struct audit_pending;
 struct config;
 struct prefetch;
 
@@ -20,6 +22,14 @@ struct statement_use {
     int64_t microseconds;
 };
 
+struct context;
+
+/* What a transaction does besides what its body does: set within it, and forgotten when it ends, or begins again. */
+struct transaction_end {
+    enum outcome (*before_commit)(struct context *context); /* not OK: it is rolled back */
+    void (*after_commit)(struct context *context);
+};
+
 struct context {
     struct arena *arena;
     const struct config *config; /* immutable; the same for the whole request */
@@ -28,7 +38,10 @@ struct context {
     const char *request_id;     /* from nginx, or made by the worker; NULL outside a request */
     const char *client_address; /* NULL outside a request */
     struct prefetch *prefetch;  /* store/prefetch.h; NULL: nothing is read along with the caller, or it is outdated */
-    const char *stage;          /* the running stage, for the log: "authenticate"; a static string */
+    const struct audit_actor *actor;      /* who acts, for the audit (store/audit_store.h); NULL: the service itself */
+    struct audit_pending *audit_pending;  /* what this transaction has to write into the audit; NULL: nothing */
+    const struct transaction_end *at_end; /* of this transaction; NULL: nothing */
+    const char *stage;                    /* the running stage, for the log: "authenticate"; a static string */
 
     unsigned statement_count;                                /* statements sent to MariaDB for this request */
     int64_t statement_microseconds;                          /* their total time, with retries */

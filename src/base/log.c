@@ -46,6 +46,7 @@ struct sink {
 
 static struct sink error_sink = {"error_log", SINK_STDERR, STDERR_FILENO, 0, 0, false, false};
 static struct sink access_sink = {"access_log", SINK_OFF, -1, 0, 0, false, false};
+static struct sink audit_sink = {"audit_log", SINK_OFF, -1, 0, 0, false, false};
 static enum severity min_severity = LOG_SEVERITY_NOTICE;
 static enum log_format line_format = LOG_FORMAT_TEXT;
 static const char *process_name = "roster";
@@ -506,33 +507,43 @@ static void format_access_json(struct log_line *line, int64_t now, const struct 
     line_end_object(line, &object);
 }
 
-void log_access(int64_t now, const struct log_field *fields, size_t count)
+static void write_fields(struct sink *sink, int priority, int64_t now, const struct log_field *fields, size_t count)
 {
     int saved_errno = errno;
 
-    if (access_sink.kind == SINK_OFF) {
+    if (sink->kind == SINK_OFF) {
         return;
     }
     struct log_line line;
-    line_start(&line, &access_sink, LOG_INFO);
+    line_start(&line, sink, priority);
     if (line_format == LOG_FORMAT_JSON) {
         format_access_json(&line, now, fields, count);
     } else {
-        format_access_text(&line, &access_sink, now, fields, count);
+        format_access_text(&line, sink, now, fields, count);
     }
 
     struct log_line journal_fields;
     log_line_init(&journal_fields, sizeof journal_fields.data);
     char digits[32];
-    for (size_t i = 0; access_sink.kind == SINK_JOURNAL_SOCKET && i < count; i++) {
+    for (size_t i = 0; sink->kind == SINK_JOURNAL_SOCKET && i < count; i++) {
         if (fields[i].text.data == NULL) {
             snprintf(digits, sizeof digits, "%" PRId64, fields[i].integer);
         }
         add_journal_field(&journal_fields, fields[i].name,
                           fields[i].text.data != NULL ? fields[i].text : text_of(digits));
     }
-    emit(&access_sink, LOG_INFO, &line, &journal_fields);
+    emit(sink, priority, &line, &journal_fields);
     errno = saved_errno;
+}
+
+void log_access(int64_t now, const struct log_field *fields, size_t count)
+{
+    write_fields(&access_sink, LOG_INFO, now, fields, count);
+}
+
+void log_audit(int64_t now, const struct log_field *fields, size_t count)
+{
+    write_fields(&audit_sink, LOG_NOTICE, now, fields, count);
 }
 
 /* Opening. */
@@ -622,6 +633,16 @@ static void report_exhausted_memory(size_t size)
     log_alert(NULL, "out of memory: %zu bytes requested; this process exits", size);
 }
 
+/* After sink_open has failed. False. */
+static bool refuse_target(const char *directive, const char *name, struct error *error)
+{
+    return error_set(error, "%s: %s can't be opened for writing: %s", directive,
+                     strcmp(name, "journal") == 0  ? journal_socket
+                     : strcmp(name, "syslog") == 0 ? syslog_socket
+                                                   : name,
+                     strerror(errno));
+}
+
 bool log_open(const char *error_log, const char *access_log, enum severity min, enum log_format format,
               struct error *error)
 {
@@ -636,11 +657,7 @@ bool log_open(const char *error_log, const char *access_log, enum severity min, 
         is_open = sink_open(&new_access, access_log);
     }
     if (!is_open) {
-        error_set(error, "%s: %s can't be opened for writing: %s", name == error_log ? "error_log" : "access_log",
-                  strcmp(name, "journal") == 0  ? journal_socket
-                  : strcmp(name, "syslog") == 0 ? syslog_socket
-                                                : name,
-                  strerror(errno));
+        refuse_target(name == error_log ? "error_log" : "access_log", name, error);
         sink_close(&new_error);
         sink_close(&new_access);
         return false;
@@ -654,6 +671,19 @@ bool log_open(const char *error_log, const char *access_log, enum severity min, 
     share_topics();
     tzset();
     local_second.seconds = syslog_second.seconds = 0; /* the time zone may be another one */
+    return true;
+}
+
+bool log_open_audit(const char *audit_log, struct error *error)
+{
+    struct sink new_audit = {.directive = "audit_log", .fd = -1};
+    if (!sink_open(&new_audit, audit_log)) {
+        refuse_target("audit_log", audit_log, error);
+        sink_close(&new_audit);
+        return false;
+    }
+    sink_close(&audit_sink);
+    audit_sink = new_audit;
     return true;
 }
 

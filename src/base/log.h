@@ -27,6 +27,10 @@ struct context;
 bool log_open(const char *error_log, const char *access_log, enum severity min, enum log_format format,
               struct error *error);
 
+/* Opens a third log, of what log_audit writes: a path, "stderr", "syslog", "journal" or "off". Otherwise as log_open.
+ */
+bool log_open_audit(const char *audit_log, struct error *error);
+
 /* Sets a function that opens log files instead of open(2), for a process that runs as root.
  * It takes the flags and the mode of open(2), and returns a descriptor, or -1 with errno set.
  * NULL: use open(2). */
@@ -88,6 +92,9 @@ struct log_field {
 /* Writes a line to the access log: `key=value key=value`, or a JSON object, according to the configuration.
  * `now` is the time of the line: wall time, in microseconds. */
 void log_access(int64_t now, const struct log_field *fields, size_t count);
+
+/* The same to the audit log. */
+void log_audit(int64_t now, const struct log_field *fields, size_t count);
 
 /* An assertion in every build: logs FILE:LINE and aborts. Not for the validation of input. */
 #define invariant(condition) ((condition) ? (void)0 : log_invariant_failed(#condition, __FILE__, __LINE__))

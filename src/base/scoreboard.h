@@ -68,6 +68,13 @@ struct scoreboard_census {
     _Atomic int64_t schema_version;
 };
 
+/* Refused sign-ins, of which the audit gets audit_refusals in a minute at most. */
+struct scoreboard_refusals {
+    _Atomic int64_t minute;  /* since 1970 */
+    _Atomic int64_t written; /* in this minute */
+    _Atomic int64_t omitted; /* since the last one that was written */
+};
+
 struct scoreboard {
     int64_t started_wall_seconds;
     _Atomic int32_t generation; /* grows with each reload */
@@ -82,6 +89,8 @@ struct scoreboard {
     _Atomic int64_t statement_microseconds;
     _Atomic int64_t rate_limited;
     struct scoreboard_census census;
+    struct scoreboard_refusals refusals;
+    _Atomic int64_t audit_written; /* transactions that wrote rows of the audit: then the housekeeper looks for them */
     struct scoreboard_pool pools[POOL_COUNT];
     struct scoreboard_route routes[SCOREBOARD_ROUTES];
     struct scoreboard_slot slots[SCOREBOARD_SLOTS];

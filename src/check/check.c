@@ -245,6 +245,7 @@ void check_files(const struct config *config, struct findings *findings)
     } else {
         check_log(findings, &service, "error_log", config->error_log);
         check_log(findings, &service, "access_log", config->access_log);
+        check_log(findings, &service, "audit_log", config->audit_log);
         check_read_files(findings, config, &service);
     }
     check_runtime_path(findings, &service, "pid_file", config->pid_file);

@@ -217,6 +217,7 @@ static bool check_forms(const struct check *check)
     }
     return check_log_target(check, "error_log", config->error_log, false) &&
            check_log_target(check, "access_log", config->access_log, true) &&
+           check_log_target(check, "audit_log", config->audit_log, true) &&
            (config->redis_host[0] == '\0' || check_host(check, "redis_host", config->redis_host)) &&
            check_public_url(check, config->public_url) && check_cors_origins(check, &config->cors_origins) &&
            check_cookie_domain(check, config->cookie_domain) &&

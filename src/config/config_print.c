@@ -228,6 +228,15 @@ static bool begins_with_one(const char *name, const char *const words[])
     return false;
 }
 
+static bool keys_differ(const struct secret_keys *left, const struct secret_keys *right)
+{
+    bool differ = left->count != right->count;
+    for (size_t i = 0; !differ && i < left->count; i++) {
+        differ = !text_equal(left->items[i], right->items[i]);
+    }
+    return differ;
+}
+
 bool config_differs_in(const struct config *left, const struct config *right, const char *const words[])
 {
     for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
@@ -237,6 +246,7 @@ bool config_differs_in(const struct config *left, const struct config *right, co
             return true;
         }
     }
-    return !text_equal(left->database_password, right->database_password) ||
+    return (begins_with_one("secret_key_file", words) && keys_differ(&left->secret_keys, &right->secret_keys)) ||
+           !text_equal(left->database_password, right->database_password) ||
            !text_equal(left->redis_password, right->redis_password);
 }

@@ -22,7 +22,8 @@ void config_compare_restart(const struct config *old_config, const struct config
                             void (*report)(const char *directive, void *argument), void *argument);
 
 /* True where the two are different in a directive before the sections whose name begins with one of these words, of
- * which the last is NULL, or in a password of MariaDB or Redis. */
+ * which the last is NULL, in the keys of secret_key_file, if that is among them, or in a password of MariaDB or Redis.
+ */
 bool config_differs_in(const struct config *left, const struct config *right, const char *const words[]);
 
 #endif

@@ -71,6 +71,7 @@ static void collect(const struct config *config, int64_t niceness, struct arena 
 {
     add_log(scope, config->error_log);
     add_log(scope, config->access_log);
+    add_log(scope, config->audit_log);
     if (config->database_tls_ca[0] != '\0') {
         add_path(scope, config->database_tls_ca, LANDLOCK_READ);
     }

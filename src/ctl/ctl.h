@@ -212,6 +212,9 @@ int ctl_load_config(struct invocation *invocation);
 /* Reads the secret files that roster.conf names. */
 int ctl_load_secrets(struct invocation *invocation);
 
+/* Sets who acts, for the audit: the system user who called rosterctl, and the command. */
+void ctl_set_actor(struct invocation *invocation);
+
 /* Connects to MariaDB. Called by root, it first switches to the service's user, if that user exists. */
 int ctl_connect(struct invocation *invocation);
 

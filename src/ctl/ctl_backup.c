@@ -13,6 +13,7 @@
 #include "ctl/archive.h"
 #include "ctl/ctl.h"
 #include "ctl/find.h"
+#include "store/audit_store.h"
 #include "store/census.h"
 #include "store/migration.h"
 
@@ -119,6 +120,12 @@ static int write_archive(struct invocation *invocation, void *argument)
     int status = ctl_connect(invocation);
     if (status != EXIT_DONE) {
         return status;
+    }
+    /* A server that takes no writes can still be saved. */
+    if (audit_store_write(&invocation->context, &(struct audit_note){.action = AUDIT_users_export}) != OK) {
+        ctl_say_aside(invocation, "The audit does not tell of this backup: %s",
+                      ctl_problem_words(&invocation->context));
+        invocation->context.problem = (struct problem){.code = ERROR_NONE};
     }
     backup->arena = arena_new(0);
     buffer_init(&backup->lines, backup->arena);

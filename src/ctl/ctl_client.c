@@ -208,6 +208,11 @@ static void add_field_type(struct types *types, const struct field_row *field)
     case FIELD_ROLE:
         buffer_add_string(out, "Role");
         break;
+    case FIELD_ACTION:
+        for (size_t i = 0; i < AUDIT_ACTION_COUNT; i++) {
+            buffer_add_format(out, "%s\"%s\"", i > 0 ? " | " : "", audit_actions[i].name);
+        }
+        break;
     case FIELD_INTEGER:
         buffer_add_string(out, "number");
         break;

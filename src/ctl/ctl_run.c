@@ -1,6 +1,7 @@
 /* ctl_run.c: functions that all commands use: configuration, connection, remarks, errors. */
 #include <errno.h>
 #include <json.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/duration.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/problem.h"
 #include "base/process_user.h"
@@ -19,6 +21,7 @@
 #include "config/config_secrets.h"
 #include "ctl/ctl.h"
 #include "ctl/fastcgi_client.h"
+#include "store/audit_store.h"
 #include "store/database.h"
 #include "store/migration.h"
 
@@ -211,6 +214,41 @@ int ctl_load_secrets(struct invocation *invocation)
     return EXIT_DONE;
 }
 
+/* The name of a system user, or its number. */
+static const char *user_name(struct arena *arena, uid_t uid)
+{
+    const struct passwd *entry = getpwuid(uid);
+    return entry != NULL ? text_copy(arena, text_of(entry->pw_name)).data : text_format(arena, "%ld", (long)uid).data;
+}
+
+/* Who signed in on this machine, whoever they have become since: the kernel keeps it. NULL: not known. */
+static const char *login_name_of(struct arena *arena)
+{
+    struct text content;
+    int64_t uid;
+    if (file_read(arena, "/proc/self/loginuid", &content) && text_to_integer(text_trim(content), &uid) && uid >= 0 &&
+        uid < UINT32_MAX) {
+        return user_name(arena, (uid_t)uid);
+    }
+    /* only root is believed, as anybody can set a variable */
+    return getuid() == 0 ? getenv("SUDO_USER") : NULL;
+}
+
+void ctl_set_actor(struct invocation *invocation)
+{
+    static struct audit_actor actor;
+    struct arena *arena = invocation->context.arena;
+    const char *name = user_name(arena, getuid()), *login = login_name_of(arena);
+    const struct text shown =
+        login != NULL && strcmp(login, name) != 0 ? text_format(arena, "%s (%s)", name, login) : text_of(name);
+    actor = (struct audit_actor){.system_user = text_cut_bytes(shown, 200),
+                                 .through = text_format(arena, "rosterctl %s", invocation->command->words)};
+    if (!text_is_utf8(actor.system_user)) {
+        actor.system_user = text_format(arena, "%ld", (long)getuid());
+    }
+    invocation->context.actor = &actor;
+}
+
 static bool become(const struct config *config, gid_t group, struct error *error)
 {
     struct process_user user;
@@ -249,6 +287,9 @@ int ctl_connect_in_group(struct invocation *invocation, gid_t group)
         return ctl_fail(EXIT_AWAY, "MariaDB can't be used: %s", error.text);
     }
     database_announce_writes(announce_writes);
+    if (!log_open_audit(invocation->config->audit_log, &error)) {
+        fprintf(stderr, "rosterctl: warning: %s\n", error.text);
+    }
     return EXIT_DONE;
 }
 

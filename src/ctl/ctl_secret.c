@@ -4,6 +4,7 @@
 #include "auth/token.h"
 #include "base/array.h"
 #include "base/base64.h"
+#include "base/json_writer.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config_secrets.h"
@@ -11,6 +12,7 @@
 #include "ctl/ctl.h"
 #include "ctl/find.h"
 #include "ctl/sheet.h"
+#include "store/audit_store.h"
 #include "store/overview_store.h"
 
 enum { KEY_BYTES = 48, KEY_LENGTH = 64 };
@@ -106,11 +108,39 @@ static void say_next_step(struct invocation *invocation)
     }
 }
 
-static int write_keys(struct invocation *invocation, const struct secret_keys *keys)
+/* In a child, which becomes the service's user: the keys are in a file, so no transaction has both. */
+static int tell_audit(struct invocation *invocation, void *argument)
+{
+    const struct secret_keys *keys = argument;
+    struct json_writer json;
+    int status = ctl_connect(invocation);
+    json_start(&json, invocation->context.arena);
+    json_begin_object(&json);
+    json_member_array(&json, "keys");
+    for (size_t i = 0; i < keys->count; i++) {
+        char id[TOKEN_KEY_ID_SIZE];
+        token_key_id(keys->items[i], id);
+        json_add_string(&json, id);
+    }
+    json_end_array(&json);
+    json_end_object(&json);
+    return status == EXIT_DONE &&
+                   audit_store_write(&invocation->context, &(struct audit_note){.action = AUDIT_secret_change,
+                                                                                .detail = json_finish(&json)}) != OK
+               ? ctl_problem(invocation, "audit")
+               : status;
+}
+
+static int write_keys(struct invocation *invocation, struct secret_keys *keys)
 {
     struct error error;
-    return config_write_secret_keys(invocation->config, keys, &error) ? EXIT_DONE
-                                                                      : ctl_fail(EXIT_FAILED, "%s", error.text);
+    if (!config_write_secret_keys(invocation->config, keys, &error)) {
+        return ctl_fail(EXIT_FAILED, "%s", error.text);
+    }
+    if (ctl_run_child(invocation, tell_audit, keys) != EXIT_DONE) {
+        ctl_say_aside(invocation, "The audit does not tell of this change.");
+    }
+    return EXIT_DONE;
 }
 
 int command_secret_rotate(struct invocation *invocation)

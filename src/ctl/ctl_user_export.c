@@ -7,6 +7,7 @@
 #include "base/json_text.h"
 #include "ctl/ctl.h"
 #include "import/csv.h"
+#include "store/audit_store.h"
 #include "store/export_store.h"
 #include "store/group_store.h"
 
@@ -175,6 +176,9 @@ int command_user_export(struct invocation *invocation)
     }
     if (group_store_list(&invocation->context, TEXT_NULL, -1, &groups) != OK) {
         return ctl_problem(invocation, "groups");
+    }
+    if (audit_store_write(&invocation->context, &(struct audit_note){.action = AUDIT_users_export}) != OK) {
+        return ctl_problem(invocation, "audit");
     }
     if (invocation->json) {
         return export_json(invocation, &export);

@@ -25,4 +25,7 @@ void manual_errors(struct buffer *out);
 void manual_limits(struct buffer *out);
 void manual_faults(struct buffer *out);
 
+/* Both. */
+void manual_audit(struct buffer *out);
+
 #endif

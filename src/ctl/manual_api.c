@@ -13,11 +13,9 @@
 
 static const struct {
     const char *first_segment, *title;
-} chapters[] = {{"users", "Users"},
-                {"auths", "Sign-in, sessions and the caller's own account"},
-                {"groups", "Groups"},
-                {"verify", "Other programs"},
-                {NULL, "The service"}};
+} chapters[] = {{"users", "Users"},           {"auths", "Sign-in, sessions and the caller's own account"},
+                {"groups", "Groups"},         {"audit", "The audit"},
+                {"verify", "Other programs"}, {NULL, "The service"}};
 
 static bool is_of_chapter(const struct route *route, size_t chapter)
 {
@@ -78,6 +76,24 @@ static void add_own_error(void *argument, enum error_code code, int status)
     }
 }
 
+static void add_action(enum audit_action action, void *argument)
+{
+    struct buffer *line = argument;
+    buffer_add_format(line, "%s%s", line->length > 0 ? ", " : "", audit_actions[action].name);
+}
+
+static void print_audit(struct buffer *out, const struct route *route)
+{
+    struct buffer actions;
+    buffer_init(&actions, out->arena);
+    router_each_audit(route, add_action, &actions);
+    if (actions.length > 0) {
+        mdoc_format(out, "Audit: %s.", buffer_text(&actions).data);
+    } else if (router_unaudited(route) != NULL) {
+        mdoc_format(out, "Not in the audit: %s", router_unaudited(route));
+    }
+}
+
 static void print_route(struct buffer *out, const struct route *route)
 {
     mdoc_macro(out, ".It Ic %s %s", method_name(route->method), mdoc_word(out, route->path));
@@ -104,6 +120,7 @@ static void print_route(struct buffer *out, const struct route *route)
     if (errors.length > 0) {
         mdoc_format(out, "Errors: %s.", buffer_text(&errors).data);
     }
+    print_audit(out, route);
 }
 
 void manual_routes(struct buffer *out)
@@ -139,6 +156,8 @@ static const char *field_type(const struct field_row *field)
         return "address";
     case FIELD_ROLE:
         return "role";
+    case FIELD_ACTION:
+        return "action of the audit";
     case FIELD_INTEGER:
         return "integer";
     case FIELD_BOOLEAN:
@@ -333,6 +352,16 @@ void manual_limits(struct buffer *out)
     for (size_t i = 0; (limit = document_limit(i)) != NULL; i++) {
         mdoc_macro(out, ".It Ic %s", limit_name(limit->limit));
         mdoc_format(out, "Counts %s, against %s of roster.conf.", limit->text, limit->directive);
+    }
+    mdoc_macro(out, ".El");
+}
+
+void manual_audit(struct buffer *out)
+{
+    mdoc_macro(out, ".Bl -tag -width Ds");
+    for (size_t i = 0; i < AUDIT_ACTION_COUNT; i++) {
+        mdoc_macro(out, ".It Li %s", audit_actions[i].name);
+        mdoc_text(out, audit_actions[i].text);
     }
     mdoc_macro(out, ".El");
 }

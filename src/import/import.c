@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "import/import_internal.h"
 #include "store/account_store.h"
+#include "store/audit_store.h"
 #include "store/picture_store.h"
 
 enum {
@@ -484,6 +485,9 @@ static enum outcome import_within(struct context *context, void *argument)
     }
     for (int table = 0; outcome == OK && table < IMPORT_TABLE_COUNT; table++) {
         outcome = count_here(import, (enum import_table)table);
+    }
+    if (outcome == OK && !import->options->dry_run) {
+        audit_store_note(import->context, &(struct audit_note){.action = AUDIT_import});
     }
     return outcome;
 }

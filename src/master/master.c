@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/process_user.h"
 #include "base/safe_path.h"
+#include "config/config_logs.h"
 #include "config/config_pools.h"
 #include "config/config_print.h"
 #include "config/config_read.h"
@@ -646,7 +647,7 @@ static void reopen_logs(void)
 {
     const struct config *config = master.config;
     struct error error;
-    if (!log_open(config->error_log, config->access_log, config->log_level, config->log_format, &error)) {
+    if (!config_open_logs(config, &error)) {
         log_error(NULL, "the logs can't be reopened: %s", error.text);
     }
     children_signal(SIGUSR1);

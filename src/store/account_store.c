@@ -3,9 +3,11 @@
 #include "store/account_store.h"
 
 #include "base/email.h"
+#include "base/json_writer.h"
 #include "base/problem.h"
 #include "base/random.h"
 #include "config/config.h"
+#include "store/audit_store.h"
 #include "store/config_store.h"
 #include "store/link_store.h"
 #include "store/mail_store.h"
@@ -101,18 +103,21 @@ static enum outcome decide_first(struct context *context, struct account_new *ac
     return outcome;
 }
 
-static enum outcome join_group(struct context *context, struct text user_id, struct text group_id)
+static enum outcome join_group(struct context *context, const struct account_new *account, struct text group_id)
 {
+    struct result result;
     /* FOR UPDATE waits for a concurrent deletion of the group, and then finds no row */
     enum outcome outcome = database_execute(context,
                                             "INSERT INTO group_member (id, group_id, user_id, created_at, updated_at) "
                                             "SELECT ?, g.id, ?, ?, ? FROM `group` g WHERE g.id = ? FOR UPDATE "
                                             "ON DUPLICATE KEY UPDATE group_member.id = group_member.id",
-                                            PARAMETERS(BIND_TEXT(random_uuid(context->arena)), BIND_TEXT(user_id),
+                                            PARAMETERS(BIND_TEXT(random_uuid(context->arena)), BIND_TEXT(account->id),
                                                        BIND_INTEGER(context->now_seconds),
                                                        BIND_INTEGER(context->now_seconds), BIND_TEXT(group_id)),
-                                            NULL, ERROR_NONE);
-    if (outcome == OK) {
+                                            &result, ERROR_NONE);
+    if (outcome == OK && result.affected_rows > 0) {
+        audit_store_note(context, &(struct audit_note){AUDIT_member_add, .subject_id = account->id, .object = group_id,
+                                                       .by_subject = account->is_sign_up});
         outcome =
             database_execute(context, "UPDATE `group` SET updated_at = ? WHERE id = ?",
                              PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(group_id)), NULL, ERROR_NONE);
@@ -124,10 +129,10 @@ static enum outcome join_groups(struct context *context, const struct account_ne
 {
     enum outcome outcome = OK;
     if (account->group_id.length > 0) {
-        outcome = join_group(context, account->id, account->group_id);
+        outcome = join_group(context, account, account->group_id);
     }
     for (size_t i = 0; outcome == OK && i < account->group_count; i++) {
-        outcome = join_group(context, account->id, account->group_ids[i]);
+        outcome = join_group(context, account, account->group_ids[i]);
     }
     return outcome;
 }
@@ -161,6 +166,29 @@ static enum outcome ask_to_verify(struct context *context, struct text user_id)
                : OK;
 }
 
+/* {"email": …, "name": …} */
+static struct text personal_of(struct context *context, struct text email, struct text name)
+{
+    struct json_writer json;
+    json_start(&json, context->arena);
+    json_begin_object(&json);
+    json_member_text(&json, "email", email);
+    json_member_text(&json, "name", name);
+    json_end_object(&json);
+    return json_finish(&json);
+}
+
+static void note_addition(struct context *context, const struct account_new *account)
+{
+    audit_store_note(context, &(struct audit_note){
+                                  AUDIT_user_add,
+                                  .subject_id = account->id,
+                                  .detail = audit_store_member(context->arena, "role", account->role),
+                                  .personal = personal_of(context, account->email, account->name),
+                                  .by_subject = account->is_sign_up,
+                              });
+}
+
 static enum outcome add_within(struct context *context, void *argument)
 {
     struct account_new *account = argument;
@@ -192,7 +220,11 @@ static enum outcome add_within(struct context *context, void *argument)
     if (outcome == OK && account->is_sign_up) {
         outcome = ask_to_verify(context, account->id);
     }
-    return outcome == OK ? join_groups(context, account) : outcome;
+    if (outcome == OK) {
+        note_addition(context, account);
+        outcome = join_groups(context, account);
+    }
+    return outcome;
 }
 
 static void prepare(struct context *context, struct account_new *account)
@@ -272,6 +304,40 @@ static enum outcome tell(struct context *context, const struct account_writing *
     return outcome == OK && has_password ? password_store_tell(context, change->user_id) : outcome;
 }
 
+static void note_role(struct context *context, struct text user_id, struct text from, struct text to)
+{
+    audit_store_note(context, &(struct audit_note){AUDIT_role_change, .subject_id = user_id,
+                                                   .detail = audit_store_from_to(context->arena, "role", from, to)});
+}
+
+static void note_change(struct context *context, const struct account_writing *writing)
+{
+    const struct account_change *change = writing->change;
+    const struct value *row = writing->row.values; /* before the change */
+    if (!text_equal(row[USER_role].text, writing->role)) {
+        note_role(context, change->user_id, row[USER_role].text, writing->role);
+    }
+    if (!text_equal(row[USER_email].text, writing->email)) {
+        const struct text personal = audit_store_from_to(context->arena, "email", row[USER_email].text, writing->email);
+        audit_store_note(context,
+                         &(struct audit_note){AUDIT_email_change, .subject_id = change->user_id, .personal = personal});
+    }
+    if (change->password_hash.data != NULL) {
+        audit_store_note(context, &(struct audit_note){AUDIT_password_change, .subject_id = change->user_id});
+    }
+    const bool is_renamed = !text_equal(row[USER_name].text, writing->name);
+    if (is_renamed || change->picture.data != NULL) {
+        audit_store_note(context, &(struct audit_note){
+                                      AUDIT_user_change,
+                                      .subject_id = change->user_id,
+                                      .detail = change->picture.data != NULL ? TEXT("{\"picture\":true}") : TEXT_NULL,
+                                      .personal = is_renamed ? audit_store_from_to(context->arena, "name",
+                                                                                   row[USER_name].text, writing->name)
+                                                             : TEXT_NULL,
+                                  });
+    }
+}
+
 static enum outcome change_within(struct context *context, void *argument)
 {
     struct account_writing *writing = argument;
@@ -309,6 +375,7 @@ static enum outcome change_within(struct context *context, void *argument)
         outcome = password_store_put(context, change->user_id, writing->email, change->password_hash, false);
     }
     if (outcome == OK) {
+        note_change(context, writing);
         outcome = tell(context, writing, email);
     }
     change->replaced_picture = outcome == OK && change->picture.data != NULL ? picture : TEXT_NULL;
@@ -387,7 +454,11 @@ static enum outcome set_role_within(struct context *context, void *argument)
         context, "UPDATE user SET " USER_NAMES_KEPT ", role = ?, updated_at = GREATEST(?, updated_at + 1) WHERE id = ?",
         PARAMETERS(BIND_TEXT(change->role), BIND_INTEGER(context->now_seconds), BIND_TEXT(change->user_id)), NULL,
         ERROR_NONE);
-    return outcome == OK ? session_store_end_all(context, change->user_id, KEPT_NONE) : outcome;
+    if (outcome == OK) {
+        note_role(context, change->user_id, user.role, change->role);
+        outcome = session_store_end_all(context, change->user_id, KEPT_NONE);
+    }
+    return outcome;
 }
 
 enum outcome account_store_set_role(struct context *context, struct text user_id, struct text role)
@@ -438,6 +509,14 @@ static enum outcome delete_within(struct context *context, void *argument)
                                    "CURRENT_TIMESTAMP(6)",
                                    PARAMETERS(BIND_TEXT(*user_id)), NULL, ERROR_NONE);
     }
+    if (outcome == OK) {
+        audit_store_note(context, &(struct audit_note){
+                                      AUDIT_user_delete,
+                                      .subject_id = *user_id,
+                                      .detail = audit_store_member(context->arena, "role", user.role),
+                                      .personal = personal_of(context, user.email, user.name),
+                                  });
+    }
     deletion->pictures[0] = user.picture;
     deletion->pictures[1] = user.banner;
     return outcome;
@@ -472,6 +551,9 @@ static enum outcome disable_within(struct context *context, void *argument)
     if (outcome == OK) {
         outcome = disable_row(context, *user_id, user.email);
     }
+    if (outcome == OK) {
+        audit_store_note(context, &(struct audit_note){AUDIT_user_disable, .subject_id = *user_id});
+    }
     return outcome == OK ? session_store_end_all(context, *user_id, KEPT_NONE) : outcome;
 }
 
@@ -486,7 +568,13 @@ static enum outcome enable_within(struct context *context, void *argument)
     struct locked_user user;
     bool found;
     enum outcome outcome = user_store_lock(context, *user_id, &user);
-    return outcome == OK ? set_active(context, *user_id, true, &found) : outcome;
+    if (outcome == OK) {
+        outcome = set_active(context, *user_id, true, &found);
+    }
+    if (outcome == OK) {
+        audit_store_note(context, &(struct audit_note){AUDIT_user_enable, .subject_id = *user_id});
+    }
+    return outcome;
 }
 
 enum outcome account_store_enable(struct context *context, struct text user_id)

@@ -6,8 +6,10 @@
 #include "base/buffer.h"
 
 /* What no backup has. schema_migration: the files of the program tell it. deleted_user: whom the directory of a running
- * service is to forget. mail, one_time_link: what was sent or used since must not be sent again, nor be valid again. */
-static const char *const left_out[] = {"schema_migration", "deleted_user", "mail", "one_time_link"};
+ * service is to forget. mail, one_time_link: what was sent or used since must not be sent again, nor be valid again.
+ * audit: what was done stays as it was told, whatever is restored (`rosterctl audit export'). */
+static const char *const left_out[] = {"schema_migration", "deleted_user", "mail",
+                                       "one_time_link",    "audit",        "audit_head"};
 
 /* user.changed_at is when this server changed a row: a row that is restored changes now, and the directory of a running
  * service finds it by that. */

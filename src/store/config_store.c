@@ -3,10 +3,16 @@
 #include "base/duration.h"
 #include "base/json.h"
 #include "base/json_text.h"
+#include "base/json_writer.h"
 #include "base/log.h"
+#include "base/permission_table.h"
 #include "base/problem.h"
+#include "store/audit_store.h"
 #include "store/prefetch.h"
 #include "store/row_cache.h"
+
+/* Where the default permissions are. */
+#define PERMISSIONS_PATH "user.permissions"
 
 /* Defaults as JSON, from a literal of the setting's type. */
 #define ROLE_pending "pending"
@@ -205,6 +211,74 @@ static enum outcome lock_document(struct context *context, const struct value **
                             row_r, ERROR_NONE);
 }
 
+/* ---- what the audit tells of a change ---- */
+
+enum { SHOWN_CHARACTERS = 200 };
+
+static void add_value(struct json_writer *json, const char *name, enum setting_type type, json_object *value)
+{
+    json_add_name_string(json, name);
+    if (value != NULL && type == SETTING_TYPE_PASSWORD) {
+        json_add_string(json, "********");
+    } else if (json_object_is_type(value, json_type_string)) {
+        json_add_text(json, text_cut_characters(json_text(value), SHOWN_CHARACTERS));
+    } else {
+        json_add_string(json, value != NULL ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN) : NULL);
+    }
+}
+
+static void add_change(struct json_writer *json, const char *name, enum setting_type type, json_object *from,
+                       json_object *to)
+{
+    if (!json_object_equal(from, to)) {
+        json_add_name_string(json, name);
+        json_begin_object(json);
+        add_value(json, "from", type, from);
+        add_value(json, "to", type, to);
+        json_end_object(json);
+    }
+}
+
+static void note_as(struct context *context, struct json_writer *json, enum audit_action action)
+{
+    const struct text detail = json_finish(json);
+    if (!text_is(detail, "{}")) {
+        audit_store_note(context, &(struct audit_note){action, .detail = detail});
+    }
+}
+
+/* {"ENABLE_SIGNUP": {"from": "true", "to": "false"}}; of the settings of LDAP: "ldap.host". */
+static void note_settings(struct context *context, json_object *before, json_object *after)
+{
+    struct json_writer json;
+    json_start(&json, context->arena);
+    json_begin_object(&json);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting_row *row = &setting_rows[i];
+        const char *name = i < SETTING_LDAP_FIRST ? row->key : text_format(context->arena, "ldap.%s", row->key).data;
+        add_change(&json, name, row->type, config_store_get(context, before, (enum setting)i),
+                   config_store_get(context, after, (enum setting)i));
+    }
+    json_end_object(&json);
+    note_as(context, &json, AUDIT_settings_change);
+}
+
+/* {"chat.delete": {"from": "true", "to": "false"}} */
+static void note_permissions(struct context *context, json_object *before, json_object *after)
+{
+    struct json_writer json;
+    json_start(&json, context->arena);
+    json_begin_object(&json);
+    for (size_t i = 0; permission_row(i) != NULL; i++) {
+        const struct permission_row *row = permission_row(i);
+        const char *path = text_format(context->arena, PERMISSIONS_PATH ".%s.%s", row->section, row->key).data;
+        add_change(&json, path + sizeof PERMISSIONS_PATH, SETTING_TYPE_BOOLEAN, config_store_at(before, path),
+                   config_store_at(after, path));
+    }
+    json_end_object(&json);
+    note_as(context, &json, AUDIT_permissions_change);
+}
+
 static enum outcome change_document(struct context *context, void *argument)
 {
     const struct change *change = argument;
@@ -224,9 +298,12 @@ static enum outcome change_document(struct context *context, void *argument)
     if (outcome != OK) {
         return outcome;
     }
-    json_object *document;
+    json_object *document, *present;
     struct text before;
     outcome = config_store_parse(context, row[0].text, &document);
+    if (outcome == OK) {
+        outcome = config_store_parse(context, row[0].text, &present);
+    }
     if (outcome != OK) {
         return outcome;
     }
@@ -236,6 +313,8 @@ static enum outcome change_document(struct context *context, void *argument)
     }
     json_text_read(context->arena, row[0].text, &before);
     change->change(context, document, change->argument);
+    note_settings(context, present, document);
+    note_permissions(context, present, document);
     struct text json = json_text_rewrite(context->arena, before, document);
     return database_execute(context, "UPDATE config SET data = ?, updated_at = UTC_TIMESTAMP() WHERE id = ?",
                             PARAMETERS(BIND_TEXT(json), BIND_INTEGER(row[1].integer)), NULL, ERROR_NONE);

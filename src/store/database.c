@@ -543,12 +543,18 @@ static enum outcome run_transaction(struct context *context, enum transaction_ki
             }
             return database_unavailable(context);
         }
+        context->at_end = NULL;
+        context->audit_pending = NULL;
         database.in_transaction = true;
         database.transaction_broken = false;
         database.transaction_retry = false;
         enum outcome outcome = body(context, argument);
         if (database.transaction_broken && outcome == OK) {
             outcome = database_unavailable(context); /* the body ignored the failure */
+        }
+        const struct transaction_end *at_end = context->at_end;
+        if (outcome == OK && at_end != NULL) {
+            outcome = at_end->before_commit(context);
         }
         if (outcome == OK) {
             outcome = commit(context);
@@ -557,6 +563,10 @@ static enum outcome run_transaction(struct context *context, enum transaction_ki
             roll_back(context);
         }
         database.in_transaction = false;
+        if (outcome == OK && at_end != NULL) {
+            at_end->after_commit(context);
+        }
+        context->at_end = NULL;
         const bool retry = database.transaction_broken && database.transaction_retry;
         if (outcome == OK && kind != TRANSACTION_SNAPSHOT) {
             note_write(context);

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/json_writer.h"
 #include "base/problem.h"
 #include "base/random.h"
 #include "config/compatibility.h"
+#include "store/audit_store.h"
 #include "store/chunks.h"
 #include "store/config_store.h"
 #include "store/hierarchy_store.h"
@@ -130,6 +132,8 @@ static enum outcome add_within(struct context *context, void *argument)
     if (outcome != OK) {
         return outcome;
     }
+    audit_store_note(context, &(struct audit_note){AUDIT_group_add, .object = addition->id,
+                                                   .detail = audit_store_member(context->arena, "name", group->name)});
     return database_execute(
         context,
         "INSERT INTO `group` (id, user_id, name, description, data, meta, permissions, parent_group_id, created_at, "
@@ -148,8 +152,7 @@ enum outcome group_store_add(struct context *context, struct text owner_id, cons
 
     *group_id_r = addition.id;
     database_concerns_nobody();
-    return group->parent_id.data != NULL ? database_transaction(context, add_within, &addition)
-                                         : add_within(context, &addition);
+    return database_transaction(context, add_within, &addition);
 }
 
 struct whole_change {
@@ -192,6 +195,42 @@ static struct text merge_data(struct arena *arena, struct text stored, struct te
     return merged;
 }
 
+/* {"changed": ["name", …], "name": {"from": …, "to": …}} */
+static void note_change(struct context *context, const struct whole_change *whole, struct text name)
+{
+    const struct group_change *change = whole->change;
+    const struct {
+        const char *name;
+        struct text value;
+    } parts[] = {{"name", change->name},
+                 {"description", change->description},
+                 {"data", change->data},
+                 {"meta", change->meta},
+                 {"permissions", change->permissions}};
+    struct json_writer json;
+    json_start(&json, context->arena);
+    json_begin_object(&json);
+    json_member_array(&json, "changed");
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+        if (parts[i].value.data != NULL) {
+            json_add_string(&json, parts[i].name);
+        }
+    }
+    if (change->sets_parent) {
+        json_add_string(&json, "parent_group_id");
+    }
+    json_end_array(&json);
+    if (change->name.data != NULL && !text_equal(change->name, name)) {
+        json_member_object(&json, "name");
+        json_member_text(&json, "from", name);
+        json_member_text(&json, "to", change->name);
+        json_end_object(&json);
+    }
+    json_end_object(&json);
+    audit_store_note(context,
+                     &(struct audit_note){AUDIT_group_change, .object = whole->group_id, .detail = json_finish(&json)});
+}
+
 static enum outcome change_within(struct context *context, void *argument)
 {
     const struct whole_change *whole = argument;
@@ -201,7 +240,7 @@ static enum outcome change_within(struct context *context, void *argument)
     if (outcome != OK) {
         return outcome;
     }
-    outcome = database_get_row(context, "SELECT updated_at, data FROM `group` WHERE id = ? FOR UPDATE",
+    outcome = database_get_row(context, "SELECT updated_at, data, name FROM `group` WHERE id = ? FOR UPDATE",
                                PARAMETERS(BIND_TEXT(whole->group_id)), &row, ERROR_NOT_FOUND);
     if (outcome == OK && change->has_precondition && row[0].integer != change->if_updated_at) {
         outcome = problem_set_detail(context, ERROR_PRECONDITION_FAILED, 0,
@@ -219,6 +258,7 @@ static enum outcome change_within(struct context *context, void *argument)
         return problem_set_detail(context, ERROR_CONTENT_TOO_LARGE, 0,
                                   "Together with what is stored already, `data` is larger than this server takes.");
     }
+    note_change(context, whole, row[2].text);
     return database_change_row(context,
                                "UPDATE `group` SET name = COALESCE(?, name), description = COALESCE(?, description), "
                                "data = COALESCE(?, data), meta = COALESCE(?, meta), "
@@ -270,10 +310,15 @@ static enum outcome forget_default(struct context *context, struct text group_id
 static enum outcome delete_within(struct context *context, void *argument)
 {
     const struct text *group_id = argument;
+    struct text name;
 
     enum outcome outcome = hierarchy_store_lock(context);
     if (outcome == OK) {
         outcome = touch_group(context, *group_id);
+    }
+    if (outcome == OK) {
+        outcome = database_get_text(context, "SELECT name FROM `group` WHERE id = ?", PARAMETERS(BIND_TEXT(*group_id)),
+                                    &name, ERROR_NOT_FOUND);
     }
     if (outcome == OK) {
         outcome = forget_default(context, *group_id);
@@ -286,6 +331,8 @@ static enum outcome delete_within(struct context *context, void *argument)
                                    PARAMETERS(BIND_TEXT(*group_id)), NULL, ERROR_NONE);
     }
     if (outcome == OK) {
+        audit_store_note(context, &(struct audit_note){AUDIT_group_delete, .object = *group_id,
+                                                       .detail = audit_store_member(context->arena, "name", name)});
         outcome = database_execute(context, "DELETE FROM `group` WHERE id = ?", PARAMETERS(BIND_TEXT(*group_id)), NULL,
                                    ERROR_NONE);
     }
@@ -362,10 +409,36 @@ struct member_change {
     struct text removed; /* JSON list of ids of users; null: none */
 };
 
+/* A row for each person of a JSON list who is a member (or is none) before the change. */
+static enum outcome note_members(struct context *context, enum audit_action action, struct text group_id,
+                                 struct text user_ids)
+{
+    const bool is_addition = action == AUDIT_member_add;
+    struct result people;
+    enum outcome outcome = database_execute(
+        context,
+        is_addition ? "SELECT DISTINCT u.id FROM " PAIR_TABLE " AS j STRAIGHT_JOIN user AS u ON u.id = j.other_id "
+                      "LEFT JOIN group_member AS m ON m.user_id = u.id AND m.group_id = ? WHERE m.id IS NULL"
+                    : "SELECT DISTINCT m.user_id FROM " ID_TABLE
+                      " AS j STRAIGHT_JOIN group_member AS m ON m.user_id = j.id AND m.group_id = ?",
+        PARAMETERS(BIND_TEXT(user_ids), BIND_TEXT(group_id)), &people, ERROR_NONE);
+    for (size_t i = 0; outcome == OK && i < people.row_count; i++) {
+        audit_store_note(context,
+                         &(struct audit_note){action, .subject_id = result_row(&people, i)->text, .object = group_id});
+    }
+    return outcome;
+}
+
 static enum outcome change_members_within(struct context *context, void *argument)
 {
     const struct member_change *change = argument;
     enum outcome outcome = touch_group(context, change->group_id);
+    if (outcome == OK && change->added.data != NULL) {
+        outcome = note_members(context, AUDIT_member_add, change->group_id, change->added);
+    }
+    if (outcome == OK && change->removed.data != NULL) {
+        outcome = note_members(context, AUDIT_member_remove, change->group_id, change->removed);
+    }
     if (outcome == OK && change->added.data != NULL) {
         /* A member that a trusted header added, and that is now added by hand, stays when the header no longer names
          * the group. FOR UPDATE of the users' rows waits for concurrent deletions; deleted users are then ignored as
@@ -482,6 +555,24 @@ static enum outcome compare_membership(struct context *context, struct text name
     return OK;
 }
 
+static enum outcome note_synchronised(struct context *context, const struct synchronisation *synchronisation)
+{
+    struct result groups;
+    enum outcome outcome = database_execute(
+        context,
+        "SELECT 0, m.group_id FROM " ID_TABLE " AS j STRAIGHT_JOIN group_member AS m ON m.id = j.id "
+        "WHERE m.source = 'header' UNION ALL SELECT 1, g.id FROM " PAIR_TABLE
+        " AS j STRAIGHT_JOIN `group` AS g ON g.id = j.other_id",
+        PARAMETERS(BIND_TEXT(synchronisation->ended), BIND_TEXT(synchronisation->joined)), &groups, ERROR_NONE);
+    for (size_t i = 0; outcome == OK && i < groups.row_count; i++) {
+        const struct value *row = result_row(&groups, i);
+        audit_store_note(context, &(struct audit_note){row[0].integer != 0 ? AUDIT_member_add : AUDIT_member_remove,
+                                                       .subject_id = synchronisation->user_id, .object = row[1].text,
+                                                       .by_subject = true});
+    }
+    return outcome;
+}
+
 /* Meanwhile, groups may have been deleted, or another request may have done the same: each statement checks again. */
 static enum outcome synchronise_within(struct context *context, void *argument)
 {
@@ -497,6 +588,9 @@ static enum outcome synchronise_within(struct context *context, void *argument)
                          PARAMETERS(BIND_TEXT(synchronisation->ended), BIND_TEXT(synchronisation->joined),
                                     BIND_INTEGER(context->now_seconds)),
                          NULL, ERROR_NONE);
+    if (outcome == OK) {
+        outcome = note_synchronised(context, synchronisation);
+    }
     if (outcome == OK && synchronisation->ended.data != NULL) {
         outcome = database_execute(context,
                                    "DELETE m FROM " ID_TABLE " AS j STRAIGHT_JOIN group_member AS m ON m.id = j.id "

@@ -4,6 +4,7 @@
 #include "base/problem.h"
 #include "base/random.h"
 #include "config/config.h"
+#include "store/audit_store.h"
 #include "store/touch_store.h"
 
 /* Prefix of the digest of a key. No key starts with it. */
@@ -72,16 +73,32 @@ enum outcome key_store_primary(struct context *context, struct text user_id, str
                              PARAMETERS(BIND_TEXT(user_id)), suffix_r, ERROR_API_KEY_NOT_FOUND);
 }
 
-static enum outcome delete_primary(struct context *context, struct text user_id)
+static void note(struct context *context, enum audit_action action, struct text user_id, struct text key_id)
 {
-    return database_execute(context, "DELETE FROM api_key WHERE user_id = ? AND is_primary = 1",
-                            PARAMETERS(BIND_TEXT(user_id)), NULL, ERROR_NONE);
+    audit_store_note(context, &(struct audit_note){action, .subject_id = user_id, .object = key_id});
+}
+
+static enum outcome delete_primary_within(struct context *context, void *argument)
+{
+    const struct text *user_id = argument;
+    struct result keys;
+    enum outcome outcome =
+        database_execute(context, "SELECT id FROM api_key WHERE user_id = ? AND is_primary = 1 FOR UPDATE",
+                         PARAMETERS(BIND_TEXT(*user_id)), &keys, ERROR_NONE);
+    if (outcome == OK && keys.row_count > 0) {
+        outcome = database_execute(context, "DELETE FROM api_key WHERE user_id = ? AND is_primary = 1",
+                                   PARAMETERS(BIND_TEXT(*user_id)), NULL, ERROR_NONE);
+    }
+    for (size_t i = 0; outcome == OK && i < keys.row_count; i++) {
+        note(context, AUDIT_key_delete, *user_id, result_row(&keys, i)->text);
+    }
+    return outcome;
 }
 
 enum outcome key_store_delete_primary(struct context *context, struct text user_id)
 {
     database_concerns(user_id);
-    return delete_primary(context, user_id);
+    return database_transaction(context, delete_primary_within, &user_id);
 }
 
 struct primary_key {
@@ -91,17 +108,18 @@ struct primary_key {
 /* Locks the user's row first, so that two concurrent calls leave one key. */
 static enum outcome set_primary_within(struct context *context, void *argument)
 {
-    const struct primary_key *key = argument;
+    struct primary_key *key = argument;
     const struct value *user;
 
     enum outcome outcome = database_get_row(context, "SELECT 1 FROM user WHERE id = ? FOR UPDATE",
                                             PARAMETERS(BIND_TEXT(key->user_id)), &user, ERROR_USER_NOT_FOUND);
     if (outcome == OK) {
-        outcome = delete_primary(context, key->user_id);
+        outcome = delete_primary_within(context, &key->user_id);
     }
     if (outcome != OK) {
         return outcome;
     }
+    note(context, AUDIT_key_add, key->user_id, key->id);
     return database_execute(context,
                             "INSERT INTO api_key (id, user_id, `key`, suffix, created_at, updated_at, is_primary) "
                             "VALUES (?, ?, ?, ?, ?, ?, 1)",
@@ -161,37 +179,40 @@ enum outcome key_store_add(struct context *context, struct text user_id, struct 
 
     *key_id_r = id;
     database_concerns_nobody(); /* a key that nobody has yet */
-    return database_change_row(context,
-                               "INSERT INTO api_key (id, user_id, `key`, suffix, name, expires_at, routes, created_at, "
-                               "updated_at, is_primary) "
-                               "SELECT ?, u.id, ?, ?, ?, ?, ?, ?, ?, 0 FROM user u WHERE u.id = ? LOCK IN SHARE MODE",
-                               PARAMETERS(BIND_TEXT(id), BIND_TEXT(key_store_hash(context, key)),
-                                          BIND_TEXT(key_store_suffix(key)), BIND_TEXT(change->name), expiry_of(change),
-                                          change->set_routes ? BIND_TEXT(change->routes) : BIND_NULL,
-                                          BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
-                                          BIND_TEXT(user_id)),
-                               ERROR_USER_NOT_FOUND);
+    return audit_store_change_row(
+        context, &(struct audit_note){AUDIT_key_add, .subject_id = user_id, .object = id},
+        "INSERT INTO api_key (id, user_id, `key`, suffix, name, expires_at, routes, created_at, "
+        "updated_at, is_primary) "
+        "SELECT ?, u.id, ?, ?, ?, ?, ?, ?, ?, 0 FROM user u WHERE u.id = ? LOCK IN SHARE MODE",
+        PARAMETERS(BIND_TEXT(id), BIND_TEXT(key_store_hash(context, key)), BIND_TEXT(key_store_suffix(key)),
+                   BIND_TEXT(change->name), expiry_of(change),
+                   change->set_routes ? BIND_TEXT(change->routes) : BIND_NULL, BIND_INTEGER(context->now_seconds),
+                   BIND_INTEGER(context->now_seconds), BIND_TEXT(user_id)),
+        ERROR_USER_NOT_FOUND);
 }
 
 enum outcome key_store_change(struct context *context, struct text user_id, struct text key_id,
                               const struct key_change *change)
 {
     database_concerns(user_id);
-    return database_change_row(context,
-                               "UPDATE api_key SET name = COALESCE(?, name), expires_at = IF(?, ?, expires_at), "
-                               "routes = IF(?, ?, routes), updated_at = ? "
-                               "WHERE id = ? AND user_id = ? AND is_primary = 0",
-                               PARAMETERS(BIND_TEXT(change->name), BIND_INTEGER(change->set_expiry), expiry_of(change),
-                                          BIND_INTEGER(change->set_routes), BIND_TEXT(change->routes),
-                                          BIND_INTEGER(context->now_seconds), BIND_TEXT(key_id), BIND_TEXT(user_id)),
-                               ERROR_API_KEY_NOT_FOUND);
+    return audit_store_change_row(
+        context, &(struct audit_note){AUDIT_key_change, .subject_id = user_id, .object = key_id},
+        "UPDATE api_key SET name = COALESCE(?, name), expires_at = IF(?, ?, expires_at), "
+        "routes = IF(?, ?, routes), updated_at = ? "
+        "WHERE id = ? AND user_id = ? AND is_primary = 0",
+        PARAMETERS(BIND_TEXT(change->name), BIND_INTEGER(change->set_expiry), expiry_of(change),
+                   BIND_INTEGER(change->set_routes), BIND_TEXT(change->routes), BIND_INTEGER(context->now_seconds),
+                   BIND_TEXT(key_id), BIND_TEXT(user_id)),
+        ERROR_API_KEY_NOT_FOUND);
 }
 
 enum outcome key_store_delete(struct context *context, struct text user_id, struct text key_id)
 {
     database_concerns(user_id);
-    return database_change_row(context, "DELETE FROM api_key WHERE id = ? AND user_id = ? AND is_primary = 0",
-                               PARAMETERS(BIND_TEXT(key_id), BIND_TEXT(user_id)), ERROR_API_KEY_NOT_FOUND);
+    return audit_store_change_row(context,
+                                  &(struct audit_note){AUDIT_key_delete, .subject_id = user_id, .object = key_id},
+                                  "DELETE FROM api_key WHERE id = ? AND user_id = ? AND is_primary = 0",
+                                  PARAMETERS(BIND_TEXT(key_id), BIND_TEXT(user_id)), ERROR_API_KEY_NOT_FOUND);
 }
 
 enum outcome key_store_delete_any(struct context *context, struct text key_id)
@@ -201,8 +222,10 @@ enum outcome key_store_delete_any(struct context *context, struct text key_id)
                                              PARAMETERS(BIND_TEXT(key_id)), &user_id, ERROR_API_KEY_NOT_FOUND);
     if (outcome == OK) {
         database_concerns(user_id);
-        outcome = database_change_row(context, "DELETE FROM api_key WHERE id = ? AND user_id = ?",
-                                      PARAMETERS(BIND_TEXT(key_id), BIND_TEXT(user_id)), ERROR_API_KEY_NOT_FOUND);
+        outcome = audit_store_change_row(
+            context, &(struct audit_note){AUDIT_key_delete, .subject_id = user_id, .object = key_id},
+            "DELETE FROM api_key WHERE id = ? AND user_id = ?", PARAMETERS(BIND_TEXT(key_id), BIND_TEXT(user_id)),
+            ERROR_API_KEY_NOT_FOUND);
     }
     return outcome;
 }

@@ -1,6 +1,7 @@
 #include "store/password_store.h"
 
 #include "base/problem.h"
+#include "store/audit_store.h"
 #include "store/mail_store.h"
 #include "store/revocation_store.h"
 #include "store/user_store.h"
@@ -88,6 +89,10 @@ static enum outcome change_within(struct context *context, void *argument)
     }
     if (outcome == OK) {
         outcome = end_links(context, change);
+    }
+    if (outcome == OK && !change->is_rehash) {
+        audit_store_note(
+            context, &(struct audit_note){AUDIT_password_change, .subject_id = change->user_id, .by_subject = true});
     }
     if (outcome == OK && change->ends_sessions) {
         outcome = session_store_end_all(context, change->user_id, change->kept);

@@ -7,6 +7,7 @@
 #include "base/problem.h"
 #include "base/random.h"
 #include "config/config.h"
+#include "store/audit_store.h"
 #include "store/hiredis.h"
 #include "store/prefetch.h"
 #include "store/redis.h"
@@ -259,8 +260,8 @@ enum outcome session_store_add(struct context *context, struct text jti, struct 
 {
     struct text agent = text_is_utf8(user_agent) ? text_cut_bytes(user_agent, 512) : TEXT_NULL;
     database_concerns(user_id, jti);
-    return database_change_row(
-        context,
+    return audit_store_change_row(
+        context, &(struct audit_note){AUDIT_sign_in, .subject_id = user_id, .object = jti, .by_subject = true},
         "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent, key_id) "
         "SELECT ?, u.id, ?, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
         "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 AND (? IS NULL OR a.password = ?) LOCK IN SHARE MODE",
@@ -287,6 +288,7 @@ enum outcome session_store_has_signed_in(struct context *context, struct text us
 }
 
 struct end_one {
+    enum audit_action action;
     struct text jti, user_id;
     int64_t expires_at;
 };
@@ -305,12 +307,16 @@ static enum outcome end_within(struct context *context, void *argument)
         PARAMETERS(BIND_TEXT(row_jti), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
                    BIND_MOMENT(end->expires_at), BIND_INTEGER(context->now_seconds), BIND_TEXT(end->user_id)),
         NULL, ERROR_NONE);
+    if (outcome == OK) {
+        audit_store_note(context, &(struct audit_note){end->action, .subject_id = end->user_id, .object = end->jti,
+                                                       .by_subject = end->action == AUDIT_sign_out});
+    }
     return outcome == OK ? revocation_store_note(context, end->user_id, end->jti, row_jti, end->expires_at) : outcome;
 }
 
-enum outcome session_store_end(struct context *context, struct text jti, struct text user_id, int64_t expires_at)
+enum outcome session_store_sign_out(struct context *context, struct text jti, struct text user_id, int64_t expires_at)
 {
-    struct end_one end = {jti, user_id, expires_at};
+    struct end_one end = {AUDIT_sign_out, jti, user_id, expires_at};
     return revocation_store_transaction(context, user_id, end_within, &end);
 }
 
@@ -326,7 +332,11 @@ enum outcome session_store_end_row(struct context *context, struct text jti, str
     if (outcome == OK && row == NULL) {
         return problem_set_detail(context, ERROR_NOT_FOUND, 0, "There is no such session.");
     }
-    return outcome == OK ? session_store_end(context, jti, user_id, value_integer(&row[0], -1)) : outcome;
+    if (outcome != OK) {
+        return outcome;
+    }
+    struct end_one end = {AUDIT_session_end, jti, user_id, value_integer(&row[0], -1)};
+    return revocation_store_transaction(context, user_id, end_within, &end);
 }
 
 /* The new epoch: tokens of the user that were issued until then are revoked. It never decreases, even if the clock
@@ -384,7 +394,11 @@ struct end_all {
 static enum outcome end_all_within(struct context *context, void *argument)
 {
     const struct end_all *end = argument;
-    return session_store_end_all(context, end->user_id, end->kept);
+    enum outcome outcome = session_store_end_all(context, end->user_id, end->kept);
+    if (outcome == OK) {
+        audit_store_note(context, &(struct audit_note){AUDIT_sessions_end, .subject_id = end->user_id});
+    }
+    return outcome;
 }
 
 enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct kept_session kept)

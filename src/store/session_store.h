@@ -62,8 +62,8 @@ enum outcome session_store_has_signed_in(struct context *context, struct text us
 /* Prolongs a session that has a row and has not ended. False where that was not done: MariaDB is busy with its row. */
 bool session_store_prolong(struct context *context, struct text jti, struct text user_id, int64_t expires_at);
 
-/* Ends one session, with or without a row, in MariaDB and Redis. */
-enum outcome session_store_end(struct context *context, struct text jti, struct text user_id, int64_t expires_at);
+/* Ends one session, with or without a row, in MariaDB and Redis: its own user signs out. */
+enum outcome session_store_sign_out(struct context *context, struct text jti, struct text user_id, int64_t expires_at);
 
 /* Ends one session of a user by its row. PROBLEM NOT_FOUND: there is no valid session, within REVOCATION_SKEW_SECONDS.
  */

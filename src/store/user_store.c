@@ -264,10 +264,10 @@ enum outcome user_store_lock(struct context *context, struct text user_id, struc
 {
     const struct value *row;
     enum outcome outcome = database_get_row(context,
-                                            "SELECT role, email, LEFT(profile_image_url, 255), "
+                                            "SELECT role, email, name, LEFT(profile_image_url, 255), "
                                             "LEFT(profile_banner_image_url, 255) FROM user WHERE id = ? FOR UPDATE",
                                             PARAMETERS(BIND_TEXT(user_id)), &row, ERROR_USER_NOT_FOUND);
-    *user_r = outcome == OK ? (struct locked_user){row[0].text, row[1].text, row[2].text, row[3].text}
+    *user_r = outcome == OK ? (struct locked_user){row[0].text, row[1].text, row[2].text, row[3].text, row[4].text}
                             : (struct locked_user){0};
     return outcome;
 }

@@ -36,7 +36,7 @@ enum outcome user_store_last_active(struct context *context, struct text user_id
 /* Within a transaction: locks a user's row. All transactions that change the account or end its sessions do this.
  * PROBLEM USER_NOT_FOUND. */
 struct locked_user {
-    struct text role, email;
+    struct text role, email, name;
     struct text picture, banner; /* addresses; of a data URI its first 255 characters */
 };
 enum outcome user_store_lock(struct context *context, struct text user_id, struct locked_user *user_r);

@@ -1,4 +1,5 @@
-/* housekeeper.h: the process that writes what workers note (store/touch_table.h), once a second. */
+/* housekeeper.h: the process that writes what workers note (store/touch_table.h), and chains what they write into the
+ * audit (store/audit_chain.h), once a second. */
 #ifndef ROSTER_WORKER_HOUSEKEEPER_H
 #define ROSTER_WORKER_HOUSEKEEPER_H
 

@@ -7,6 +7,7 @@
 #include "base/permission_table.h"
 #include "base/problem.h"
 #include "config/compatibility.h"
+#include "store/audit_store.h"
 #include "worker/shape.h"
 
 void openapi_put_description(struct json_writer *out, const char *text)
@@ -199,6 +200,14 @@ void openapi_put_field_schema(struct json_writer *out, const struct field_row *f
         break;
     case FIELD_ROLE:
         put_role(out, may_be_null);
+        break;
+    case FIELD_ACTION:
+        put_type(out, "string", may_be_null);
+        json_member_array(out, "enum");
+        for (size_t i = 0; i < AUDIT_ACTION_COUNT; i++) {
+            json_add_string(out, audit_actions[i].name);
+        }
+        json_end_array(out);
         break;
     case FIELD_INTEGER:
         put_type(out, "integer", may_be_null);

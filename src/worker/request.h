@@ -12,6 +12,7 @@
 #include "base/json_text.h"
 #include "base/json_writer.h"
 #include "config/config.h"
+#include "store/audit_store.h"
 #include "store/prefetch.h"
 #include "worker/router.h"
 
@@ -93,6 +94,8 @@ struct request {
     struct text parameters[ROUTE_PARAMETERS_MAX];
     struct prefetch prefetch; /* read with the caller */
     struct identity identity;
+    struct audit_actor actor; /* of it */
+    struct text account;      /* who signed in, or tried to, for the access log; null: nobody */
 
     /* The FastCGI parameter ROSTER_HOLD, which a client can't set: rosterctl is about to write over this connection to
      * MariaDB. 0: not sent. */

@@ -32,6 +32,34 @@ static const struct {
 #include "tables/routes.def"
 };
 
+static const struct {
+    enum route_id route;
+    enum audit_action action;
+} audits[] = {
+#define ROUTE_AUDIT(route, action) {ROUTE_##route, AUDIT_##action},
+#include "tables/routes.def"
+};
+
+static const char *const unaudited[ROUTE_COUNT] = {
+#define ROUTE_UNAUDITED(route, why) [ROUTE_##route] = why,
+#include "tables/routes.def"
+};
+
+void router_each_audit(const struct route *route, void (*each)(enum audit_action action, void *argument),
+                       void *argument)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(audits); i++) {
+        if (&routes[audits[i].route] == route) {
+            each(audits[i].action, argument);
+        }
+    }
+}
+
+const char *router_unaudited(const struct route *route)
+{
+    return unaudited[route - routes];
+}
+
 static unsigned parts[ROUTE_COUNT];
 
 static const bool for_monitors[ROUTE_COUNT] = {

@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/permission_table.h"
 #include "config/config.h"
+#include "store/audit_store.h"
 #include "worker/schema.h"
 #include "worker/shape.h"
 
@@ -72,6 +73,13 @@ const struct route_need *router_need(const struct route *route, enum compatibili
 /* ROUTE_FOR_MONITORS: only programs on this machine and the addresses of status_allow may call it. After router_init.
  */
 bool router_is_for_monitors(const struct route *route);
+
+/* Calls `each` for each action that a request of this route may write into the audit. */
+void router_each_audit(const struct route *route, void (*each)(enum audit_action action, void *argument),
+                       void *argument);
+
+/* Why the audit does not tell of a route that is no GET; NULL: it does. */
+const char *router_unaudited(const struct route *route);
 
 /* The name of a route by its number, for the log; "-" where there is no such route. */
 const char *router_route_name(int route);

@@ -33,6 +33,7 @@ enum field_type {
     FIELD_NAME,
     FIELD_ROLE,
     FIELD_ADDRESS,
+    FIELD_ACTION,
     FIELD_INTEGER,
     FIELD_BOOLEAN,
     FIELD_DATE,

@@ -116,6 +116,7 @@ static enum member_type type_of_field(enum field_type type)
 {
     switch (type) {
     case FIELD_TEXT:
+    case FIELD_ACTION:
     case FIELD_NAME:
     case FIELD_PASSWORD:
     case FIELD_ADDRESS:

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/config_logs.h"
 
 enum signals_told signals_read(int signals, const struct config *config)
 {
@@ -14,7 +15,7 @@ enum signals_told signals_read(int signals, const struct config *config)
     while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGUSR1) {
             struct error error;
-            if (!log_open(config->error_log, config->access_log, config->log_level, config->log_format, &error)) {
+            if (!config_open_logs(config, &error)) {
                 log_error(NULL, "%s", error.text);
             }
         } else if (info.ssi_signo == SIGTERM) {

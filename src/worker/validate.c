@@ -139,6 +139,16 @@ static enum fault_type check_date(struct arena *arena, json_object *json, struct
     }
 }
 
+static bool is_action(struct text text)
+{
+    for (size_t i = 0; i < AUDIT_ACTION_COUNT; i++) {
+        if (text_is(text, audit_actions[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum fault_type check_length(const struct field_row *field, struct text text)
 {
     if (field->max > 0 && text.length > field->max && text_count_characters(text) > field->max) {
@@ -160,6 +170,9 @@ static enum fault_type check_text(const struct field_row *field, json_object *js
     input->text = json_text(json);
     if (field->type == FIELD_ROLE) {
         return is_role(input->text) ? FAULT_NONE : FAULT_enum;
+    }
+    if (field->type == FIELD_ACTION) {
+        return is_action(input->text) ? FAULT_NONE : FAULT_enum;
     }
     if (field->type == FIELD_NAME && !text_is_plain(input->text)) {
         return FAULT_string_pattern_mismatch;
@@ -298,6 +311,7 @@ static enum outcome check_field(struct request *request, const struct field_row 
     case FIELD_ROLE:
     case FIELD_ADDRESS:
     case FIELD_EMAIL:
+    case FIELD_ACTION:
         type = check_text(field, json, input);
         break;
     case FIELD_AMOUNT:
@@ -357,6 +371,7 @@ static bool bad_string_counts(const struct field_row *field, json_object *json)
     case FIELD_ROLE:
     case FIELD_ADDRESS:
     case FIELD_EMAIL:
+    case FIELD_ACTION:
         return json_object_get_type(json) == json_type_string;
     case FIELD_TEXTS:
         return json_object_get_type(json) == json_type_array;
@@ -580,6 +595,8 @@ static enum outcome validate_query(struct request *request)
             type = FAULT_string_unicode;
         } else if (field->type == FIELD_ROLE) {
             type = is_role(input->text) ? FAULT_NONE : FAULT_enum;
+        } else if (field->type == FIELD_ACTION) {
+            type = is_action(input->text) ? FAULT_NONE : FAULT_enum;
         } else {
             type = check_length(field, input->text);
         }

@@ -69,6 +69,8 @@ static enum outcome route_request(struct request *request)
     struct context *context = &request->context;
     struct match match = router_match(context->arena, request->method, request->path);
     request->route = match.route;
+    request->actor.through = match.route != NULL ? text_of(match.route->name) : TEXT_NULL;
+    context->actor = &request->actor;
     request->credentials.path = match.bare_path;
     memcpy(request->parameters, match.parameters, sizeof request->parameters);
     if (match.for_monitors && !monitors_may(request)) {
@@ -102,6 +104,9 @@ static enum outcome authenticate(struct request *request)
     }
     enum outcome outcome = identity_authenticate(&request->context, &request->credentials, &request->identity);
     request->authenticated = outcome == OK;
+    request->actor.user_id = request->identity.user_id;
+    request->actor.session_jti = request->identity.is_api_key ? TEXT_NULL : request->identity.jti;
+    request->actor.key_id = request->identity.key_id;
     /* before the role is checked: a request that another site's page sent is refused for each role */
     return outcome == OK && request->identity.by_cookie ? origin_check(request) : outcome;
 }
@@ -239,7 +244,7 @@ _Static_assert((int)ROUTE_COUNT < (int)SCOREBOARD_ROUTES,
 static void write_logs(const struct request *request, int64_t now, int64_t microseconds)
 {
     const struct context *context = &request->context;
-    const struct log_field fields[] = {
+    struct log_field fields[] = {
         {"request", text_of(context->request_id), 0},
         {"client", text_of(context->client_address != NULL ? context->client_address : "-"), 0},
         {"method", text_of(request->method_text), 0},
@@ -251,8 +256,9 @@ static void write_logs(const struct request *request, int64_t now, int64_t micro
         {"microseconds", TEXT_NULL, microseconds},
         {"statements", TEXT_NULL, context->statement_count},
         {"bytes", TEXT_NULL, (int64_t)request->response.sent_bytes},
+        {"account", request->account, 0}, /* only of a sign-in */
     };
-    log_access(now, fields, ARRAY_COUNT(fields));
+    log_access(now, fields, ARRAY_COUNT(fields) - (request->account.data == NULL));
     if (context->config->slow_request > 0 && microseconds > context->config->slow_request * 1000) {
         log_warning(context, "slow request: %s, %lld ms; %s",
                     request->route != NULL ? request->route->name : "no route", (long long)(microseconds / 1000),

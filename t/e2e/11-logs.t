@@ -98,7 +98,7 @@ subtest 'nobody forges a line' => sub {
     my $text = $roster->log_text('roster-access');
     my $form = qr/^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\ request=\S+\ client=\S+\ method=\S+
         \ path=(?:"(?:[^"\\]|\\.)*"|[^\s"]+)\ route=\S+\ status=\d+\ code=\S+\ caller=\S+
-        \ microseconds=\d+\ statements=\d+\ bytes=\d+$/x;
+        \ microseconds=\d+\ statements=\d+\ bytes=\d+(?:\ account=\S+)?$/x;
     is scalar(grep { !/$form/ } split /\n/, $text), 0, 'every line is of the one form';
     unlike $text, qr/[^\n -~\x80-\xff]/, 'without control characters';
 };
@@ -142,7 +142,12 @@ subtest 'JSON' => sub {
         if ($name eq 'roster-access') {
             $by_id{$_->{request}} = $_ for @objects;
             my @keys = qw(bytes caller client code method microseconds path request route statements status time);
-            is scalar(grep { join(' ', sort keys %$_) ne "@keys" } @objects), 0, 'and the same members';
+            is
+                scalar(grep { join(' ', sort keys %$_) ne join ' ', ($_->{route} eq 'sign_in' ? 'account' : ()), @keys }
+                    @objects),
+                0, 'and the same members, but for a sign-in';
+            like((grep { $_->{route} eq 'sign_in' } @objects)[0]{account},
+                qr/^hmac:[0-9a-f]{16}$/, '... which tells of whom');
         }
         else {
             is scalar(

@@ -359,9 +359,10 @@ for my $route (grep { $_->{query} ne 'NONE' } @routes) {
         my $name = $field->{name};
         my %faults;
         $faults{string_unicode} = ['%FF', '%00', 'a%00b', '%ED%A0%80', '%C3', '%F5%80%80%80']
-            if $field->{type} eq 'TEXT' || $field->{type} eq 'ROLE';
-        $faults{enum} = ['', 'owner', 'Admin', 'user%20', $mark{text}] if $field->{type} eq 'ROLE';
-        my $good = $field->{type} eq 'ROLE' ? 'user' : $name eq 'after' ? '1:x' : $name eq 'membership' ? 'direct' : 1;
+            if $field->{type} =~ /^(?:TEXT|ROLE|ACTION)$/;
+        $faults{enum} = ['', 'owner', 'Admin', 'user%20', $mark{text}] if $field->{type} =~ /^(?:ROLE|ACTION)$/;
+        my $good = {ROLE => 'user', ACTION => 'sign_in'}->{$field->{type}}
+            // ($name eq 'after' ? '1:x' : $name eq 'membership' ? 'direct' : 1);
         $faults{int_parsing} =
             ['', '%20', 'x', '1.5', '1e3', '0x1', '--1', 'true', '1%2C0', '%00', '1%00', '%FF', $mark{text}]
             if $field->{type} eq 'INTEGER';

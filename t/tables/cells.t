@@ -35,6 +35,9 @@ my @tables = (
         code => 'resolved',
         status => 'number'
     ],
+    ['tables/routes.def', 'ROUTE_AUDIT', 'worker/router.c', route => 'resolved', action => 'resolved'],
+    ['tables/routes.def', 'ROUTE_UNAUDITED', 'worker/router.c', route => 'resolved', why => 'text'],
+    ['tables/audit.def', 'AUDIT_ACTION', '', name => '\\bAUDIT_%s\\b', object => 'text', text => 'text'],
     ['tables/routes.def', 'ROUTE_FOR_MONITORS', 'worker/router.c', route => 'resolved'],
     [
         'tables/routes.def', 'ROUTE_NEEDS', 'worker/router.c',

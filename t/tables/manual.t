@@ -75,6 +75,12 @@ for my $row (Roster::Tables::rows('tables/permissions.def', 'PERMISSION')) {
 for my $row (Roster::Tables::rows('tables/behaviours.def', 'BEHAVIOUR')) {
     documents 'roster-api', $row->[2], "roster-api(7) has $row->[0]";
 }
+for my $row (Roster::Tables::rows('tables/audit.def', 'AUDIT_ACTION')) {
+    for my $page (qw(roster-api rosterctl)) {
+        has $page, qr/^\.It Li $row->[0]$/m, "$page has the action $row->[0] of the audit";
+        documents $page, $row->[2], '... with its text';
+    }
+}
 for my $row (Roster::Tables::rows('tables/limits.def', 'LIMIT_RULE')) {
     documents 'roster-api', "Counts $row->[3], against $row->[1]", "roster-api(7) has the limit $row->[1]";
 }

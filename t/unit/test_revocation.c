@@ -132,7 +132,7 @@ static void test_at_once(void **state)
     (void)state;
     add_session("j1", "u1", NOW + 1000);
     add_session("j2", "u1", -1);
-    assert_int_equal(session_store_end(&context, TEXT("j1"), TEXT("u1"), NOW + 1000), OK);
+    assert_int_equal(session_store_sign_out(&context, TEXT("j1"), TEXT("u1"), NOW + 1000), OK);
     assert_true(is_told("j1"));
     assert_false(is_told("j2"));
     assert_in_range(tell("TTL " TOKEN, "j1")->integer, 1000 + REVOCATION_SKEW_SECONDS - 60,
@@ -143,12 +143,12 @@ static void test_at_once(void **state)
     assert_int_equal(NOTE_COUNT, 0);
 
     /* A token that looks expired is told as well: whose clock is right? */
-    assert_int_equal(session_store_end(&context, TEXT("j3"), TEXT("u1"), NOW - 500000), OK);
+    assert_int_equal(session_store_sign_out(&context, TEXT("j3"), TEXT("u1"), NOW - 500000), OK);
     assert_in_range(tell("TTL " TOKEN, "j3")->integer, REVOCATION_SKEW_SECONDS - 60, REVOCATION_SKEW_SECONDS);
     assert_int_equal(ask_integer("SELECT COUNT(*) FROM session WHERE jti = 'j3' AND revoked_at = 1800000000"), 1);
 
     /* A user who is gone has no row. */
-    assert_int_equal(session_store_end(&context, TEXT("j4"), TEXT("gone"), NOW + 5), OK);
+    assert_int_equal(session_store_sign_out(&context, TEXT("j4"), TEXT("gone"), NOW + 5), OK);
     assert_true(is_told("j4"));
     assert_int_equal(NOTE_COUNT, 0);
 }
@@ -208,9 +208,9 @@ static void end_three(void)
 {
     add_session("j1", "u1", NOW + 1000);
     add_session("j2", "u2", NOW + 1000);
-    assert_int_equal(session_store_end(&context, TEXT("j1"), TEXT("u1"), NOW + 1000), OK);
+    assert_int_equal(session_store_sign_out(&context, TEXT("j1"), TEXT("u1"), NOW + 1000), OK);
     assert_int_equal(session_store_end_everywhere(&context, TEXT("u2"), KEPT_NONE), OK);
-    assert_int_equal(session_store_end(&context, TEXT("other"), TEXT("u1"), NOW + 1000), OK);
+    assert_int_equal(session_store_sign_out(&context, TEXT("other"), TEXT("u1"), NOW + 1000), OK);
     assert_int_equal(context.problem.code, ERROR_NONE);
     assert_int_equal(NOTE_COUNT, 4);
 }
@@ -279,7 +279,7 @@ static void test_wrong_type(void **state)
     tell("LPUSH " MOMENT " x", "u2");
     add_session("j1", "u1", NOW + 1000);
     assert_int_equal(session_store_end_everywhere(&context, TEXT("u2"), KEPT_NONE), OK);
-    assert_int_equal(session_store_end(&context, TEXT("j1"), TEXT("u1"), NOW + 1000), OK);
+    assert_int_equal(session_store_sign_out(&context, TEXT("j1"), TEXT("u1"), NOW + 1000), OK);
     assert_int_equal(NOTE_COUNT, 0);
     assert_int_equal(moment("u2"), NOW);
     assert_true(is_told("j1"));

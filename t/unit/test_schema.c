@@ -56,7 +56,7 @@ static void fields(void **state)
             }
             /* what validate.c does not do for a query */
             bool scalar = field->type == FIELD_TEXT || field->type == FIELD_ROLE || field->type == FIELD_INTEGER ||
-                          field->type == FIELD_BOOLEAN || field->type == FIELD_ADDRESS;
+                          field->type == FIELD_BOOLEAN || field->type == FIELD_ADDRESS || field->type == FIELD_ACTION;
             if (schema->kind == SCHEMA_KIND_QUERY && (!scalar || field->needed != FIELD_OPTIONAL)) {
                 fail_msg("%s.%s can't stand in a query", schema->name, field->name);
             }
