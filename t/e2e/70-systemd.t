@@ -10,6 +10,7 @@ use Fcntl ();
 use File::Copy ();
 use IO::Select;
 use IO::Socket::UNIX;
+use POSIX ();
 use Socket ();
 use Time::HiRes ();
 
@@ -90,7 +91,9 @@ subtest 'the units go with each other and with the defaults' => sub {
     like $unit{'roster.service'}, qr/^ExecStart=\S+\/roster -M$/m, 'the service leaves mails';
     like $mail, qr/^ExecStart=\S+\/roster -m$/m, '... to a unit of its own';
     like $unit{'roster.service'}, qr/^$_=roster-mail\.service$/m, "... $_=" for qw(Wants PropagatesReloadTo);
-    like $mail, qr/^ExecReload=\S+ -QUIT \$MAINPID\n(?:.*\n)*Restart=always$/m, '... that a reload starts again';
+    like $mail, qr/^ExecReload=.*\n(?:.*\n)*Restart=always$/m, '... that a reload starts again';
+    like $mail, qr/^StartLimitIntervalSec=0$/m, '... however many there are';
+    like $mail, qr/^After=(?:.* )?roster\.service(?: |$)/m, '... behind the migrations, which the service applies';
     is_deeply [$mail =~ /^LoadCredential=(\w+):/mg], ['database_password'], '... which has no key';
     # Each of these implies NoNewPrivileges= for a unit with User=: systemd.exec(5).
     unlike $mail,
@@ -143,6 +146,15 @@ sub command_of ($roster) {
         or die "no migration in $before\n";
     $line =~ s{^\S+/roster(?= |$)}{$build/roster -c $config} or die "no daemon in $line\n";
     return ('/bin/sh', '-c', "$before; exec $line");
+}
+
+# ExecReload= of roster-mail.service for process $pid, as systemd runs it.
+sub mail_reload ($roster, $pid) {
+    my ($line) = $unit{'roster-mail.service'} =~ m{^ExecReload=(/bin/sh -c '.*')$}m
+        or die "ExecReload= has another form\n";
+    my $config = $roster->config_file;
+    $line =~ s{[^\s']+/roster(?= )}{$build/roster -c $config} or die "no check in $line\n";
+    return "MAINPID=$pid $line";
 }
 
 # Passes the sockets as descriptors from 3 on, in the order of roster.socket.
@@ -255,6 +267,18 @@ subtest 'a mistake in roster.conf' => sub {
     ($status, $output) = run("$build/rosterctl -c " . $roster->config_file . " $reload");
     is $status, 4, 'a reload fails, too';
     like $output, qr/roster\.conf:\d+: there is no directive no_such_directive/, 'with the same words';
+
+    my $ended = fork // die "fork: $!\n";
+    exec 'sleep', '60' or POSIX::_exit(1) if !$ended;
+    ($status, $output) = run(mail_reload($roster, $ended));
+    isnt $status, 0, 'a reload of roster-mail.service fails';
+    like $output, qr/roster\.conf:\d+: there is no directive no_such_directive/, '... with the same words';
+    ok kill(0, $ended), '... and sends nobody away';
+    $roster->set_directives(no_such_directive => undef);
+    ($status, $output) = run(mail_reload($roster, $ended));
+    is $status, 0, 'one with the mistake mended does not' or diag $output;
+    waitpid $ended, 0;
+    is $? & 127, POSIX::SIGQUIT, '... and lets it end behind the mail at hand';
     $roster->finish;
 };
 
