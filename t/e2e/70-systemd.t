@@ -98,8 +98,13 @@ subtest 'the units go with each other and with the defaults' => sub {
     # Each of these implies NoNewPrivileges= for a unit with User=: systemd.exec(5).
     unlike $mail,
         qr/^(?:NoNewPrivileges|PrivateDevices|PrivateUsers|ProtectClock|ProtectHostname|ProtectKernel\w+|DynamicUser|
-        Restrict\w+|SystemCall\w+|LockPersonality|MemoryDenyWriteExecute|CapabilityBoundingSet|IPAddressDeny)=/mx,
+        Restrict\w+|SystemCall\w+|LockPersonality|MemoryDenyWriteExecute|IPAddressDeny)=/mx,
         '... and may execute a program with other privileges';
+    my @capabilities = map { split / / } $mail =~ /^CapabilityBoundingSet=(\S.*)$/mg;
+    is_deeply [grep { !/^CAP_[A-Z_]+$/ || /_(?:ADMIN|BPF|MODULE|PTRACE|RAWIO|SETFCAP|SETPCAP)$/ } @capabilities], [],
+        '... that can do nothing to the kernel';
+    my %has = map { ($_ => 1) } @capabilities;
+    ok $has{CAP_SETUID} && $has{CAP_SETGID}, '... but become whom it has to';
     like Roster::Database::slurp("$source/conf/sysusers.d/roster.conf"), qr/^u \Q@{[default_of('user')]}\E /m,
         'the user';
 };
