@@ -105,6 +105,7 @@ subtest 'the units go with each other and with the defaults' => sub {
         '... that can do nothing to the kernel';
     my %has = map { ($_ => 1) } @capabilities;
     ok $has{CAP_SETUID} && $has{CAP_SETGID}, '... but become whom it has to';
+    like $mail, qr/^ProtectHome=read-only$/m, '... and go to the home directory of whom a mail is for, as Exim does';
     like Roster::Database::slurp("$source/conf/sysusers.d/roster.conf"), qr/^u \Q@{[default_of('user')]}\E /m,
         'the user';
 };
