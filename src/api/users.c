@@ -711,17 +711,28 @@ enum outcome handle_user_enable(struct request *request)
                       "You can't enable your own account; another administrator can.", "enabled");
 }
 
-enum outcome handle_user_delete(struct request *request)
+static enum outcome end_account(struct request *request, enum outcome (*end)(struct context *, struct text),
+                                const char *of_primary, const char *of_oneself)
 {
     struct context *context = &request->context;
-    struct text user_id = request->parameters[0];
-    enum outcome outcome = guard_account(request, user_id, "The primary administrator can't be deleted.",
-                                         "You can't delete your own account; another administrator can.");
+    enum outcome outcome = guard_account(request, request->parameters[0], of_primary, of_oneself);
     if (outcome == OK) {
-        outcome = account_store_delete(context, user_id);
+        outcome = end(context, request->parameters[0]);
     }
     if (outcome == FAULT && context->problem.code == ERROR_INTERNAL_ERROR) {
         return problem_set_fault(context, ERROR_DELETE_USER_ERROR);
     }
     return outcome == OK ? answer_true(request) : outcome;
+}
+
+enum outcome handle_user_delete(struct request *request)
+{
+    return end_account(request, account_store_delete, "The primary administrator can't be deleted.",
+                       "You can't delete your own account; another administrator can.");
+}
+
+enum outcome handle_user_erase(struct request *request)
+{
+    return end_account(request, account_store_erase, "The primary administrator can't be erased.",
+                       "You can't erase your own account; another administrator can.");
 }

@@ -15,6 +15,7 @@
 #include "ctl/ctl.h"
 #include "ctl/find.h"
 #include "ctl/sheet.h"
+#include "store/account_store.h"
 #include "store/audit_store.h"
 #include "store/migration.h"
 
@@ -225,6 +226,9 @@ static enum outcome load_within(struct context *context, void *argument)
                 outcome = load_table(context, restore, table);
             }
         }
+    }
+    if (outcome == OK) {
+        outcome = account_store_erase_again(context);
     }
     if (outcome == OK) {
         audit_store_note(context, &(struct audit_note){.action = AUDIT_restore});

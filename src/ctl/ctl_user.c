@@ -378,6 +378,35 @@ int command_user_delete(struct invocation *invocation)
     return status;
 }
 
+/* Who was deleted before is in the audit alone, by the id. */
+int command_user_erase(struct invocation *invocation)
+{
+    struct context *context = &invocation->context;
+    const char *typed = ctl_argument(invocation, 0);
+    const struct value *user = NULL;
+    struct user_login login = {.found = false};
+    const bool is_email = strchr(typed, '@') != NULL;
+    bool found = false;
+    if (!is_email && user_store_get(context, text_of(typed), &user) == OK) {
+        found = true;
+    } else if (is_email && user_store_find_by_email(context, text_of(typed), &login) == OK && login.found) {
+        found = user_store_get(context, login.id, &user) == OK;
+    }
+    context->problem = (struct problem){.code = ERROR_NONE};
+    const char *title = found ? find_user_title(invocation, user) : typed;
+    int status = ask_confirm(invocation, "Erase %s, for good?", title);
+    if (status == EXIT_DONE && account_store_erase(context, found ? user[USER_id].text : text_of(typed)) != OK) {
+        status = ctl_problem(invocation, typed);
+    }
+    if (status == EXIT_DONE) {
+        ctl_say(invocation,
+                "Erased %s. Backups from before still have this person: a restore of one erases again. nginx keeps "
+                "copies of pictures until `rosterctl pictures clean' runs; logs are as they are.",
+                title);
+    }
+    return status;
+}
+
 int command_user_logout(struct invocation *invocation)
 {
     struct context *context = &invocation->context;

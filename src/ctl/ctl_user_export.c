@@ -6,10 +6,12 @@
 #include "base/json.h"
 #include "base/json_text.h"
 #include "ctl/ctl.h"
+#include "ctl/find.h"
 #include "import/csv.h"
 #include "store/audit_store.h"
 #include "store/export_store.h"
 #include "store/group_store.h"
+#include "store/person_store.h"
 
 static const struct {
     const char *name;
@@ -167,9 +169,62 @@ static int export_json(struct invocation *invocation, struct export *export)
     return status;
 }
 
+struct person_export {
+    struct json_writer json;
+    enum person_table table;
+};
+
+static enum outcome add_person_row(struct context *context, const struct value *row, void *argument)
+{
+    struct person_export *export = argument;
+    person_store_put(&export->json, context->arena, export->table, row);
+    return OK;
+}
+
+static int export_person(struct invocation *invocation)
+{
+    struct context *context = &invocation->context;
+    struct arena *arena = arena_new(0);
+    struct person_export export;
+    const struct value *user = NULL;
+    int status = find_user(invocation, ctl_argument(invocation, 0), &user);
+    if (status != EXIT_DONE) {
+        arena_free(arena);
+        return status;
+    }
+    const struct text user_id = user[USER_id].text;
+    json_start(&export.json, arena);
+    json_begin_object(&export.json);
+    json_member_integer(&export.json, "exported_at", context->now_seconds);
+    enum outcome outcome = person_store_note_export(context, user_id);
+    json_member_array(&export.json, "pictures");
+    if (outcome == OK) {
+        outcome = person_store_put_pictures(context, user_id, &export.json);
+    }
+    json_end_array(&export.json);
+    for (export.table = 0; outcome == OK && export.table < PERSON_TABLES; export.table++) {
+        json_add_name_string(&export.json, person_store_name(export.table));
+        json_begin_array(&export.json);
+        outcome = person_store_each(context, export.table, user_id, add_person_row, &export);
+        json_end_array(&export.json);
+    }
+    json_end_object(&export.json);
+    status = outcome == OK ? EXIT_DONE : ctl_problem(invocation, ctl_argument(invocation, 0));
+    if (status == EXIT_DONE) {
+        ctl_print_json(invocation, json_finish(&export.json));
+    }
+    arena_free(arena);
+    return status;
+}
+
 int command_user_export(struct invocation *invocation)
 {
     struct result groups;
+    if (ctl_argument(invocation, 0) != NULL) {
+        return ctl_has_option(invocation, OPTION_csv)
+                   ? ctl_fail(EXIT_USAGE, "what is held about one person is JSON: leave out --csv")
+                   : export_person(invocation);
+    }
     struct export export = {.groups = &groups};
     if (invocation->json && ctl_has_option(invocation, OPTION_csv)) {
         return ctl_fail(EXIT_USAGE, "--csv and --json can't be used together");

@@ -471,6 +471,8 @@ enum outcome account_store_set_role(struct context *context, struct text user_id
 
 struct deletion {
     struct text user_id;
+    bool is_erasure;
+    struct text email;
     struct text pictures[2]; /* addresses, or other contents of these columns */
 };
 
@@ -510,25 +512,95 @@ static enum outcome delete_within(struct context *context, void *argument)
                                    PARAMETERS(BIND_TEXT(*user_id)), NULL, ERROR_NONE);
     }
     if (outcome == OK) {
-        audit_store_note(context, &(struct audit_note){
-                                      AUDIT_user_delete,
-                                      .subject_id = *user_id,
-                                      .detail = audit_store_member(context->arena, "role", user.role),
-                                      .personal = personal_of(context, user.email, user.name),
-                                  });
+        audit_store_note(context,
+                         &(struct audit_note){
+                             deletion->is_erasure ? AUDIT_user_erase : AUDIT_user_delete,
+                             .subject_id = *user_id,
+                             .detail = audit_store_member(context->arena, "role", user.role),
+                             .personal = deletion->is_erasure ? TEXT_NULL : personal_of(context, user.email, user.name),
+                         });
     }
+    deletion->email = user.email;
     deletion->pictures[0] = user.picture;
     deletion->pictures[1] = user.banner;
     return outcome;
 }
 
-enum outcome account_store_delete(struct context *context, struct text user_id)
+/* Of an account that was deleted before, the audit has what is personal. */
+static enum outcome erase_within(struct context *context, void *argument)
 {
-    struct deletion deletion = {.user_id = user_id};
-    enum outcome outcome = revocation_store_transaction(context, user_id, delete_within, &deletion);
+    const struct deletion *deletion = argument;
+    const struct problem problem = context->problem;
+    bool found;
+    enum outcome outcome = delete_within(context, argument);
+    if (outcome == OK) { /* who asked for a link is known by the address alone */
+        return database_execute(context, "DELETE FROM mail WHERE address = ?", PARAMETERS(BIND_TEXT(deletion->email)),
+                                NULL, ERROR_NONE);
+    }
+    if (outcome != PROBLEM || context->problem.code != ERROR_USER_NOT_FOUND) {
+        return outcome;
+    }
+    outcome = database_find_row(context, "SELECT 1 FROM audit WHERE subject_id = ? LIMIT 1",
+                                PARAMETERS(BIND_TEXT(deletion->user_id)), &found);
+    if (outcome != OK || !found) {
+        return outcome != OK ? outcome : PROBLEM;
+    }
+    context->problem = problem;
+    audit_store_note(context, &(struct audit_note){AUDIT_user_erase, .subject_id = deletion->user_id});
+    return OK;
+}
+
+static enum outcome run_deletion(struct context *context, struct text user_id, bool is_erasure)
+{
+    struct deletion deletion = {.user_id = user_id, .is_erasure = is_erasure};
+    enum outcome outcome =
+        revocation_store_transaction(context, user_id, is_erasure ? erase_within : delete_within, &deletion);
     if (outcome == OK) {
         picture_store_drop_replaced(context, deletion.pictures[0]);
         picture_store_drop_replaced(context, deletion.pictures[1]);
+    }
+    return outcome;
+}
+
+enum outcome account_store_delete(struct context *context, struct text user_id)
+{
+    return run_deletion(context, user_id, false);
+}
+
+enum outcome account_store_erase(struct context *context, struct text user_id)
+{
+    return run_deletion(context, user_id, true);
+}
+
+#define ERASED "IN (SELECT a.subject_id FROM audit a WHERE a.action = 'user_erase')"
+
+enum outcome account_store_erase_again(struct context *context)
+{
+    struct result pictures;
+    enum outcome outcome = database_execute(context,
+                                            "SELECT LEFT(profile_image_url, 255), LEFT(profile_banner_image_url, 255) "
+                                            "FROM user WHERE id " ERASED,
+                                            NO_PARAMETERS, &pictures, ERROR_NONE);
+    if (outcome != OK || pictures.row_count == 0) {
+        return outcome;
+    }
+    outcome = database_execute(context, "DELETE m FROM mail m JOIN user u ON m.address = u.email WHERE u.id " ERASED,
+                               NO_PARAMETERS, NULL, ERROR_NONE);
+    if (outcome == OK) {
+        outcome = database_execute(context,
+                                   "DELETE copy FROM chat original JOIN chat copy ON copy.user_id = "
+                                   "CONCAT('shared-', original.id) WHERE original.owner_id " ERASED,
+                                   NO_PARAMETERS, NULL, ERROR_NONE);
+    }
+    if (outcome == OK) {
+        outcome = database_execute(context, "DELETE FROM user WHERE id " ERASED, NO_PARAMETERS, NULL, ERROR_NONE);
+    }
+    for (size_t i = 0; outcome == OK && i < pictures.row_count; i++) {
+        const struct value *row = result_row(&pictures, i);
+        outcome = picture_store_drop_unused(context, row[0].text);
+        if (outcome == OK) {
+            outcome = picture_store_drop_unused(context, row[1].text);
+        }
     }
     return outcome;
 }

@@ -82,6 +82,13 @@ enum outcome account_store_set_role(struct context *context, struct text user_id
  * PROBLEM ACTION_PROHIBITED: the primary administrator. PROBLEM USER_NOT_FOUND. */
 enum outcome account_store_delete(struct context *context, struct text user_id);
 
+/* The same, and nothing personal remains in the audit, of which the housekeeper empties it (audit_chain.h). Also of an
+ * account that was deleted before. */
+enum outcome account_store_erase(struct context *context, struct text user_id);
+
+/* Within a transaction: deletes whoever was erased, behind a restore of a backup from before that. */
+enum outcome account_store_erase_again(struct context *context);
+
 /* Removes rows of `deleted_user` that are older than a day, a thousand at a time. */
 enum outcome account_store_clean(struct context *context);
 

@@ -85,6 +85,13 @@ my %shows = (
         my $gone = $roster->add_user;
         refusing(DELETE => 'user', sub { ask(DELETE => "/users/$gone->{id}") });
     },
+    'user_export USER_NOT_FOUND' => sub { ask(GET => "/users/$nobody/export") },
+    'user_erase ACTION_PROHIBITED' => sub { ask(POST => "/users/$primary->{id}/erase") },
+    'user_erase USER_NOT_FOUND' => sub { ask(POST => "/users/$nobody/erase") },
+    'user_erase DELETE_USER_ERROR' => sub {
+        my $gone = $roster->add_user;
+        refusing(DELETE => 'user', sub { ask(POST => "/users/$gone->{id}/erase") });
+    },
     (
         map {
             my $what = $_;

@@ -303,6 +303,19 @@ $row = tells(
     'user_delete admin>somebody',
     'deleting an account');
 is_deeply $row->{personal}, {email => 'eve@example.org', name => 'Eve'}, '... whose';
+my $own = $roster->add_user;
+$name{$own->{id}} = 'own';
+tells(sub { $roster->call(own_export => 200, as($own)) }, 'user_export own>own', 'an export of oneself');
+tells(
+    sub { $roster->call(user_export => 200, in => {user_id => $ada->{id}}, as($admin)) },
+    'user_export admin>ada',
+    'an export of another');
+my $erased = $roster->add_user;
+$row = tells(
+    sub { $roster->call(user_erase => 200, in => {user_id => $erased->{id}}, as($admin)) },
+    'user_erase admin>somebody',
+    'an erasure');
+is $row->{personal}, undef, '... of whom, is not told';
 tells(
     sub { $roster->call(group_delete => 200, in => {group_id => $group->{id}}, as($admin)) },
     'settings_change admin>-, group_delete admin>-',
@@ -411,6 +424,8 @@ ctl_tells(
     'zoe@example.org', '--name', 'Zoe', '--role',
     'user', '--no-password');
 ctl_tells('user_delete ->somebody', 'user', 'delete', 'zoe@example.org', '--yes');
+ctl_tells('user_export ->ada', 'user', 'export', $ada->{id});
+ctl_tells('user_erase ->somebody', 'user', 'erase', $roster->add_user->{id}, '--yes');
 ctl_tells('users_export ->-', 'user', 'export');
 ctl_tells('users_export ->-', 'backup', "$roster->{directory}/backup.tar");
 ctl_tells('secret_change ->-', 'secret', 'rotate');

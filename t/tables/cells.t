@@ -38,6 +38,20 @@ my @tables = (
     ['tables/routes.def', 'ROUTE_AUDIT', 'worker/router.c', route => 'resolved', action => 'resolved'],
     ['tables/routes.def', 'ROUTE_UNAUDITED', 'worker/router.c', route => 'resolved', why => 'text'],
     ['tables/audit.def', 'AUDIT_ACTION', '', name => '\\bAUDIT_%s\\b', object => 'text', text => 'text'],
+    [
+        'tables/persons.def', 'PERSON_TABLE', 'store/person_store.c',
+        name => 'resolved',
+        sql => 'text',
+        condition => 'text'
+    ],
+    [
+        'tables/persons.def', 'PERSON_COLUMN', 'store/person_store.c',
+        table => 'resolved',
+        name => 'text',
+        kind => 'resolved'
+    ],
+    ['tables/persons.def', 'PERSON_HIDDEN', 'store/person_store.c', table => 'text', name => 'text', why => 'text'],
+    ['tables/persons.def', 'PERSON_NONE', 'store/person_store.c', table => 'text', why => 'text'],
     ['tables/routes.def', 'ROUTE_FOR_MONITORS', 'worker/router.c', route => 'resolved'],
     [
         'tables/routes.def', 'ROUTE_NEEDS', 'worker/router.c',
