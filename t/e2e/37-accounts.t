@@ -185,7 +185,7 @@ subtest 'the other findings about MariaDB' => sub {
         $roster->write_configuration;
         ($status, $output) = check();
         isnt $status, 0, "another $changed->[0] is an error";
-        like $output, qr/error: MariaDB can't be reached: .*\[\d+\] .*$cure/, 'with what to do' or diag $output;
+        like $output, qr/error: MariaDB does not let Roster in: .*\[\d+\] .*$cure/, 'with what to do' or diag $output;
         $roster->set_directives(database_user => undef, database_name => 'ro_ster');
         delete $roster->{options}{config}{database_user};
     }
@@ -216,7 +216,7 @@ subtest 'unknown to MariaDB' => sub {
     $roster->set_directives(database_user => 'nobody-such');
     my ($status, $output) = check();
     isnt $status, 0, 'an error';
-    like $output, qr/error: MariaDB can't be reached: \S+mariadb\.sock: \[1045\] Access denied/,
+    like $output, qr/error: MariaDB does not let Roster in: \S+mariadb\.sock: \[1045\] Access denied/,
         'with what MariaDB says'
         or diag $output;
 };
