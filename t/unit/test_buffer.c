@@ -141,7 +141,7 @@ static void test_every_length(void **state)
     int64_t power = 1;
     for (int i = 0; i < 12000 + 19 * 3; i++) {
         int64_t integer = i < 12000 ? i : power + i % 3 - 1;
-        power *= i >= 12000 && i % 3 == 2 ? 10 : 1;
+        power *= i >= 12000 && i % 3 == 2 && power <= INT64_MAX / 10 ? 10 : 1;
         buffer_init(&buffer, arena);
         buffer_add_integer(&buffer, integer);
         snprintf(expected, sizeof expected, "%" PRId64, integer);
