@@ -179,7 +179,7 @@ static void print_text_pool(struct buffer *body, const char *name, const struct 
     print_line(body, "  ", "requests", pool->requests);
     buffer_add_literal(body, "  times:");
     for (unsigned bucket = 0; bucket < SCOREBOARD_BUCKETS; bucket++) {
-        if (pool->histogram[bucket] > 0 && bucket < SCOREBOARD_BUCKETS - 1) {
+        if (bucket < SCOREBOARD_BUCKETS - 1 && pool->histogram[bucket] > 0) {
             buffer_add_format(body, " %lld up to %g ms,", (long long)pool->histogram[bucket],
                               (double)scoreboard_bucket_microseconds[bucket] / 1000);
         }

@@ -266,7 +266,7 @@ static enum outcome compute(struct context *context, const struct table_key *key
                             json_object **full_r, json_object **shown_r)
 {
     const struct table_stamp stamp = row_cache_stamp(context, key);
-    json_object *full;
+    json_object *full = NULL;
     full_r = full_r == NULL && stamp.may_store ? &full : full_r;
     enum outcome outcome = combine_sources(context, user_id, full_r, shown_r);
     if (outcome == OK && stamp.may_store) {

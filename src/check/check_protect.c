@@ -1,10 +1,13 @@
 /* check_protect.c: see check_protect.h. */
 #include "check/check_protect.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/error.h"
 #include "base/host_port.h"
 #include "base/return_url.h"
 #include "check/nginx_config.h"
@@ -33,8 +36,16 @@ struct protect {
 };
 
 /* FILE:LINE: and the findings' text. */
-#define SAY(protect, severity, at, format, ...) \
-    findings_add((protect)->findings, severity, "%s:%u: " format, (at)->file, (at)->line __VA_OPT__(, ) __VA_ARGS__)
+static void __attribute__((format(printf, 4, 5))) say(const struct protect *protect, enum finding_severity severity,
+                                                      const struct nginx_directive *at, const char *format, ...)
+{
+    char text[ERROR_TEXT_SIZE + 256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    findings_add(protect->findings, severity, "%s:%u: %s", at->file, at->line, text);
+}
 
 static bool is_on(const struct nginx_directive *directive, const char *value)
 {
@@ -92,14 +103,14 @@ static void check_answered_before(const struct protect *protect, const struct ng
 {
     const struct nginx_directive *found = nginx_config_find(location->children, "return");
     if (found != NULL) {
-        SAY(protect, FINDING_ERROR, found,
+        say(protect, FINDING_ERROR, found,
             "nginx carries out `return' before it asks who is calling, so everybody gets this answer: move it to a "
             "location of its own");
     }
     for (const struct nginx_directive *at = location->children; at != NULL; at = at->next) {
         const char *flag = nginx_config_word(at, 3);
         if (nginx_config_is(at, "rewrite") && (strcmp(flag, "redirect") == 0 || strcmp(flag, "permanent") == 0)) {
-            SAY(protect, FINDING_WARNING, at,
+            say(protect, FINDING_WARNING, at,
                 "nginx carries out this redirect before it asks who is calling, so everybody is redirected");
         }
     }
@@ -113,7 +124,7 @@ static void check_cache(const struct protect *protect, const struct nginx_direct
         const struct nginx_directive *key = nginx_config_find(location->children, names[i][1]);
         if (cache != NULL && !is_on(cache, "off") &&
             (key == NULL || strstr(nginx_config_word(key, 1), "$roster_user") == NULL)) {
-            SAY(protect, FINDING_ERROR, cache,
+            say(protect, FINDING_ERROR, cache,
                 "the cache gives one person's answers to all others that are let in: add $roster_user to %s, or "
                 "remove the cache",
                 names[i][1]);
@@ -137,11 +148,11 @@ static void check_identity(const struct protect *protect, const struct nginx_dir
         }
     }
     if (!has_user) {
-        SAY(protect, FINDING_ERROR, pass,
+        say(protect, FINDING_ERROR, pass,
             "the application is not told who is calling, and a client may claim to be anyone in Remote-User: include "
             "roster/php.conf or the file of its kind here (`rosterctl nginx protect')");
     } else if (!has_cookie) {
-        SAY(protect, FINDING_WARNING, pass,
+        say(protect, FINDING_WARNING, pass,
             "the application gets the session of its callers in Cookie, and can act in their names: include the file "
             "of "
             "its kind here (`rosterctl nginx protect')");
@@ -152,12 +163,12 @@ static void check_asking(struct protect *protect, const struct nginx_directive *
 {
     protect->protected_count++;
     if (is_on(scope->satisfy, "any")) {
-        SAY(protect, FINDING_ERROR, scope->satisfy,
+        say(protect, FINDING_ERROR, scope->satisfy,
             "`satisfy any' lets in whoever an `allow' names or a password opens to, without asking Roster: remove it, "
             "or write `satisfy all'");
     }
     if (is_on(scope->underscores, "on")) {
-        SAY(protect, FINDING_WARNING, scope->underscores,
+        say(protect, FINDING_WARNING, scope->underscores,
             "with underscores_in_headers a client's Remote_User may arrive as Remote-User: remove it, or write off");
     }
     check_answered_before(protect, location);
@@ -175,7 +186,7 @@ static void check_other_question(const struct protect *protect, const struct ngi
                                                  ? nginx_config_find(at->children, "proxy_pass")
                                                  : NULL;
         if (pass != NULL && strstr(nginx_config_word(pass, 1), "/auths") != NULL) {
-            SAY(protect, FINDING_ERROR, pass,
+            say(protect, FINDING_ERROR, pass,
                 "/auths/ answers whoever has an account, also pending people, and knows no rules: ask %s instead "
                 "(roster/server.conf)",
                 question);
@@ -194,7 +205,7 @@ static void walk_location(struct protect *protect, const struct nginx_directive 
     } else if (scope.auth_request != NULL && !is_on(scope.auth_request, "off")) {
         check_other_question(protect, scope.auth_request);
     } else if (!is_own && scope.require != NULL) {
-        SAY(protect, FINDING_ERROR, scope.require,
+        say(protect, FINDING_ERROR, scope.require,
             "the rule has no effect: nothing here asks who is calling; include the file of the application's kind "
             "(`rosterctl nginx protect')");
     }
@@ -222,7 +233,7 @@ static void find_open(const struct protect *protect, const struct nginx_directiv
         struct scope inner = enter(scope, at);
         const struct nginx_directive *pass = passes(at);
         if (pass != NULL && !asks(&inner) && (inner.auth_request == NULL || is_on(inner.auth_request, "off"))) {
-            SAY(protect, FINDING_WARNING, pass,
+            say(protect, FINDING_WARNING, pass,
                 "location %s passes requests of everybody on, while other locations of this server ask who is calling: "
                 "if it belongs to a protected application, include the file of its kind here, too",
                 nginx_config_word(at, at->word_count - 1));
@@ -276,7 +287,7 @@ static void check_question(const struct protect *protect, const struct nginx_dir
     };
     const struct nginx_directive *location = find_question(server);
     if (location == NULL) {
-        SAY(protect, FINDING_ERROR, server,
+        say(protect, FINDING_ERROR, server,
             "there is no location %s, so that every protected request fails with 500: include roster/server.conf in "
             "this server { }",
             question);
@@ -284,17 +295,17 @@ static void check_question(const struct protect *protect, const struct nginx_dir
     }
     for (size_t i = 0; i < ARRAY_COUNT(params); i++) {
         if (!has_param(location, params[i].name, params[i].value)) {
-            SAY(protect, FINDING_ERROR, location,
+            say(protect, FINDING_ERROR, location,
                 "the question lacks `fastcgi_param %s %s': %s; use roster/server.conf", params[i].name,
                 params[i].value != NULL ? params[i].value : "...", params[i].effect);
         }
     }
     if (nginx_config_find(location->children, "internal") == NULL) {
-        SAY(protect, FINDING_WARNING, location, "the location of the question should be `internal'");
+        say(protect, FINDING_WARNING, location, "the location of the question should be `internal'");
     }
     const struct nginx_directive *size = nginx_config_find(location->children, "fastcgi_buffer_size");
     if (size == NULL || size_in_bytes(nginx_config_word(size, 1)) < ANSWER_BYTES) {
-        SAY(protect, FINDING_WARNING, size != NULL ? size : location,
+        say(protect, FINDING_WARNING, size != NULL ? size : location,
             "without `fastcgi_buffer_size 16k' the answer for a person in many groups is too large for nginx: 500");
     }
 }
@@ -355,14 +366,14 @@ static void check_names(const struct protect *protect, const struct nginx_direct
         }
         is_elsewhere = protect->own_count > 0;
         if (is_elsewhere && !return_url_domain_covers(text_of(domain), text_of(name))) {
-            SAY(protect, FINDING_ERROR, names,
+            say(protect, FINDING_ERROR, names,
                 "browsers do not send the cookie of %s to %s, so people sign in there for ever: set cookie_domain in "
                 "roster.conf to a domain of both%s%s%s",
                 protect->own_names[0], name, domain[0] != '\0' ? " (it is " : "", domain, domain[0] != '\0' ? ")" : "");
         }
     }
     if (is_elsewhere && (sign_in == NULL || strncmp(nginx_config_word(sign_in, 2), "http", 4) != 0)) {
-        SAY(protect, FINDING_ERROR, names,
+        say(protect, FINDING_ERROR, names,
             "the sign-in page is not at this server: write `set $roster_sign_in https://%s/account/sign-in;' in "
             "server { }",
             protect->own_names[0]);
@@ -447,19 +458,19 @@ static void check_real_ip(struct protect *protect, const struct nginx_directive 
     const struct nginx_directive *header = of_server(protect, server, "real_ip_header");
     const struct nginx_directive *everybody = find_everybody(protect, server);
     if (everybody != NULL && is_news(protect, 0, everybody)) {
-        SAY(protect, FINDING_ERROR, everybody,
+        say(protect, FINDING_ERROR, everybody,
             "any client may say which address it has, and so pass by `allow' and the limits of sign-ins: name the "
             "addresses of your proxy alone");
     }
     if (from != NULL && header == NULL && is_news(protect, 1, from)) {
-        SAY(protect, FINDING_WARNING, from,
+        say(protect, FINDING_WARNING, from,
             "without real_ip_header nginx takes the client's address from X-Real-IP, which a client can send, too, if "
             "the proxy does not set it: write the field that it sets, for example `real_ip_header X-Forwarded-For'");
     } else if (from == NULL && header != NULL && is_news(protect, 1, header)) {
-        SAY(protect, FINDING_WARNING, header,
+        say(protect, FINDING_WARNING, header,
             "real_ip_header has no effect without set_real_ip_from, so that all people have the address of the proxy");
     } else if (from == NULL && header == NULL && is_behind_a_proxy(protect, server)) {
-        SAY(protect, FINDING_WARNING, server,
+        say(protect, FINDING_WARNING, server,
             "a proxy passes requests on to this server, and all people have its address: after some wrong passwords of "
             "one nobody can sign in, and no log tells who it was. Set set_real_ip_from to the address of the proxy, "
             "and real_ip_header to the field that it sets");
@@ -471,7 +482,7 @@ static void check_scheme(const struct protect *protect, const struct nginx_direc
     const struct config *config = protect->config;
     bool is_https = strncmp(config->public_url, "https:", 6) == 0 || config->cookie_secure == COOKIE_SECURE_YES;
     if (is_https && !listens_with_tls(server) && trusted_proxies(protect, server) == NULL) {
-        SAY(protect, FINDING_WARNING, server,
+        say(protect, FINDING_WARNING, server,
             "cookies are for https alone, but this server listens without TLS, so people sign in for ever, unless a "
             "proxy in front ends TLS: then set set_real_ip_from and real_ip_header for it");
     }
@@ -492,7 +503,7 @@ static void check_server(struct protect *protect, const struct nginx_directive *
     }
     const struct nginx_directive *rule = set_of(server->children, "$roster_require");
     if (rule != NULL) {
-        SAY(protect, FINDING_ERROR, rule,
+        say(protect, FINDING_ERROR, rule,
             "$roster_require is set in server { }, where it replaces the rules of locations, since nginx carries out "
             "the `set' once more for the question: set it in each location");
     }

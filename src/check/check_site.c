@@ -397,7 +397,8 @@ static void judge_answer(struct findings *findings, const struct nginx_site *sit
                          const char *answer, int64_t now)
 {
     const char *scheme = site->has_tls ? "https" : "http";
-    const int status = strncmp(answer, "HTTP/1.", 7) == 0 ? atoi(answer + 9) : 0;
+    const char *space = strncmp(answer, "HTTP/1.", 7) == 0 ? strchr(answer, ' ') : NULL;
+    const int status = space != NULL ? atoi(space) : 0;
     if (status == 0) {
         findings_add_cure(findings, FINDING_ERROR, "tail /var/log/nginx/error.log",
                           "nginx gives no answer to a request for %s://%s at %s", scheme, site->name,

@@ -87,8 +87,9 @@ static bool is_let_in(struct invocation *invocation, const struct config *migrat
     if (child == 0) {
         struct error error;
         invocation->context.config = migrator;
-        _exit(!become(invocation->config, migrator, &error) ||
-              (!database_connect(&invocation->context, &error) && database_refuses_account(&error)));
+        bool refused = !become(invocation->config, migrator, &error) ||
+                       (!database_connect(&invocation->context, &error) && database_refuses_account(&error));
+        _exit(refused ? 1 : 0);
     }
     int status = 0;
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {

@@ -165,6 +165,7 @@ static int export_json(struct invocation *invocation, struct export *export)
         json_end_array(&json);
         ctl_print_json(invocation, json_finish(&json));
     }
+    export->json = NULL;
     arena_free(arena);
     return status;
 }

@@ -425,7 +425,7 @@ enum outcome account_store_change(struct context *context, struct account_change
 static enum outcome lock_but_primary(struct context *context, struct text user_id, const char *detail,
                                      struct locked_user *user_r)
 {
-    struct text primary;
+    struct text primary = TEXT_NULL;
     enum outcome outcome = user_store_lock(context, user_id, user_r);
     if (outcome == OK) {
         outcome = user_store_primary(context, &primary);

@@ -249,7 +249,7 @@ static enum outcome trim_within(struct context *context, void *argument)
 {
     struct trimming *trimming = argument;
     struct head head;
-    const struct value *last;
+    const struct value *last = NULL;
     struct result result;
     trimming->removed = 0;
     enum outcome outcome = lock_head(context, trimming->host, &head);

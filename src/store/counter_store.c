@@ -42,7 +42,7 @@ static bool append_key(struct context *context, struct text key, int64_t bucket,
 
     return redis_append(context, "INCR %b", name.data, name.length) &&
            redis_append(context, "EXPIRE %b %lld", name.data, name.length,
-                        (long long)(window_seconds + COUNTER_BUCKET_SECONDS)) &&
+                        (long long)window_seconds + COUNTER_BUCKET_SECONDS) &&
            append_bucket_reads(context, key, bucket, older);
 }
 
@@ -119,7 +119,7 @@ bool counter_store_take_back(struct context *context, struct text key, int64_t c
     /* If the bucket expired meanwhile, DECR creates it as -1. This counts as 0, and EXPIRE removes it. */
     if (!redis_append(context, "DECR %b", name.data, name.length) ||
         !redis_append(context, "EXPIRE %b %lld", name.data, name.length,
-                      (long long)(window_seconds + COUNTER_BUCKET_SECONDS)) ||
+                      (long long)window_seconds + COUNTER_BUCKET_SECONDS) ||
         !redis_flush(context)) {
         return false;
     }

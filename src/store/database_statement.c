@@ -60,7 +60,9 @@ static void forget_oldest_statement(void)
             }
         }
     }
-    database_forget_statement(oldest);
+    if (oldest != NULL) {
+        database_forget_statement(oldest);
+    }
 }
 
 static bool text_reads(const char *sql)

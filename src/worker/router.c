@@ -139,9 +139,9 @@ void router_init(void)
     }
     for (unsigned length = 0; length <= ROUTE_SEGMENTS_MAX; length++) {
         uint16_t *next = of_length[length];
-        for (uint16_t i = 0; i < ROUTE_COUNT; i++) {
+        for (unsigned i = 0; i < ROUTE_COUNT; i++) {
             if (patterns[i].segment_count == length) {
-                *next++ = i;
+                *next++ = (uint16_t)i;
             }
         }
         *next = ROUTE_COUNT;
