@@ -8,9 +8,11 @@ use Roster;
 
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my $roster = Roster->new(config => {rate_limits => 'no', last_active_interval => '1d'}, api => {workers => 2});
-my $primary = $roster->add_user(role => 'admin', name => 'Primary', created_at => 1_000_000);
-my $admin = $roster->add_user(role => 'admin', name => 'Admin', created_at => 1_000_001);
 my $now = time;
+# They were active before all that is looked for, and so lately that last_active_interval does not note them again.
+my %seldom = (role => 'admin', last_active_at => $now - 20_000);
+my $primary = $roster->add_user(%seldom, name => 'Primary', created_at => 1_000_000);
+my $admin = $roster->add_user(%seldom, name => 'Admin', created_at => 1_000_001);
 my %user;
 for my $name (qw(Ada Berta Carla Dora Emma)) {
     $user{$name} = $roster->add_user(
@@ -432,6 +434,8 @@ subtest 'the status, from elsewhere' => sub {
     my $answer = $roster->call(admin_status => 200, token => $admin->{token}, client => '198.51.100.7');
     is_deeply [sort keys %{$answer->{json}}], [sort keys %{$roster->status}], 'what /status says';
     is $answer->{json}{mariadb}, 'present', '... as it is';
+    is_deeply [grep { !defined $_->{waiting} } values %{$answer->{json}{pools}}], [],
+        '... with how many wait, which only the pool of the status may ask the kernel';
     is $roster->request(GET => '/status', client => '198.51.100.7')->{status}, 404, 'which is not for others';
     is_problem $roster->request(GET => '/auths/admin/status', client => '198.51.100.7'), 401, 'NOT_AUTHENTICATED',
         'nor is this';
