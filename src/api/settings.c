@@ -160,7 +160,8 @@ static void put_settings(struct context *context, json_object *document, void *a
     for (size_t i = 0; i < change->count; i++) {
         enum setting setting = change->first + (enum setting)i;
         const struct input *input = &change->request->input[i];
-        if (!stays(context, setting, input)) {
+        /* Who shares the tables may have stored something else in a fixed one, which is not lost. */
+        if (!stays(context, setting, input) && config_store_fixed(setting) == NULL) {
             bool absent = !input->present && !input->is_null;
             config_store_put(document, setting_rows[setting].path,
                              absent ? value_where_absent(context, setting) : value_of_input(input, setting));
@@ -222,6 +223,22 @@ static enum outcome guard_key_settings(struct request *request)
     return outcome;
 }
 
+/* Refuses other values of settings that can't be changed yet. */
+static enum outcome check_fixed(struct request *request)
+{
+    struct context *context = &request->context;
+    enum outcome outcome = OK;
+    for (enum setting setting = 0; setting < SETTING_LDAP_FIRST; setting++) {
+        const struct input *input = &request->input[setting];
+        if (config_store_fixed(setting) != NULL && !stays(context, setting, input) &&
+            setting_store_check_value(context, setting, json_keep(context->arena, value_of_input(input, setting))) !=
+                OK) {
+            outcome = PROBLEM;
+        }
+    }
+    return outcome;
+}
+
 _Static_assert((int)INPUT_admin_config_if_was == (int)SETTING_LDAP_FIRST, "the settings come first");
 
 /* Whether the settings are still as the client has seen them. */
@@ -249,6 +266,9 @@ enum outcome handle_admin_config_set(struct request *request)
     enum outcome outcome = check_texts(request, 0, SETTING_LDAP_FIRST);
     if (outcome == OK) {
         outcome = guard_key_settings(request);
+    }
+    if (outcome == OK) {
+        outcome = check_fixed(request);
     }
     if (outcome == OK) {
         outcome = config_store_change_if(&request->context, check_settings, put_settings, &change);

@@ -281,6 +281,15 @@ static int bad_value(struct invocation *invocation, enum setting setting, struct
                     type_names[setting_rows[setting].type]);
 }
 
+/* The exit status for what a check of a new value says. */
+static int checked(struct invocation *invocation, const char *name, enum outcome outcome)
+{
+    if (outcome == PROBLEM) {
+        return ctl_fail(EXIT_REFUSED, "%s: %s", name, invocation->context.problem.faults->msg);
+    }
+    return outcome == OK ? EXIT_DONE : ctl_problem(invocation, name);
+}
+
 /* Checks a text as POST /auths/admin/config does. */
 static int check_text(struct invocation *invocation, enum setting setting, struct text text)
 {
@@ -288,11 +297,7 @@ static int check_text(struct invocation *invocation, enum setting setting, struc
     if (!text_is_utf8(text)) {
         return ctl_fail(EXIT_USAGE, "%s: give UTF-8", name);
     }
-    enum outcome outcome = setting_store_check(&invocation->context, setting, text);
-    if (outcome == PROBLEM) {
-        return ctl_fail(EXIT_REFUSED, "%s: %s", name, invocation->context.problem.faults->msg);
-    }
-    return outcome == OK ? EXIT_DONE : ctl_problem(invocation, name);
+    return checked(invocation, name, setting_store_check(&invocation->context, setting, text));
 }
 
 /* A group is named as in all commands; stored is its id. */
@@ -323,7 +328,8 @@ static int take_value(struct invocation *invocation, struct text typed, struct c
             return bad_value(invocation, setting, typed);
         }
         change->value = json_keep(arena, json_object_new_boolean(is_on));
-        return EXIT_DONE;
+        return checked(invocation, ctl_setting_name(arena, setting),
+                       setting_store_check_value(&invocation->context, setting, change->value));
     case SETTING_TYPE_OBJECT:
         change->value = json_parse(arena, typed);
         return json_object_is_type(change->value, json_type_object) ? EXIT_DONE : bad_value(invocation, setting, typed);
@@ -431,7 +437,7 @@ static void change_settings(struct context *context, json_object *document, void
         if (change->is_reset) {
             config_store_remove(document, path);
             change->value = default_of(context, change->setting);
-        } else {
+        } else if (config_store_fixed(change->setting) == NULL) { /* else what another program has stored stays */
             config_store_put(document, path, json_object_get(change->value));
         }
     }

@@ -7,6 +7,7 @@
 #include "config/compatibility.h"
 #include "ctl/manual.h"
 #include "ctl/mdoc.h"
+#include "store/config_store.h"
 #include "worker/document.h"
 
 /* Routes. */
@@ -331,6 +332,19 @@ void manual_behaviours(struct buffer *out)
     for (enum behaviour behaviour = 0; behaviour < BEHAVIOUR_COUNT; behaviour++) {
         mdoc_macro(out, ".It");
         mdoc_text(out, behaviour_rows[behaviour].text);
+    }
+    mdoc_macro(out, ".El");
+}
+
+void manual_fixed_settings(struct buffer *out)
+{
+    mdoc_macro(out, ".Bl -tag -width Ds");
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
+        const char *reason = config_store_fixed(setting);
+        if (reason != NULL) {
+            mdoc_macro(out, ".It Va %s", setting_rows[setting].key);
+            mdoc_text(out, reason);
+        }
     }
     mdoc_macro(out, ".El");
 }

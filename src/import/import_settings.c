@@ -227,9 +227,13 @@ static json_object *convert(struct arena *arena, json_object *value, enum settin
 }
 
 /* The reason why an administrator could not set this value of the right type here. NULL: it is valid. */
-static const char *check_setting(enum setting setting, json_object *value)
+static const char *check_setting(struct context *context, enum setting setting, json_object *value)
 {
     struct text text = json_text(value);
+    const char *refusal = config_store_refusal(context, setting, value);
+    if (refusal != NULL) {
+        return text_format(context->arena, "%s Left out.", refusal).data;
+    }
     if (setting_rows[setting].type == SETTING_TYPE_ROLE && !text_is(text, "pending") && !text_is(text, "user") &&
         !text_is(text, "admin")) {
         return "not admin, user or pending; replaced by pending";
@@ -252,8 +256,8 @@ static void settle_setting(struct import *import, json_object *document, enum se
         return;
     }
     json_object *converted = convert(import->context->arena, value, row->type);
-    const char *fault =
-        converted == NULL ? "of a type that it can't have; replaced by the default" : check_setting(setting, converted);
+    const char *fault = converted == NULL ? "of a type that it can't have; replaced by the default"
+                                          : check_setting(import->context, setting, converted);
     if (fault != NULL) {
         json_object_put(converted);
         remove_setting(document, row->path);

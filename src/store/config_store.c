@@ -41,6 +41,29 @@ const struct setting_row setting_rows[SETTING_COUNT] = {
 #include "tables/settings.def"
 };
 
+const char *config_store_fixed(enum setting setting)
+{
+    switch (setting) {
+#define SETTING_FIXED(key, text) \
+    case SETTING_##key:          \
+        return text;
+#include "tables/settings.def"
+    default:
+        return NULL;
+    }
+}
+
+static json_object *default_of(struct context *context, enum setting setting)
+{
+    return json_parse(context->arena, text_of(setting_rows[setting].default_json));
+}
+
+const char *config_store_refusal(struct context *context, enum setting setting, json_object *value)
+{
+    const char *reason = config_store_fixed(setting);
+    return reason != NULL && !json_object_equal(value, default_of(context, setting)) ? reason : NULL;
+}
+
 enum outcome config_store_parse(struct context *context, struct text json, json_object **document_r)
 {
     enum json_state state = json_text_parse(context->arena, json, document_r);
@@ -139,12 +162,12 @@ json_object *config_store_get(struct context *context, json_object *document, en
 {
     const struct setting_row *row = &setting_rows[setting];
     json_object *value = NULL;
-    bool found = find(document, row->path, &value);
+    bool found = config_store_fixed(setting) == NULL && find(document, row->path, &value);
     if (found && is_boolean(row->type) && json_object_get_type(value) == json_type_int) {
         /* set by hand in SQL: 0 means off */
         return json_keep(context->arena, json_object_new_boolean(json_object_get_int64(value) != 0));
     }
-    return found && fits(value, setting) ? value : json_parse(context->arena, text_of(row->default_json));
+    return found && fits(value, setting) ? value : default_of(context, setting);
 }
 
 bool config_store_is_on(struct context *context, json_object *document, enum setting setting)

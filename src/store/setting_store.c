@@ -94,3 +94,9 @@ enum outcome setting_store_check(struct context *context, enum setting setting, 
         return OK;
     }
 }
+
+enum outcome setting_store_check_value(struct context *context, enum setting setting, json_object *value)
+{
+    const char *reason = config_store_refusal(context, setting, value);
+    return reason == NULL ? OK : refuse(context, setting, FAULT_value_error, reason);
+}

@@ -21,4 +21,7 @@ bool setting_store_is_masked(enum setting setting, json_object *value);
  * PROBLEM VALIDATION_ERROR, with a fault of the setting's key. FAULT as config_store_read. */
 enum outcome setting_store_check(struct context *context, enum setting setting, struct text text);
 
+/* Checks a new value of the right type that is no text. As setting_store_check. */
+enum outcome setting_store_check_value(struct context *context, enum setting setting, json_object *value);
+
 #endif

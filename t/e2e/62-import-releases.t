@@ -273,10 +273,10 @@ my @cases = (
             'auth.mfa.enable' => $true
         },
         {},
+        "mended config auth.mfa.enable: Roster has no second factors yet, so they can't be switched on. Left out.",
         'idle config ldap.enable: is on: there is no LDAP here; users who sign in by LDAP need a password',
         'idle config ui.enable_login_form: is off: here people may sign in with a password, unless '
-            . 'password_sign_in in roster.conf is no',
-        'idle config auth.mfa.enable: is on: second factors are not asked for here yet'
+            . 'password_sign_in in roster.conf is no'
     ],
     [
         'a default group that is in the file',

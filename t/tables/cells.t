@@ -179,6 +179,7 @@ my @tables = (
             text => 'text'
         ] } qw(SETTING LDAP_SETTING)
     ),
+    ['tables/settings.def', 'SETTING_FIXED', 'store/config_store.c', key => 'resolved', text => 'text'],
     [
         'tables/permissions.def', 'PERMISSION_SECTION', 'base/permission_table.c worker/schema.c',
         section => 'resolved',
