@@ -223,14 +223,14 @@ static enum outcome guard_key_settings(struct request *request)
     return outcome;
 }
 
-/* Refuses other values of settings that can't be changed yet. */
-static enum outcome check_fixed(struct request *request)
+/* Refuses values that are no texts and can't be: of settings that can't be changed yet, and of I18N. */
+static enum outcome check_others(struct request *request)
 {
     struct context *context = &request->context;
     enum outcome outcome = OK;
     for (enum setting setting = 0; setting < SETTING_LDAP_FIRST; setting++) {
         const struct input *input = &request->input[setting];
-        if (config_store_fixed(setting) != NULL && !stays(context, setting, input) &&
+        if ((config_store_fixed(setting) != NULL || setting == SETTING_I18N) && !stays(context, setting, input) &&
             setting_store_check_value(context, setting, json_keep(context->arena, value_of_input(input, setting))) !=
                 OK) {
             outcome = PROBLEM;
@@ -268,7 +268,7 @@ enum outcome handle_admin_config_set(struct request *request)
         outcome = guard_key_settings(request);
     }
     if (outcome == OK) {
-        outcome = check_fixed(request);
+        outcome = check_others(request);
     }
     if (outcome == OK) {
         outcome = config_store_change_if(&request->context, check_settings, put_settings, &change);

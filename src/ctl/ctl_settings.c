@@ -332,7 +332,10 @@ static int take_value(struct invocation *invocation, struct text typed, struct c
                        setting_store_check_value(&invocation->context, setting, change->value));
     case SETTING_TYPE_OBJECT:
         change->value = json_parse(arena, typed);
-        return json_object_is_type(change->value, json_type_object) ? EXIT_DONE : bad_value(invocation, setting, typed);
+        return json_object_is_type(change->value, json_type_object)
+                   ? checked(invocation, ctl_setting_name(arena, setting),
+                             setting_store_check_value(&invocation->context, setting, change->value))
+                   : bad_value(invocation, setting, typed);
     case SETTING_TYPE_AMOUNT:
         if (typed.length == 0) {
             break;

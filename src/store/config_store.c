@@ -128,6 +128,9 @@ static bool text_fits(struct text text, enum setting setting)
     if (setting == SETTING_JWT_EXPIRES_IN) {
         return duration_parse(text, &seconds);
     }
+    if (setting == SETTING_CHANNEL_MODEL_RESPONSE_MODE) {
+        return text_is(text, "thread") || text_is(text, "channel");
+    }
     return text.length == 0 || memchr(text.data, '\0', text.length) == NULL;
 }
 

@@ -95,8 +95,30 @@ enum outcome setting_store_check(struct context *context, enum setting setting, 
     }
 }
 
+/* Whether an object has texts alone, under names that a browser can use, each in the object of a language. */
+static bool is_translation(json_object *languages)
+{
+    json_object_object_foreach(languages, language, texts)
+    {
+        if (*language == '\0' || strcmp(language, "__proto__") == 0 || !json_object_is_type(texts, json_type_object)) {
+            return false;
+        }
+        json_object_object_foreach(texts, name, text)
+        {
+            if (strcmp(name, "__proto__") == 0 || !json_object_is_type(text, json_type_string)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 enum outcome setting_store_check_value(struct context *context, enum setting setting, json_object *value)
 {
     const char *reason = config_store_refusal(context, setting, value);
+    if (setting == SETTING_I18N && !is_translation(value)) {
+        return refuse(context, setting, FAULT_value_error,
+                      "This must be an object with an object for each language, which has texts alone.");
+    }
     return reason == NULL ? OK : refuse(context, setting, FAULT_value_error, reason);
 }
