@@ -30,7 +30,7 @@ is_deeply [@{$list->()->{'eve@example.org'}}{qw(last_active_at last_sign_in_at l
 like $roster->ctl('user', 'list', 'eve@')->{out}, qr/ eve\@example\.org +user +active +- +\d{4}-\d\d-\d\d \d\d:\d\d$/m,
     '... nor in the table';
 like $roster->ctl('user', 'show', 'eve@example.org')->{out},
-    qr/^last_active_at +never\nlast_sign_in_at +-\nlast_sign_in_address +-\nsessions +0\nkeys +0\npassword +none\ndisabled +no$/m,
+    qr/^last_active_at +never\nlast_sign_in_at +-\nlast_sign_in_address +-\nemail_verified_at +-\nsessions +0\nkeys +0\npassword +none\ndisabled +no$/m,
     '... nor alone';
 my $bobs = $roster->new_session($bob);
 my $seen = $list->()->{'bob@example.org'};
