@@ -1,4 +1,6 @@
 // account.mjs: the pages of a person, run by account.t.
+import { readFile } from "node:fs/promises";
+
 import { becomes, browse, done, facts, is, look, ok, sees } from "./browser.mjs";
 
 const { ada, bob, changing, limited, pending } = facts;
@@ -223,6 +225,9 @@ await browse("profile", async (page, context) => {
     is(await may.getByRole("row", { name: /^api keys/ }).getByRole("cell").allTextContents(), ["yes", "Key holders"], "a permission comes from a group");
     is(await may.getByRole("row", { name: /^notes/ }).getByRole("cell").allTextContents(), ["yes", "everybody"], "... or from the defaults");
     await look(page, "account-may");
+
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download all" }).click()]);
+    is(JSON.parse(await readFile(await download.path())).user[0].email, bob.email, "what is stored is downloaded");
 }, { token: bob.token });
 
 await browse("sessions, keys and password", async (page, context) => {

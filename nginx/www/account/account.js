@@ -149,7 +149,7 @@ start("account", "user", ([all, own, person, sources, groups]) => {
 	const parts = isPending() ? [site.password_sign_in && password(), ended]
 		: [profile(person), status(person), site.password_sign_in && password(), ended, hasKeys() && keys(), section("may", user.role === "admin" && t("may.admin"), origins(sources, groups))];
 	return [h("p.quiet", user.email), isPending() && h("p", t("pending"), " ", person?.email && t("pending.ask", person)),
-		h("nav", { "aria-label": t("account") }, parts.filter(Boolean).map(({ id }) => h("a", { href: `#${id}` }, t(id)))), parts];
+		h("nav", { "aria-label": t("account") }, parts.filter(Boolean).map(({ id }) => h("a", { href: `#${id}` }, t(id)))), parts, h("p", h("a", { href: "/api/v1/auths/export", download: "account.json" }, t("export")))];
 // Who waits for an administrator learns the name of one.
 }, () => Promise.all([api.sessions_list(), hasKeys() ? api.api_keys_list() : [],
 	...isPending() ? [api.admin_details().catch(() => null)] : [api.status_get(), api.own_permission_sources(), api.users_own_groups()]]));
