@@ -177,6 +177,7 @@ await browse("profile", async (page, context) => {
         return [width, height];
     }, stored), [256, 256], "... as a square");
     await choose({ name: "drawn.png", mimeType: "image/png", buffer: Buffer.from(drawn, "base64") });
+    await crop.waitFor();
     await page.keyboard.press("Escape");
     await crop.waitFor({ state: "detached" });
     is(await address(), stored, "Escape changes nothing");
