@@ -274,6 +274,7 @@ subtest 'a mistake in roster.conf' => sub {
     is $status, 4, 'a reload fails, too';
     like $output, qr/roster\.conf:\d+: there is no directive no_such_directive/, 'with the same words';
 
+    local $SIG{QUIT} = 'DEFAULT';    # a shell that runs the tests in the background ignores it
     my $ended = fork // die "fork: $!\n";
     exec 'sleep', '60' or POSIX::_exit(1) if !$ended;
     ($status, $output) = run(mail_reload($roster, $ended));
