@@ -25,6 +25,7 @@
 #include "config/config_read.h"
 #include "config/config_secrets.h"
 #include "master/children.h"
+#include "master/detach.h"
 #include "master/listeners.h"
 #include "master/log_file.h"
 #include "master/notify.h"
@@ -65,9 +66,7 @@ static struct {
     int32_t generation, old_generation, last_generation;
     struct process_user user;
     struct listener listeners[POOL_COUNT][LISTENER_COUNT];
-    int signals;    /* signalfd; -1: none */
-    int ready_pipe; /* to the parent of a -d master, which waits for the start; -1: none */
-    bool detached;
+    int signals; /* signalfd; -1: none */
     bool log_is_open;
     bool announced; /* systemd, or the parent of a -d master, knows that the service is ready */
     bool reload_wanted, reloading;
@@ -78,7 +77,7 @@ static struct {
     int64_t started, reload_started, watchdog_due;
     int status;
     char failure[600]; /* why the start failed; "" if it did not */
-} master = {.signals = -1, .ready_pipe = -1};
+} master = {.signals = -1};
 
 /* Messages to the operator. */
 
@@ -97,11 +96,7 @@ static void fail(const char *format, ...)
     if (logged) {
         log_alert(NULL, "%s", text);
     }
-    if (master.ready_pipe != -1) {
-        if (write(master.ready_pipe, text, strlen(text)) == -1) {
-            log_warning(NULL, "the process that started this one has exited");
-        }
-    } else if (!logged || strcmp(master.config->error_log, "stderr") != 0) {
+    if (!detach_fail(text) && (!logged || strcmp(master.config->error_log, "stderr") != 0)) {
         fprintf(stderr, "roster: %s\n", text);
     }
 }
@@ -123,7 +118,7 @@ static void tell_ready(void)
 {
     char status[60 * POOL_COUNT], workers[WORKERS_SIZE];
     snprintf(status, sizeof status, "ready; %s", list_workers(workers));
-    notify_ready(master.detached, status);
+    notify_ready(detach_is_done(), status);
 }
 
 /* The configuration. */
@@ -204,9 +199,7 @@ static void close_master(void)
         close(master.signals);
     }
     pid_file_forget();
-    if (master.ready_pipe != -1) {
-        close(master.ready_pipe);
-    }
+    detach_close();
 }
 
 /* For the process of a trial: it keeps no listening socket either, else clients could wait for it. */
@@ -342,70 +335,16 @@ static bool start(void)
     return true;
 }
 
-/* In the parent of a -d master: waits for "+", or for the text of an error. Never returns. */
-static void __attribute__((noreturn)) await_detached(int ready_pipe)
+static bool leave_terminal(void)
 {
-    char text[5000];
-    size_t length = 0;
-    for (;;) {
-        ssize_t got = read(ready_pipe, text + length, sizeof text - 1 - length);
-        if (got == -1 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            break;
-        }
-        length += (size_t)got;
-        if (text[0] == '+') {
-            _exit(EXIT_SUCCESS);
-        }
-        if (length == sizeof text - 1) {
-            break;
-        }
-    }
-    text[length] = '\0';
-    fprintf(stderr, "roster: %s\n",
-            length > 0 ? text : "the master exited before its workers were ready; see the error log");
-    _exit(EXIT_FAILURE);
-}
-
-static void point_at_null(int descriptor, int flags)
-{
-    int null = open("/dev/null", flags | O_CLOEXEC);
-    if (null != -1 && null != descriptor) {
-        dup2(null, descriptor);
-        close(null);
-    }
-}
-
-static bool detach(void)
-{
-    int ends[2];
+    struct error error;
     if (strcmp(master.config->error_log, "stderr") == 0) {
         fputs("roster: warning: error_log is stderr, which -d closes: name a file, syslog or journal\n", stderr);
     }
-    if (pipe2(ends, O_CLOEXEC) == -1) {
-        fail("pipe: %s", strerror(errno));
+    if (!detach(&error)) {
+        fail("%s", error.text);
         return false;
     }
-    pid_t pid = fork();
-    if (pid == -1) {
-        fail("fork: %s", strerror(errno));
-        return false;
-    }
-    if (pid > 0) {
-        close(ends[1]);
-        await_detached(ends[0]);
-    }
-    close(ends[0]);
-    master.ready_pipe = ends[1];
-    master.detached = true;
-    setsid();
-    if (chdir("/") == -1) {
-        return false;
-    }
-    point_at_null(STDOUT_FILENO, O_WRONLY);
-    point_at_null(STDERR_FILENO, O_WRONLY);
     return true;
 }
 
@@ -416,13 +355,7 @@ static void announce(int64_t now)
     log_notice(NULL, "ready after %lld ms; %s; process %ld", (long long)((now - master.started) / 1000),
                list_workers(workers), (long)getpid());
     tell_ready();
-    if (master.ready_pipe != -1) {
-        if (write(master.ready_pipe, "+", 1) == -1) {
-            log_warning(NULL, "the process that started this one has exited");
-        }
-        close(master.ready_pipe);
-        master.ready_pipe = -1;
-    }
+    detach_ready();
 }
 
 /* Reloading: read the file; try the configuration in a process of its own; start workers with it, one after another;
@@ -440,7 +373,7 @@ static void end_reload(const char *status)
     if (status == NULL) {
         tell_ready();
     } else {
-        notify_ready(master.detached, status);
+        notify_ready(detach_is_done(), status);
     }
 }
 
@@ -786,9 +719,7 @@ static void finish(void)
     if (master.signals != -1) {
         close(master.signals);
     }
-    if (master.ready_pipe != -1) {
-        close(master.ready_pipe);
-    }
+    detach_close();
 }
 
 /* After a failed start. systemd keeps its sockets open, and clients would wait in their queues until the cause is
@@ -797,7 +728,7 @@ static void refuse_clients(const char *why)
 {
     int descriptors[64];
     size_t count = sockets_list_inherited(descriptors, ARRAY_COUNT(descriptors));
-    if (count == 0 || master.detached || (master.signals == -1 && !block_signals(NULL))) {
+    if (count == 0 || detach_is_done() || (master.signals == -1 && !block_signals(NULL))) {
         return;
     }
     notify_send("STATUS=can't start, and answers 503: %s", why);
@@ -826,8 +757,8 @@ int master_run(const struct master_options *options)
         config_free(master.start_config);
         return EXIT_FAILURE;
     }
-    point_at_null(STDIN_FILENO, O_RDONLY);
-    if ((!options->detach || detach()) && start()) {
+    detach_point_at_null(STDIN_FILENO, O_RDONLY);
+    if ((!options->detach || leave_terminal()) && start()) {
         loop();
     } else {
         refuse_clients(master.failure);
