@@ -112,8 +112,11 @@ static void start_answer(struct request *request, int status)
 }
 
 /* Programs such as git and WebDAV clients send a password after a challenge for one. Browsers would show a dialog. */
-static struct text challenge(const struct request *request)
+static struct text challenge(const struct request *request, enum error_code code)
 {
+    if (code == ERROR_SECOND_FACTOR_REQUIRED) {
+        return TEXT("Bearer error=\"insufficient_user_authentication\""); /* RFC 9470, section 3 */
+    }
     const bool is_browser = request->fetch_mode.length > 0 || text_starts_with(request->user_agent, "Mozilla/");
     return is_browser ? TEXT("Bearer") : TEXT("Basic realm=\"Roster\", charset=\"UTF-8\"");
 }
@@ -126,7 +129,7 @@ static enum outcome refuse(struct request *request, enum error_code code, int st
     start_answer(request, status != 0 ? status : error_status(code));
     response_add_header(request, "X-Roster-Code", text_of(error_name(code)));
     if (request->response.status == 401) {
-        response_add_header(request, "WWW-Authenticate", challenge(request));
+        response_add_header(request, "WWW-Authenticate", challenge(request, code));
     }
     if (problem->retry_after_seconds > 0) {
         response_add_header(request, "Retry-After",
@@ -275,6 +278,8 @@ enum outcome handle_verify(struct request *request)
         return let_in(request, user, &groups);
     case RULE_NOBODY:
         return refuse(request, ERROR_ACCESS_PROHIBITED, 401);
+    case RULE_WANTS_FACTOR:
+        return refuse(request, ERROR_SECOND_FACTOR_REQUIRED, 0);
     case RULE_REFUSES:
         break;
     }

@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/buffer.h"
 #include "base/email.h"
+#include "base/quantity.h"
 #include "store/group_store.h"
 
 /* ---- reading ---- */
@@ -85,6 +86,23 @@ static bool read_role(struct reader *reader, struct text value)
            error_set(reader->error, "there is no role \"%.*s\": write user or admin", (int)value.length, value.data);
 }
 
+/* `mfa`, or `mfa<TIME`. */
+static bool read_factor(struct reader *reader, struct text word, struct rule_term *term_r)
+{
+    static const struct unit times[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}, {NULL, 0}};
+    term_r->kind = RULE_FACTOR;
+    term_r->age = -1;
+    if (text_is(word, "mfa")) {
+        return true;
+    }
+    text_take(&word, '<');
+    if (quantity_sum(word, times, 0, &term_r->age)) {
+        return true;
+    }
+    return error_set(reader->error, "\"%.*s\" is no time: write mfa<12h, or mfa<1h30m, with the units d, h, m and s",
+                     (int)word.length, word.data);
+}
+
 static bool read_term(struct reader *reader, struct rule_term *term_r)
 {
     struct text word;
@@ -95,6 +113,9 @@ static bool read_term(struct reader *reader, struct rule_term *term_r)
     if (text_is(word, "any")) {
         term_r->kind = RULE_ANY;
         return true;
+    }
+    if (text_is(word, "mfa") || text_starts_with(word, "mfa<")) {
+        return read_factor(reader, word, term_r);
     }
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         if (colon < word.length && text_is((struct text){word.data, colon}, kinds[i].word)) {
@@ -110,8 +131,8 @@ static bool read_term(struct reader *reader, struct rule_term *term_r)
     }
     return error_set(
         reader->error,
-        "\"%.*s\" is no term: write any, role:ROLE, group:NAME, permission:SECTION.NAME or user:EMAIL, with "
-        "names that have spaces or commas between double quotes",
+        "\"%.*s\" is no term: write any, role:ROLE, group:NAME, permission:SECTION.NAME, user:EMAIL, mfa or "
+        "mfa<TIME, with names that have spaces or commas between double quotes",
         (int)word.length, word.data);
 }
 
@@ -175,8 +196,21 @@ static bool is_in_group(const struct result *groups, struct text group)
     return false;
 }
 
+static bool is_session(const struct identity *identity)
+{
+    return !identity->is_api_key && !identity->is_automation;
+}
+
+static bool has_factor(const struct context *context, const struct identity *identity, int64_t age)
+{
+    const int64_t since = identity->claims.auth_time;
+    return is_session(identity) && identity->claims.mfa_verified &&
+           (age < 0 || (since >= 0 && context->now_seconds - since <= age));
+}
+
+/* `lenient`: as if the caller had signed in with a second factor now. */
 static enum outcome holds(struct context *context, const struct rule_term *term, const struct identity *identity,
-                          const struct result *groups, bool *holds_r)
+                          const struct result *groups, bool lenient, bool *holds_r)
 {
     switch (term->kind) {
     case RULE_ANY:
@@ -194,6 +228,9 @@ static enum outcome holds(struct context *context, const struct rule_term *term,
         break;
     case RULE_PERMISSION:
         return permission_check(context, identity->user_id, identity_is_admin(identity), term->permission, holds_r);
+    case RULE_FACTOR:
+        *holds_r = lenient || has_factor(context, identity, term->age);
+        break;
     }
     return OK;
 }
@@ -212,7 +249,7 @@ static bool says_any(const struct rule *rule, size_t first, size_t *end_r)
 }
 
 static enum outcome judge_terms(struct context *context, const struct rule *rule, const struct identity *identity,
-                                const struct result *groups, enum rule_verdict *verdict_r)
+                                const struct result *groups, bool lenient, enum rule_verdict *verdict_r)
 {
     const bool is_verified = identity_is_verified(identity);
     *verdict_r = is_verified ? RULE_REFUSES : RULE_NOBODY;
@@ -225,7 +262,7 @@ static enum outcome judge_terms(struct context *context, const struct rule *rule
         *verdict_r = RULE_REFUSES;
         bool all = true;
         for (size_t at = first; all && at < end; at++) {
-            enum outcome outcome = holds(context, &rule->terms[at], identity, groups, &all);
+            enum outcome outcome = holds(context, &rule->terms[at], identity, groups, lenient, &all);
             if (outcome != OK) {
                 return outcome;
             }
@@ -263,6 +300,17 @@ enum outcome rule_judge(struct context *context, const struct rule *rule, const 
         *verdict_r = identity_is_verified(identity) ? RULE_PASSES : RULE_NOBODY;
         return OK;
     }
-    enum outcome outcome = judge_terms(context, rule, identity, groups, verdict_r);
-    return outcome == OK && *verdict_r == RULE_REFUSES ? find_unknown(context, rule, groups, unknown_r) : outcome;
+    enum outcome outcome = judge_terms(context, rule, identity, groups, false, verdict_r);
+    if (outcome != OK || *verdict_r != RULE_REFUSES) {
+        return outcome;
+    }
+    if (is_session(identity)) {
+        enum rule_verdict lenient;
+        outcome = judge_terms(context, rule, identity, groups, true, &lenient);
+        if (outcome != OK || lenient == RULE_PASSES) {
+            *verdict_r = RULE_WANTS_FACTOR;
+            return outcome;
+        }
+    }
+    return find_unknown(context, rule, groups, unknown_r);
 }

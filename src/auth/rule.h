@@ -3,6 +3,7 @@
  *     rule   = [ either *( "," either ) ]
  *     either = term *( SPACE term )            all of them
  *     term   = "any" / KIND ":" VALUE          with a part of it, or all of it, between double quotes
+ *            / "mfa" [ "<" TIME ]              TIME as 12h, 1h30m
  *
  * Between quotes a backslash stands before a quote or a backslash. */
 #ifndef ROSTER_AUTH_RULE_H
@@ -21,13 +22,15 @@ enum rule_kind {
     RULE_ROLE,       /* `user` or `admin` */
     RULE_GROUP,      /* its name or id */
     RULE_PERMISSION, /* of permissions.def */
-    RULE_USER        /* the email address or id */
+    RULE_USER,       /* the email address or id */
+    RULE_FACTOR      /* the session was begun with a second factor */
 };
 
 struct rule_term {
     enum rule_kind kind;
     struct text value;          /* without quotes */
     enum permission permission; /* of RULE_PERMISSION */
+    int64_t age;                /* of RULE_FACTOR: how old the sign-in may be, in seconds; -1: of any age */
     bool starts_either;         /* the terms up to the next one that starts are one alternative */
 };
 
@@ -47,7 +50,8 @@ bool rule_parse(struct arena *arena, struct text text, struct rule *rule_r, stru
 enum rule_verdict {
     RULE_PASSES,
     RULE_NOBODY, /* the role is neither `user` nor `admin`, and the rule does not say `any` */
-    RULE_REFUSES
+    RULE_REFUSES,
+    RULE_WANTS_FACTOR /* it is a session, and a new sign-in with a second factor would do */
 };
 
 /* Whether a caller may in. `groups`: ids and names of the caller's groups (group_store_names_of_user).

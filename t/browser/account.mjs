@@ -54,6 +54,14 @@ await browse("sign-in", async (page) => {
     is((await page.request.get("/api/v1/auths/")).status(), 401, "after signing out the session has ended");
 });
 
+await browse("a sign-in once more, with a second factor", async (page) => {
+    await page.goto("/account/sign-in?again&rd=/account/?back");
+    await sees(page, "The page you want needs a new sign-in with a second factor.");
+    await signIn(page, bob);
+    await page.waitForURL("**/account/?back");
+    ok(true, "whoever is signed in signs in again, and goes back");
+}, { token: bob.token });
+
 await browse("a password to be changed", async (page) => {
     await page.goto("/account/sign-in");
     await signIn(page, changing);

@@ -3,6 +3,7 @@ use v5.36;
 use utf8;
 
 use Encode ();
+use JSON::PP ();
 use MIME::Base64 ();
 use Test::More;
 use Roster;
@@ -303,6 +304,41 @@ $roster->set_directives(remote_user => 'username', remote_encoding => 'utf8');
 $roster->reload;
 is + (fields_of($jo))[0], 'jo', 'the username';
 is status_of($admin), '403 ACCESS_PROHIBITED', '... without one nobody gets in';
+
+# ---- A second factor ----
+
+$roster->set_directives(compatibility => '0.12');
+$roster->reload;
+
+sub signed_in ($ago, %claims) {
+    return $roster->token_for(
+        $jo->{id},
+        typ => 'session',
+        auth_method => 'password',
+        auth_time => time - $ago,
+        mfa_verified => JSON::PP::true,
+        %claims);
+}
+my $lacks = '401 SECOND_FACTOR_REQUIRED';
+for my $case (
+    [signed_in(0), 'mfa', '204', 'a session with a second factor'],
+    [signed_in(90_000), 'mfa', '204', '... of any age'],
+    [signed_in(3500), 'mfa<1h', '204', '... young enough'],
+    [signed_in(3700), 'mfa<1h', $lacks, '... too old'],
+    [signed_in(3700), 'group:staff mfa<1h5m', '204', '... with the group'],
+    [signed_in(0, mfa_verified => JSON::PP::false), 'mfa', $lacks, 'a session without one'],
+    [signed_in(0, mfa_verified => 'true'), 'mfa', $lacks, '... or with a text instead of true'],
+    [signed_in(0, auth_time => undef), 'mfa<1h', $lacks, '... or that does not say when'],
+    [signed_in(0, typ => 'automation'), 'mfa', '403 ACCESS_PROHIBITED', 'an automation'],
+    [$key, 'mfa', '403 ACCESS_PROHIBITED', 'an API key'],
+    [$key, 'mfa, group:staff', '204', '... which may get in by another term'],
+    [$jo, 'mfa role:admin', '403 ACCESS_PROHIBITED', 'signing in again would be of no help'])
+{
+    my ($who, $rule, $expected, $name) = @$case;
+    is status_of($who, $rule), $expected, "$name: $rule";
+}
+$roster->set_directives(compatibility => '0.6');
+$roster->reload;
 
 # ---- Whom an application may take for somebody else ----
 

@@ -44,6 +44,17 @@ my $server = <<~"NGINX";
         include roster/static.conf;
         root $own;
     }
+    location /secret/ {
+        set \$roster_require "role:user mfa<12h";
+        include roster/static.conf;
+        root $own;
+    }
+    location = /api/v1/verify {
+        include roster-headers.conf;
+        include roster-fastcgi.conf;
+        fastcgi_param ROSTER_REQUIRE mfa;
+        fastcgi_pass roster_api;
+    }
     location /files/ {
         include roster/static.conf;
         root $own;
@@ -82,7 +93,7 @@ Roster::Database::write_file("$own/index.php", <<~'PHP');
     header('Content-Type: application/json');
     echo json_encode(['server' => $_SERVER, 'cookies' => $_COOKIE, 'bytes' => strlen(file_get_contents('php://input'))]);
     PHP
-for my $name (qw(files odd unreadable elsewhere renewed)) {
+for my $name (qw(files odd unreadable elsewhere renewed secret)) {
     mkdir "$own/$name";
     Roster::Database::write_file("$own/$name/a.txt", "the file of $name\n");
 }
@@ -199,6 +210,19 @@ is fetch('/files/a.txt', {token => $roster->token_for($anne->{id}, iat => time -
 for my $internal (qw(/roster-verify /roster-sign-in/page /roster-refused/page /roster-unavailable)) {
     is fetch($internal, $anne)->{status}, 404, "nobody gets $internal";
 }
+
+# Who signed in without a second factor is led to do it again.
+my $lacking = fetch('/secret/a.txt?x=1&y', $ben, @page);
+is $lacking->{status}, 303, 'a browser signs in again for want of a second factor';
+is $lacking->{headers}{location}, '/account/sign-in?again&rd=/secret/a.txt?x=1&y', '... and comes back';
+is $roster->get('/auths/return' . ($lacking->{headers}{location} =~ s/^[^?]*//r))->{json}{url},
+    '/secret/a.txt?x=1&y', '... whatever stands before the address';
+my $insufficient = fetch('/secret/a.txt', $ben, @script);
+is_problem $insufficient, 401, 'SECOND_FACTOR_REQUIRED', '... a script gets 401';
+like $insufficient->{headers}{'www-authenticate'}, qr/^Bearer error="insufficient_user_authentication"$/,
+    '... with the reason in the challenge';
+$roster->call(verify => 'SECOND_FACTOR_REQUIRED', token => $ben->{token});
+is fetch('/secret/a.txt', $admin, @page)->{status}, 403, '... but not where that would be of no help';
 
 # ---- A session near its end ----
 
@@ -405,7 +429,7 @@ sub check ($text) { return $roster->ctl('nginx', 'check', '--dump', '-', {input 
 my $checked = check($dump);
 is $checked->{status}, 0, 'rosterctl nginx check finds nothing in what nginx -T prints' or diag explain $checked;
 like $checked->{out}, qr/locations are protected/, '... but the locations';
-$checked = check($dump =~ s/^.*ROSTER_REQUIRE.*\n//mr);
+$checked = check($dump =~ s/^.*ROSTER_REQUIRE +\$.*\n//mr);
 isnt $checked->{status}, 0, 'a question without the rule is an error';
 like $checked->{out},
     qr{/roster/server\.conf:\d+: the question lacks `fastcgi_param ROSTER_REQUIRE .*whatever the rules},

@@ -18,14 +18,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A rule that was read can be written again, each value between quotes, and is the same then. */
 static void check_again(struct arena *arena, const struct rule *rule)
 {
-    static const char *const kinds[] = {"any", "role", "group", "permission", "user"};
+    static const char *const kinds[] = {"any", "role", "group", "permission", "user", "mfa"};
     struct buffer text;
     buffer_init(&text, arena);
     for (size_t i = 0; i < rule->count; i++) {
         const struct rule_term *term = &rule->terms[i];
         buffer_add_string(&text, !term->starts_either ? " " : i > 0 ? "," : "");
         buffer_add_string(&text, kinds[term->kind]);
-        if (term->kind != RULE_ANY) {
+        if (term->kind == RULE_FACTOR && term->age >= 0) {
+            buffer_add_format(&text, "<%llds", (long long)term->age);
+        } else if (term->kind != RULE_ANY && term->kind != RULE_FACTOR) {
             buffer_add_literal(&text, ":\"");
             for (size_t at = 0; at < term->value.length; at++) {
                 buffer_add(&text, "\\", term->value.data[at] == '"' || term->value.data[at] == '\\');
@@ -40,7 +42,7 @@ static void check_again(struct arena *arena, const struct rule *rule)
     }
     require(rule_parse(arena, buffer_text(&text), &again, NULL) && again.count == rule->count);
     for (size_t i = 0; i < rule->count; i++) {
-        require(again.terms[i].kind == rule->terms[i].kind);
+        require(again.terms[i].kind == rule->terms[i].kind && again.terms[i].age == rule->terms[i].age);
         require(again.terms[i].starts_either == rule->terms[i].starts_either);
         require(text_equal(again.terms[i].value, rule->terms[i].value));
     }
@@ -56,7 +58,8 @@ static void check_rule(struct arena *arena, struct text text)
     }
     require(rule.count <= RULE_TERMS && (rule.count == 0 || rule.terms[0].starts_either));
     for (size_t i = 0; i < rule.count; i++) {
-        require((rule.terms[i].kind == RULE_ANY) == (rule.terms[i].value.length == 0));
+        const bool has_value = rule.terms[i].kind != RULE_ANY && rule.terms[i].kind != RULE_FACTOR;
+        require(has_value == (rule.terms[i].value.length > 0));
     }
     check_again(arena, &rule);
 }

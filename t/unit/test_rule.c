@@ -7,7 +7,7 @@
 /* A rule in one form: alternatives in brackets, terms as kind=value. */
 static const char *print(const struct rule *rule)
 {
-    static const char *const kinds[] = {"any", "role", "group", "permission", "user"};
+    static const char *const kinds[] = {"any", "role", "group", "permission", "user", "factor"};
     struct text text = TEXT("");
     for (size_t i = 0; i < rule->count; i++) {
         const struct rule_term *term = &rule->terms[i];
@@ -46,6 +46,9 @@ static void readable(void **state)
         {"group:any", "[group=any]"},
         {"permission:features.api_keys", "[permission=features.api_keys]"},
         {"user:0a1b", "[user=0a1b]"},
+        {"mfa", "[factor]"},
+        {"group:a mfa<12h,mfa", "[group=a factor][factor]"},
+        {"group:mfa", "[group=mfa]"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -62,6 +65,10 @@ static void readable(void **state)
     assert_int_equal(rule.count, 0);
     assert_true(rule_parse(arena, TEXT("permission:features.web_search"), &rule, NULL));
     assert_int_equal(rule.terms[0].permission, PERMISSION_features_web_search);
+    assert_true(rule_parse(arena, TEXT("mfa mfa<1h30m mfa<0s"), &rule, NULL));
+    assert_int_equal(rule.terms[0].age, -1);
+    assert_int_equal(rule.terms[1].age, 5400);
+    assert_int_equal(rule.terms[2].age, 0);
 }
 
 static void unreadable(void **state)
@@ -101,6 +108,16 @@ static void unreadable(void **state)
         {"group:\x7F", "it has a control character"},
         {"group:\xFF", "it is not UTF-8"},
         {"$roster_require", "is no term"},
+        {"MFA", "\"MFA\" is no term"},
+        {"mfa:12h", "\"mfa:12h\" is no term"},
+        {"mfa>12h", "\"mfa>12h\" is no term"},
+        {"mfa<", "\"\" is no time"},
+        {"mfa<12", "\"12\" is no time"},
+        {"mfa<h", "\"h\" is no time"},
+        {"mfa<12H", "\"12H\" is no time"},
+        {"mfa<-1h", "\"-1h\" is no time"},
+        {"mfa<1h<2h", "\"1h<2h\" is no time"},
+        {"mfa< 12h", "\"\" is no time"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -191,13 +208,64 @@ static void verdicts(void **state)
     }
 }
 
+enum { NOW = 1000000 };
+
+static const struct identity anne = {.user_id = TEXT("u1"), .role = TEXT("user"), .claims = {.auth_time = -1}};
+
+/* Who is asked is anne, signed in with a second factor so many seconds ago (-1: it does not say when). */
+static enum rule_verdict judge_after(const char *text, int64_t ago, bool is_api_key, bool is_automation)
+{
+    struct context context = {.arena = arena, .now_seconds = NOW};
+    const struct result groups = {NULL, 0, 0, 2};
+    struct identity identity = anne;
+    struct rule rule;
+    enum rule_verdict verdict;
+    struct text unknown;
+    identity.claims.mfa_verified = true;
+    identity.claims.auth_time = ago < 0 ? -1 : NOW - ago;
+    identity.is_api_key = is_api_key;
+    identity.is_automation = is_automation;
+    assert_true(rule_parse(arena, text_of(text), &rule, NULL));
+    assert_int_equal(rule_judge(&context, &rule, &identity, &groups, &verdict, &unknown), OK);
+    return verdict;
+}
+
+static void factors(void **state)
+{
+    struct context context = {.arena = arena, .now_seconds = NOW};
+    const struct result groups = {NULL, 0, 0, 2};
+    struct rule rule;
+    enum rule_verdict verdict;
+    struct text unknown;
+    (void)state;
+    assert_int_equal(judge_after("mfa", 100000, false, false), RULE_PASSES);
+    assert_int_equal(judge_after("mfa", -1, false, false), RULE_PASSES);
+    assert_int_equal(judge_after("mfa<1h", 3600, false, false), RULE_PASSES);
+    assert_int_equal(judge_after("mfa<1h", 3601, false, false), RULE_WANTS_FACTOR);
+    assert_int_equal(judge_after("mfa<1h", -1, false, false), RULE_WANTS_FACTOR);
+    assert_int_equal(judge_after("mfa<1h, user:u1", 3601, false, false), RULE_PASSES);
+    assert_int_equal(judge_after("mfa<1h role:admin", 3601, false, false), RULE_REFUSES); /* signing in is no help */
+    assert_int_equal(judge_after("mfa role:admin, mfa<1h role:user", 3601, false, false), RULE_WANTS_FACTOR);
+    assert_int_equal(judge_after("mfa", 0, true, false), RULE_REFUSES);
+    assert_int_equal(judge_after("mfa", 0, false, true), RULE_REFUSES);
+
+    assert_true(rule_parse(arena, TEXT("mfa"), &rule, NULL));
+    assert_int_equal(rule_judge(&context, &rule, &anne, &groups, &verdict, &unknown), OK);
+    assert_int_equal(verdict, RULE_WANTS_FACTOR);
+    struct identity pending = anne;
+    pending.role = TEXT("pending");
+    assert_int_equal(rule_judge(&context, &rule, &pending, &groups, &verdict, &unknown), OK);
+    assert_int_equal(verdict, RULE_NOBODY);
+    assert_true(rule_parse(arena, TEXT("any mfa"), &rule, NULL));
+    assert_int_equal(rule_judge(&context, &rule, &pending, &groups, &verdict, &unknown), OK);
+    assert_int_equal(verdict, RULE_WANTS_FACTOR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(readable),
-        cmocka_unit_test(unreadable),
-        cmocka_unit_test(limits),
-        cmocka_unit_test(verdicts),
+        cmocka_unit_test(readable), cmocka_unit_test(unreadable), cmocka_unit_test(limits),
+        cmocka_unit_test(verdicts), cmocka_unit_test(factors),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

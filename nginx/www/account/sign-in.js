@@ -2,6 +2,7 @@
 import { action, api, form, h, newPassword, site, start, t, user } from "./page.js";
 
 const title = location.pathname.endsWith("up") ? "sign_up" : "sign_in";
+const isAgain = /[?&]again&/.test(location.search); // a page wants a second factor, or a fresh one
 const link = (name, key) => h("p", h("a", { href: `/account/${name}${location.search}` }, t(key)));
 
 // The server says where: the address comes from whoever made the link. It reads the query itself, since nginx writes an
@@ -34,7 +35,7 @@ function signIn() {
 		}),
 		done: (session) => session && leave(),
 	});
-	return [site.password_sign_in ? whole : action(t("sign_in"), () => api.sign_in({ email: "", password: "" }).then(leave), { class: "main" }),
+	return [isAgain && h("p", t("factor.again")), site.password_sign_in ? whole : action(t("sign_in"), () => api.sign_in({ email: "", password: "" }).then(leave), { class: "main" }),
 		site.password_reset && link("forgot", "forgot"), site.sign_up && link("sign-up", "sign_up")];
 }
 
@@ -46,4 +47,4 @@ const signUp = () => site.sign_up ? [form({
 }), link("sign-in", "sign_in")] : t("no_sign_up");
 
 // Whoever is signed in is not sent on at once: an application that does not see the cookie would send them back here.
-start(title, "anyone", () => user ? [h("p", t("signed_in", user)), action(t("go_on"), leave, { class: "main" })] : title === "sign_up" ? signUp() : signIn());
+start(title, "anyone", () => user && !isAgain ? [h("p", t("signed_in", user)), action(t("go_on"), leave, { class: "main" })] : title === "sign_up" ? signUp() : signIn());
