@@ -402,29 +402,34 @@ enum outcome database_execute_texts(struct context *context, const char *sql, co
     return database_execute_list(context, sql, parameters, item_count, result_r);
 }
 
+/* Not in a transaction, which it would leave half done. What it fails of is no problem of the request. */
+static bool run_gently(struct context *context, const char *sql, const struct parameter *parameters,
+                       size_t parameter_count, struct result *result_r)
+{
+    const struct problem problem = context->problem;
+    invariant(!database.in_transaction);
+    database.is_gentle = true;
+    database.was_locked = false;
+    const bool is_done = database_execute(context, sql, parameters, parameter_count, result_r, ERROR_NONE) == OK;
+    database.is_gentle = false;
+    context->problem = problem;
+    return is_done;
+}
+
 enum database_tried database_try(struct context *context, const char *sql, const struct parameter *parameters,
                                  size_t parameter_count)
 {
-    const struct problem problem = context->problem;
-    invariant(!database.in_transaction && strncmp(sql, DATABASE_NOWAIT, sizeof DATABASE_NOWAIT - 1) == 0);
-    database.is_gentle = true;
-    database.was_locked = false;
-    enum outcome outcome = database_execute(context, sql, parameters, parameter_count, NULL, ERROR_NONE);
-    database.is_gentle = false;
-    context->problem = problem;
-    return outcome == OK ? DATABASE_TRIED_DONE : database.was_locked ? DATABASE_TRIED_LOCKED : DATABASE_TRIED_FAILED;
+    invariant(text_starts_with(text_of(sql), DATABASE_NOWAIT));
+    return run_gently(context, sql, parameters, parameter_count, NULL) ? DATABASE_TRIED_DONE
+           : database.was_locked                                       ? DATABASE_TRIED_LOCKED
+                                                                       : DATABASE_TRIED_FAILED;
 }
 
 bool database_try_read(struct context *context, const char *sql, const struct parameter *parameters,
                        size_t parameter_count, struct result *result_r)
 {
-    const struct problem problem = context->problem;
-    invariant(!database.in_transaction && strncmp(sql, DATABASE_BRIEFLY, sizeof DATABASE_BRIEFLY - 1) == 0);
-    database.is_gentle = true;
-    const bool is_done = database_execute(context, sql, parameters, parameter_count, result_r, ERROR_NONE) == OK;
-    database.is_gentle = false;
-    context->problem = problem;
-    return is_done;
+    invariant(text_starts_with(text_of(sql), DATABASE_BRIEFLY));
+    return run_gently(context, sql, parameters, parameter_count, result_r);
 }
 
 enum outcome database_stream(struct context *context, const char *sql, const struct parameter *parameters,
