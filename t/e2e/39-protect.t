@@ -418,6 +418,29 @@ for my $kind ('static', $php ? 'php' : (), $wrap && $cgit ? 'cgit' : ()) {
     is $to->{headers}{location}, "/account/sign-in?rd=$path", '... leads to the sign-in page' or diag explain $to;
     like fetch($path, $ben, @page)->{body}, qr/You may not open this page/, '... and refuses others';
 }
+
+# git asks without a password first, and needs the challenge.
+SKIP: {
+    my $git = find(map { "$_/git" } split /:/, $ENV{PATH});
+    skip 'git or cgit is not there', 5 if !$git || !$wrap || !$cgit;
+    local @ENV{qw(HOME GIT_TERMINAL_PROMPT GIT_CONFIG_NOSYSTEM)} = ("$own", 0, 1);
+    my $made = "--git-dir='$roster->{directory}/examples/tools.git' -c user.name=A -c user.email=a\@b.example";
+    chomp(my $tree = qx{$git $made hash-object -w -t tree /dev/null});
+    chomp(my $commit = qx{echo First | $git $made commit-tree $tree});
+    is system("$git $made update-ref HEAD $commit && $git $made update-server-info"), 0, 'a repository with a commit';
+    my $address = "127.0.0.1:$roster->{port}{http}/cgit/tools";
+    my $clone = sub ($secret) {
+        my $said = qx{$git clone -q http://anne:$secret\@$address '$own/clone-@{[Roster::uuid()]}' 2>&1};
+        return $? == 0 ? 'cloned' : $said;
+    };
+    my $key = $roster->post('/auths/api_key', $anne, {})->{json}{api_key};
+    is $clone->($key), 'cloned', 'git clones by an API key as the password';
+    like $clone->('wrong'), qr/Authentication failed|403/, '... and not by another one';
+    like qx{$git clone -q http://$address '$own/clone' 2>&1}, qr/could not read Username/,
+        '... and asks for one where it has none';
+    my $bens = $roster->post('/auths/api_key', $ben, {})->{json}{api_key};
+    like $clone->($bens), qr/403/, '... nor by that of somebody who is not in the group';
+}
 example('stop');
 is fetch('/static/', $session)->{status}, 404, '... and it is gone';
 
