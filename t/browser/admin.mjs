@@ -275,6 +275,44 @@ await browse("sessions and keys", async (page) => {
     await look(page, "keys");
 }, signedIn);
 
+await browse("audit", async (page) => {
+    await page.goto(`/admin/person?id=${bob.id}`);
+    for (const role of ["pending", "user"]) await page.evaluate(async ([{ id, email }, role]) => {
+        await fetch(`/api/v1/users/${id}/update`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ name: "Bob", email, role, profile_image_url: "/user.png" }) });
+    }, [bob, role]);
+    await page.getByRole("main").getByRole("link", { name: "Audit" }).last().click();
+    await page.getByRole("heading", { name: "Bob" }).waitFor();
+    await sees(page, /^1–\d+ of \d+$/);
+    const row = async (at) => (await rows(page).nth(at).locator("td").allTextContents()).slice(1).map((text) => text.trim());
+    const what = async () => [...new Set(await cells(page, 3))], total = async () => (await page.getByRole("status").first().textContent()).split(" ").at(-1);
+    const update = "user_update", change = async (at) => (await row(at)).filter((_, i) => i !== 3);
+    is(await row(0), ["Ada Lovelace", "role changed", "Bob", `127.0.0.1 ${update}`, "role: pending → user"], "who did what to whom, from where");
+    await page.goto("/admin/audit");
+    await sees(page, "1–50 of …");
+    await look(page, "audit");
+    await page.getByRole("combobox", { name: "What" }).selectOption("role changed");
+    await becomes(what, ["role changed"], "one action alone");
+    await button(page, "Next").click();
+    await sees(page, /^51–100 of/);
+    is((await change(0))[3], "role: user → pending", "the pages go back in time");
+    await page.getByRole("searchbox").fill("bob@example.org");
+    await becomes(total, "2", "what concerns one person");
+    await page.reload();
+    await becomes(total, "2", "... by the address of the page");
+    await page.getByRole("combobox", { name: "When" }).selectOption("in 1 days");
+    await becomes(async () => new URL(page.url()).searchParams.has("since"), true, "since when");
+    is(await total(), "2", "... all of them");
+    await page.getByRole("searchbox").fill("192.0.2.77");
+    await sees(page, "Nothing found.");
+    await page.getByRole("searchbox").fill("nobody@example.org");
+    await sees(page, "Nothing found.");
+    await page.goto("/admin/audit?action=user_add");
+    await page.getByRole("searchbox").fill("127.0.0.1");
+    await becomes(what, ["account created"], "an address of a client");
+    await page.getByRole("searchbox").fill(bob.id);
+    await sees(page, "Nothing found.");
+}, signedIn);
+
 await browse("with the keyboard alone", async (page) => {
     const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
     const focused = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
@@ -317,7 +355,7 @@ await browse("status", async (page) => {
 }, signedIn);
 
 await browse("in German", async (page) => {
-    for (const path of ["", "groups", "sessions", "keys", "settings", "status", `person?id=${bob.id}`]) {
+    for (const path of ["", "groups", "sessions", "keys", "audit", "settings", "status", `person?id=${bob.id}`]) {
         await page.goto(`/admin/${path}`);
         await page.getByRole("heading", { level: 1 }).waitFor();
     }

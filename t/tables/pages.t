@@ -19,13 +19,13 @@ $content{'account/client.js'} = $client;
 # ---- Size ----
 
 # Mails, the audit and second factors are counted apart: their files, and their texts.
-my %apart = (mail => qr/^(?:forgot|reset|verify)\b/, audit => qr/^audit\b/, factor => qr/^factor\b/);
+my %apart = (mail => qr/^(?:forgot|reset|verify)\b/, audit => qr/^(?:audit|trail)\b/, factor => qr/^factor\b/);
 my %part_of = (
     'account/link.js' => 'mail',
     'account/link.html' => 'mail',
     'admin/audit.js' => 'audit',
     'account/factor.js' => 'factor');
-my %most = (pages => 75, mail => 3, audit => 3, factor => 8);    # KB
+my %most = (pages => 77, mail => 3, audit => 4, factor => 9);    # KB
 my (%size, %together);
 for my $name (sort keys %content) {
     my $bytes = $content{$name};
@@ -129,6 +129,9 @@ my @other =
     grep { join(' ', sort $en->{$_} =~ /\{\w+\}/g) ne join(' ', sort +($de->{$_} // '') =~ /\{\w+\}/g) } keys %$en;
 is_deeply [sort @other], [], '... and the same words in braces';
 my $code = join "\n", map { $content{$_} } grep { /\.js$/ && !m{/client\.js$} } sort keys %content;
+is_deeply [map { s/^audit[.]//r } sort grep { /^audit[.]/ } keys %$en],
+    [sort map { $_->[0] } Roster::Tables::rows('tables/audit.def', 'AUDIT_ACTION')],
+    'each action of the audit has a text, audit.NAME';
 my @unused = grep {
     my ($error) = /^error\.([A-Z_]+)$/;
     defined $error

@@ -2,8 +2,8 @@
 import { action, api, ask, explain, h, start, t } from "/account/page.js";
 
 // The addresses behind /admin/, and their modules. Those with a tab come first.
-const pages = { "": "people", groups: "groups", sessions: "lists", keys: "lists", settings: "settings", status: "status", person: "person" };
-const tabs = Object.entries(pages).slice(0, 6);
+const pages = { "": "people", groups: "groups", sessions: "lists", keys: "lists", audit: "audit", settings: "settings", status: "status", person: "person" };
+const tabs = Object.entries(pages).slice(0, 7);
 const last = location.pathname.split("/").at(-1);
 export const path = pages[last] ? last : "";
 const title = (to) => ({ "": "people", status: "state" })[to] ?? to;
@@ -18,6 +18,7 @@ export const groups = async () => (await api.groups_list()).sort((a, b) => a.nam
 export const id = new URLSearchParams(location.search).get("id");
 export const number = (value) => value.toLocaleString(document.documentElement.lang);
 export const link = (to, id, name) => h("a", { href: `/admin/${to}?id=${encodeURIComponent(id)}` }, name);
+export const day = (days) => String(Math.floor(Date.now() / 864e5 - days) * 86400);
 export const words = (key) => key.toLowerCase().replaceAll("_", " ");
 
 export const choice = (label, options, value, onchange) => h("select", { "aria-label": label, onchange: ({ target }) => onchange?.(target.value) },
@@ -61,11 +62,11 @@ const wide = (label, head, body) => h("div.table", { tabindex: 0, role: "group",
 // A table of any width, which scrolls by itself. keys: of the titles, or null; the first cell of a row is its name.
 export const table = (label, keys, rows) => wide(label, keys?.map((key) => h("th", { scope: "col" }, t(key))), h("tbody", rows.map(([name, ...cells]) => h("tr", h("th", { scope: "row" }, name), cells.map((cell) => h("td", cell))))));
 
-// A table in pages of 30. columns: [key of the title, what the API calls its order, cell(row)]. read(state, { signal })
-// answers as the API does: a list, total, and next where pages are read behind each other. filters: [name, label, options].
+// A table in pages. columns: [key of the title, what the API calls its order, cell(row)]. read(state, { signal })
+// answers as the API does: a list, next where pages are read behind each other, and total or not. filters: [name, label, options].
 // The state stands in the address, or is `only`. chosen: a Map of the rows with a mark, changed() is called after each
 // change of it.
-export function sheet({ label, columns, filters = [], read, only, chosen, changed }) {
+export function sheet({ label, columns, filters = [], read, only, chosen, changed, size = 30, find = t("search") }) {
 	const state = only ?? Object.fromEntries(new URLSearchParams(location.search)), hidden = new Set(localStorage.hidden?.split(" ")), places = [];
 	const note = h("p", { role: "status" }), body = h("tbody"), at = () => Number(state.page || 1);
 	let running, timer, rows = [], total = 0, marks = [];
@@ -89,7 +90,7 @@ export function sheet({ label, columns, filters = [], read, only, chosen, change
 
 	// Where the focus was in a row, it stays there.
 	function draw() {
-		const first = (at() - 1) * 30, focused = [...body.rows].findIndex((row) => row.contains(document.activeElement));
+		const first = (at() - 1) * size, focused = [...body.rows].findIndex((row) => row.contains(document.activeElement));
 		note.className = "quiet";
 		note.textContent = rows.length ? t("shown", { from: first + 1, to: first + rows.length, total }) : t("nobody");
 		head.forEach((cell, i) => {
@@ -112,8 +113,8 @@ export function sheet({ label, columns, filters = [], read, only, chosen, change
 		body.ariaBusy = "true";
 		try {
 			const answer = await read(state, { signal });
-			({ total } = answer);
 			rows = Object.values(answer).find(Array.isArray);
+			total = answer.total ?? (answer.next ? "…" : (at() - 1) * size + rows.length);
 			if (!rows.length && at() > 1) return go({});
 			places[at() + 1] = answer.next;
 			draw();
@@ -132,7 +133,7 @@ export function sheet({ label, columns, filters = [], read, only, chosen, change
 		return load();
 	}
 
-	const search = h("input", { type: "search", "aria-label": t("search"), placeholder: t("search"), value: state.query, autofocus: !id, oninput: () => {
+	const search = h("input", { type: "search", "aria-label": find, placeholder: find, value: state.query, autofocus: !id, oninput: () => {
 		clearTimeout(timer);
 		timer = setTimeout(go, 150, { query: search.value });
 	}, onkeydown: ({ key }) => key === "Enter" && body.querySelector("a")?.focus() });

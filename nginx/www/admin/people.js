@@ -1,6 +1,6 @@
 // people.js: /admin/: everybody, changes of many at once, and new people.
 import { action, api, ask, dialog, explain, form, h, t, when } from "/account/page.js";
-import { choice, groups, link, number, page, roles, section, sheet, table } from "./admin.js";
+import { choice, day, groups, link, number, page, roles, section, sheet, table } from "./admin.js";
 
 // One change of many, in parts; how far it came, whatever happens. ids: null for all whom the query matches.
 async function run(change, ids, query, tell) {
@@ -172,8 +172,6 @@ function newPeople(list) {
 	});
 	return [single, told, section(t("many"), many, shown), h("form", { method: "dialog" }, h("button", t("close")))];
 }
-
-const day = (days) => String(Math.floor(Date.now() / 864e5 - days) * 86400);
 
 page(async (all) => {
 	const chosen = new Map();

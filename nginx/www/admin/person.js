@@ -34,7 +34,7 @@ page(async ([person, all, sources]) => {
 	show(person.groups, sources);
 
 	return [h("h2", picture(person, 48), " ", name), h("p.quiet", standing, " · ", t("active"), " ", when(person.last_active_at), " · ", t("since"), " ", date(person.created_at),
-		account.last_sign_in_at && [" · ", t("signed_in_at"), " ", when(account.last_sign_in_at)], !account.has_password && [" · ", t("no_password")]),
+		account.last_sign_in_at && [" · ", t("signed_in_at"), " ", when(account.last_sign_in_at)], !account.has_password && [" · ", t("no_password")], " · ", h("a", { href: `/admin/audit?person=${id}` }, t("audit"))),
 	form({
 		fields: [row("name", name), row("email", person.email, { type: "email" }), row("role", person.role, { options: roles(), hint: t("role.ends") }),
 			row("new_password", "", { type: "password", autocomplete: "new-password", hint: t("password.stays"), needed: false })],
