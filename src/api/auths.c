@@ -287,15 +287,26 @@ enum outcome handle_user_add_check(struct request *request)
     return OK;
 }
 
+/* Whether a page shows or runs what is asked for: a picture, say, whose address somebody else has chosen. Browsers send
+ * such a request without anybody having clicked, with the cookie, and from the site's own page (W3C Fetch Metadata). */
+static bool is_embedded(const struct request *request)
+{
+    return text_is_ignoring_case(text_trim(request->fetch_mode), "no-cors");
+}
+
 enum outcome handle_sign_out(struct request *request)
 {
     struct context *context = &request->context;
     struct text text;
     struct token token;
     bool by_cookie;
-    enum outcome outcome = OK;
-    if (identity_find_token(context, &request->credentials, &text, &by_cookie) == OK && text.data != NULL &&
-        !api_key_is(text) && token_read_signed(context, text, &context->config->secret_keys, &token)) {
+    enum outcome outcome = identity_find_token(context, &request->credentials, &text, &by_cookie);
+    const bool is_there = outcome == OK && text.data != NULL;
+    if (is_there && by_cookie && is_embedded(request)) {
+        return problem_set_detail(context, ERROR_CROSS_SITE, 0, "A picture or a script does not sign anybody out.");
+    }
+    outcome = OK;
+    if (is_there && !api_key_is(text) && token_read_signed(context, text, &context->config->secret_keys, &token)) {
         outcome = session_store_sign_out(context, token.jti, token.id, token.expires_at);
     }
     if (outcome != OK) {

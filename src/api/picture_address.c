@@ -122,6 +122,8 @@ enum outcome picture_address_take(struct request *request, struct text sent, str
             return refuse(request, "This picture does not exist here.");
         }
         *address_r = here;
+    } else if (path.count >= 1 && text_is(path.segments[0], "auths")) {
+        return refuse(request, "This is no address of a picture."); /* whoever sees it would be signed out by it */
     }
     return OK;
 }

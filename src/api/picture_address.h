@@ -16,6 +16,7 @@ struct picture;
  * - an address of over 2,048 bytes
  * - the address PROFILE/image of another user, whose picture the caller must not publish
  * - a path below /pictures/ other than /pictures/HASH.EXT
+ * - a path below /auths/ at this site: a browser that shows it would do what it says, as to sign out
  * Does not check whether the picture exists: picture_store_hold does, when the row is written. */
 enum outcome picture_address_take(struct request *request, struct text sent, struct text user_id, struct text present,
                                   struct text *address_r, const struct picture **picture_r);

@@ -168,6 +168,13 @@ my %shows = (
                     undef, {email => '', password => ''}, headers => ['X-Forwarded-Email' => 'stranger@example.org']);
             });
     },
+    'sign_out CROSS_SITE' => sub {
+        ask(
+            GET => '/auths/signout',
+            undef, undef,
+            cookie => "token=$user->{token}",
+            headers => ['Sec-Fetch-Mode' => 'no-cors']);
+    },
     'sign_out_post CROSS_SITE' => sub {
         ask(
             POST => '/auths/signout',
