@@ -70,10 +70,30 @@ int ctl_take_duration(const struct invocation *invocation, enum option option, i
                           option_names[option].words, typed);
 }
 
+/* A line may hold what was typed, or what stands in a file or a row, which a terminal would interpret: control
+ * characters are escaped, but for line ends, and other bytes than UTF-8 become question marks. */
 static void print_line(FILE *out, const char *format, va_list arguments)
 {
-    vfprintf(out, format, arguments);
+    char *line = NULL;
+    const int length = vasprintf(&line, format, arguments);
+    for (int at = 0; at < length;) {
+        uint32_t character;
+        const size_t step = text_utf8_step(line + at, (size_t)(length - at), &character);
+        char escape[TEXT_ESCAPE_SIZE];
+        if (step == 0) {
+            putc('?', out);
+        } else if (character != '\n' && text_character_is_odd(character)) {
+            fputs(text_escape(character, escape), out);
+        } else {
+            fwrite(line + at, 1, step, out);
+        }
+        at += step > 0 ? (int)step : 1;
+    }
     putc('\n', out);
+    if (length >= 0) {
+        explicit_bzero(line, (size_t)length); /* it may contain a new password */
+        free(line);
+    }
 }
 
 int ctl_fail(enum exit_status status, const char *format, ...)
