@@ -313,6 +313,28 @@ await browse("audit", async (page) => {
     await sees(page, "Nothing found.");
 }, signedIn);
 
+await browse("erasing a person", async (page) => {
+    await page.goto("/admin/person?id=many9");
+    await button(page, "Erase: Many 9").click();
+    const dialog = page.getByRole("dialog"), erase = dialog.getByRole("button", { name: "Erase" });
+    await erase.click();
+    await sees(page, "Please fill this in.");
+    await dialog.getByLabel("Type many9@example.org to confirm").fill("many8@example.org");
+    await page.keyboard.press("Enter");
+    await sees(page, "This is not the address.");
+    await look(page, "person-erase");
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.waitFor({ state: "detached" });
+    is((await page.request.get("/api/v1/users/many9")).status(), 200, "nobody is erased without the address");
+    await button(page, "Erase: Many 9").click();
+    await dialog.getByRole("textbox").fill("Many9@example.org");
+    await erase.click();
+    await sees(page, /^1–30 of/);
+    is((await page.request.get("/api/v1/users/many9")).status(), 400, "with it everything is gone");
+    const { entries } = await (await page.request.get("/api/v1/audit?action=user_erase")).json();
+    is(entries.map(({ actor_name, subject_id }) => [actor_name, subject_id]), [["Ada Lovelace", "many9"]], "... and the audit says so");
+}, signedIn);
+
 await browse("with the keyboard alone", async (page) => {
     const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
     const focused = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);

@@ -25,7 +25,7 @@ my %part_of = (
     'account/link.html' => 'mail',
     'admin/audit.js' => 'audit',
     'account/factor.js' => 'factor');
-my %most = (pages => 77, mail => 3, audit => 4, factor => 9);    # KB
+my %most = (pages => 80, mail => 3, audit => 4, factor => 9);    # KB
 my (%size, %together);
 for my $name (sort keys %content) {
     my $bytes = $content{$name};

@@ -1,5 +1,5 @@
 // person.js: /admin/person?id=: one person's account, groups, sessions, keys and permissions.
-import { api, date, form, h, origins, picture, t, when } from "/account/page.js";
+import { action, api, date, dialog, form, h, origins, picture, t, when } from "/account/page.js";
 import { choice, deed, find, groups, id, link, page, roles, saves, section } from "./admin.js";
 import { list } from "./lists.js";
 
@@ -19,6 +19,19 @@ page(async ([person, all, sources]) => {
 		}, true);
 		return button;
 	}
+
+	// The address has to be typed: nothing brings the person back.
+	const erase = () => action(t("erase"), async () => {
+		const box = dialog(t("erase"), form({
+			before: [h("p", t("erase.goes", person)), h("p", t("erase.stays"))],
+			fields: [{ name: "typed", label: t("erase.type", person), needed: true, autocomplete: "off", check: ({ value }) => value.trim().toLowerCase() === person.email ? "" : t("erase.other") }],
+			submit: t("erase"),
+			save: () => api.user_erase(id),
+			done: () => location.assign("/admin/"),
+			after: h("button", { type: "button", onclick: () => box.close("") }, t("cancel")),
+		}));
+		await box;
+	}, { "aria-label": `${t("erase")}: ${name}`, class: "danger" });
 
 	function show(some, sources) {
 		const isIn = (group) => some.some((one) => one.id === group.id), others = all.filter((group) => !isIn(group)), other = choice(t("join"), others.map((group) => [group.id, group.name]));
@@ -41,7 +54,7 @@ page(async ([person, all, sources]) => {
 		submit: t("save"),
 		save: saves(person, () => api.user_get(id), ({ new_password: password, ...values }, was) => api.user_update(id, { ...values, password, profile_image_url: was.profile_image_url, if_updated_at: was.updated_at })),
 		done: () => t("saved"),
-		after: [stands(account.disabled), deed("delete", name, () => api.user_delete(id).then(() => location.assign("/admin/")), true)],
+		after: [stands(account.disabled), deed("delete", name, () => api.user_delete(id).then(() => location.assign("/admin/")), true), erase()],
 	}),
 	section(t("groups"), joined, join), section(t("sessions"), sessions.element, deed("end.all", name, () => api.user_sessions_end(id).then(sessions.load), true)),
 	section(t("keys"), keys.element), section(t("permissions"), may)];
