@@ -137,8 +137,8 @@ static const char *const watcher_concerned[] = {"database_",  "redis_", "picture
                                                 "access_log", "log_",   NULL};
 
 static const char *const housekeeper_concerned[] = {
-    "database_", "redis_", "last_active_interval", "audit_", "secret_key_file", "error_log", "access_log",
-    "log_",      NULL};
+    "database_",       "redis_",    "last_active_interval", "session_", "audit_",
+    "secret_key_file", "error_log", "access_log",           "log_",     NULL};
 
 static const char *const mailer_concerned[] = {"database_",   "sendmail_",     "mail_",      "reset_",
                                                "invitation_", "verification_", "public_url", "site_name",

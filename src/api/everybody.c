@@ -67,7 +67,7 @@ enum outcome handle_admin_sessions(struct request *request)
     for (size_t i = 0; i < sessions.row_count; i++) {
         const struct value *row = result_row(&sessions, i);
         json_begin_object(json);
-        serialise_session_members(json, row, request->identity.jti);
+        serialise_session_members(&request->context, json, row, request->identity.jti);
         json_member_text(json, "user_id", row[OVERVIEW_SESSION_user_id].text);
         json_member_text(json, "email", row[OVERVIEW_SESSION_email].text);
         json_member_text(json, "name", row[OVERVIEW_SESSION_name].text);

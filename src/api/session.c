@@ -45,8 +45,13 @@ enum outcome session_issue(struct request *request, struct text user_id, struct 
     }
     token_key_id(key, key_id);
     *token_r = token_renew(context, key, user_id, jti, context->now_seconds, *expires_at_r, &claims);
-    return session_store_add(context, jti, user_id, password_hash, *expires_at_r, text_of(context->client_address),
-                             request->user_agent, key_id);
+    return session_store_add(context, &(struct session_new){.jti = jti,
+                                                            .user_id = user_id,
+                                                            .password_hash = password_hash,
+                                                            .expires_at = *expires_at_r,
+                                                            .address = text_of(context->client_address),
+                                                            .user_agent = request->user_agent,
+                                                            .key_id = key_id});
 }
 
 enum outcome session_renew(struct request *request, struct text *token_r, int64_t *expires_at_r)

@@ -14,7 +14,7 @@ static enum outcome answer_sessions(struct request *request, struct text user_id
     struct json_writer *json = &request->response.json;
     json_begin_array(json);
     for (size_t i = 0; i < sessions.row_count; i++) {
-        serialise_session(json, result_row(&sessions, i), request->identity.jti);
+        serialise_session(&request->context, json, result_row(&sessions, i), request->identity.jti);
     }
     json_end_array(json);
     return OK;

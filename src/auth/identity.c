@@ -13,6 +13,7 @@
 #include "store/config_store.h"
 #include "store/key_store.h"
 #include "store/session_store.h"
+#include "store/touch_store.h"
 #include "store/user_store.h"
 
 bool identity_is_verified(const struct identity *identity)
@@ -335,7 +336,8 @@ void identity_touch(struct context *context, const struct identity *identity)
     if (identity->is_api_key && identity->key_last_used_at <= due) {
         key_store_touch(context, identity->key_id, identity->user_id);
     }
-    if (identity->session_jti.data != NULL && identity->session_last_seen_at <= due) {
+    if (identity->session_jti.data != NULL &&
+        identity->session_last_seen_at <= context->now_seconds - touch_store_interval(context->config, TOUCH_SESSION)) {
         session_store_touch(context, identity->session_jti);
     }
 }

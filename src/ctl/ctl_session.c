@@ -7,7 +7,14 @@
 #include "ctl/find.h"
 #include "ctl/sheet.h"
 #include "store/overview_store.h"
+#include "store/session_limit.h"
 #include "store/session_store.h"
+
+static struct sheet_cell idle_end(const struct invocation *invocation, const struct value *session)
+{
+    const int64_t idle_at = session_limit_idle_end(&invocation->context, session[SESSION_last_seen_at].integer);
+    return idle_at < 0 ? (struct sheet_cell){.is_null = true} : sheet_integer(idle_at);
+}
 
 /* `user_heading` NULL: the table has no column for the user. */
 static int print_sessions(struct invocation *invocation, const struct session_filter *filter,
@@ -19,14 +26,16 @@ static int print_sessions(struct invocation *invocation, const struct session_fi
         {"created_at", "SIGNED IN", SHEET_TIME},
         {"last_seen_at", "LAST SEEN", SHEET_TIME},
         {"expires_at", "ENDS", SHEET_TIME},
+        {"idle_at", invocation->context.config->session_idle > 0 ? "UNUSED UNTIL" : NULL, SHEET_TIME},
         {"address", "ADDRESS", SHEET_TEXT},
         {"user_agent", "BROWSER", SHEET_TEXT},
         {"user_id", NULL, SHEET_TEXT},
         {"name", NULL, SHEET_TEXT},
     };
-    static const unsigned order[] = {
-        SESSION_jti,     OVERVIEW_SESSION_email, SESSION_created_at,       SESSION_last_seen_at,  SESSION_expires_at,
-        SESSION_address, SESSION_user_agent,     OVERVIEW_SESSION_user_id, OVERVIEW_SESSION_name,
+    enum { COMPUTED = -1 };
+    static const int order[] = {
+        SESSION_jti, OVERVIEW_SESSION_email, SESSION_created_at, SESSION_last_seen_at,     SESSION_expires_at,
+        COMPUTED,    SESSION_address,        SESSION_user_agent, OVERVIEW_SESSION_user_id, OVERVIEW_SESSION_name,
     };
     struct result sessions;
     if (overview_store_sessions(&invocation->context, filter, &sessions) != OK) {
@@ -41,7 +50,8 @@ static int print_sessions(struct invocation *invocation, const struct session_fi
         }
         struct sheet_cell *row = sheet_add(&sheet);
         for (size_t column = 0; column < ARRAY_COUNT(order); column++) {
-            row[column] = sheet_value(&session[order[column]]);
+            row[column] =
+                order[column] == COMPUTED ? idle_end(invocation, session) : sheet_value(&session[order[column]]);
         }
     }
     sheet_print(invocation, &sheet);

@@ -72,6 +72,8 @@ static const char *session_reason(enum session_state state)
         return "the account is disabled; `rosterctl user enable' lets it in again";
     case SESSION_ENDED:
         return "its session was ended: by a sign-out, a change of password or role, or an administrator";
+    case SESSION_IDLE:
+        return "nobody used its session for session_idle";
     case SESSION_ENDED_WITH_ALL:
         return "all sessions of this user were ended after it was issued (or it has no `iat')";
     case SESSION_ENDED_IN_REDIS:

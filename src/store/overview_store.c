@@ -1,11 +1,12 @@
 #include "store/overview_store.h"
 
+#include "base/array.h"
 #include "base/buffer.h"
+#include "base/log.h"
+#include "store/session_limit.h"
 #include "store/touch_store.h"
 #include "store/user_page.h"
 #include "store/user_store.h"
-
-#define VALID_SESSION_AT(moment) "s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > " moment ")"
 
 /* ---- accounts ---- */
 
@@ -45,15 +46,21 @@ enum outcome overview_store_accounts(struct context *context, const struct text 
         overviews_r[i] =
             (struct account_overview){.last_sign_in_at = -1, .last_active_at = -1, .email_verified_at = -1};
     }
-    enum outcome outcome = database_execute_texts(
+    struct parameter parameters[2 + DATABASE_LIST_MAX] = {BIND_INTEGER(context->now_seconds),
+                                                          BIND_INTEGER(session_limit_idle_since(context))};
+    invariant(count <= DATABASE_LIST_MAX);
+    for (size_t i = 0; i < DATABASE_LIST_MAX; i++) {
+        parameters[2 + i] = i < count ? BIND_TEXT(user_ids[i]) : BIND_NULL;
+    }
+    enum outcome outcome = database_execute(
         context,
         "SELECT u.id, COALESCE(a.active, 1) = 0, COALESCE(a.password, '') <> '', COALESCE(a.must_change, 0), "
         "u.last_sign_in_at, u.last_sign_in_address, " OVERVIEW_LAST_ACTIVE ", "
-        "(SELECT COUNT(*) FROM session s WHERE s.user_id = u.id AND " VALID_SESSION_AT(
-            "UNIX_TIMESTAMP()") "), "
-                                "(SELECT COUNT(*) FROM api_key k WHERE k.user_id = u.id), u.email_verified_at "
-                                "FROM " USER_BY_ID " LEFT JOIN auth a ON a.id = u.id WHERE u.id IN " DATABASE_LIST,
-        user_ids, count, &result);
+        "(SELECT COUNT(*) FROM session s WHERE s.user_id = u.id AND " SESSION_IS_VALID(
+            "?", "?") "), "
+                      "(SELECT COUNT(*) FROM api_key k WHERE k.user_id = u.id), u.email_verified_at "
+                      "FROM " USER_BY_ID " LEFT JOIN auth a ON a.id = u.id WHERE u.id IN " DATABASE_LIST,
+        parameters, ARRAY_COUNT(parameters), &result, ERROR_NONE);
     for (size_t i = 0; outcome == OK && i < result.row_count; i++) {
         const struct value *row = result_row(&result, i);
         for (size_t which = 0; which < count; which++) {
@@ -87,13 +94,15 @@ enum outcome overview_store_sessions(struct context *context, const struct sessi
                                      struct result *sessions_r)
 {
     static const char *sql;
-    rows_statement(&sql,
-                   "SELECT %s, u.id, u.email, u.name FROM session s JOIN user u ON u.id = s.user_id "
-                   "WHERE " VALID_SESSION_AT("?") " AND (? IS NULL OR s.user_id = ?) AND s.created_at <= ? AND "
-                                                  "s.last_seen_at BETWEEN ? AND ? ORDER BY s.last_seen_at DESC, s.jti",
-                   rows_of_session);
+    rows_statement(
+        &sql,
+        "SELECT %s, u.id, u.email, u.name FROM session s JOIN user u ON u.id = s.user_id "
+        "WHERE " SESSION_IS_VALID("?", "?") " AND (? IS NULL OR s.user_id = ?) AND s.created_at <= ? AND "
+                                            "s.last_seen_at BETWEEN ? AND ? ORDER BY s.last_seen_at DESC, s.jti",
+        rows_of_session);
     return database_execute(context, sql,
-                            PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(filter->user_id),
+                            PARAMETERS(BIND_INTEGER(context->now_seconds),
+                                       BIND_INTEGER(session_limit_idle_since(context)), BIND_TEXT(filter->user_id),
                                        BIND_TEXT(filter->user_id), BIND_INTEGER(filter->created_until),
                                        BIND_INTEGER(filter->seen_since), BIND_INTEGER(filter->seen_until)),
                             sessions_r, ERROR_NONE);
@@ -102,8 +111,9 @@ enum outcome overview_store_sessions(struct context *context, const struct sessi
 enum outcome overview_store_sessions_by_key(struct context *context, struct result *counts_r)
 {
     return database_execute(
-        context, "SELECT s.key_id, COUNT(*) FROM session s WHERE " VALID_SESSION_AT("?") " GROUP BY s.key_id",
-        PARAMETERS(BIND_INTEGER(context->now_seconds)), counts_r, ERROR_NONE);
+        context, "SELECT s.key_id, COUNT(*) FROM session s WHERE " SESSION_IS_VALID("?", "?") " GROUP BY s.key_id",
+        PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_INTEGER(session_limit_idle_since(context))), counts_r,
+        ERROR_NONE);
 }
 
 /* A page of one of the tables: which rows are on it, then what is shown of them, and how many rows there are. */
@@ -111,7 +121,7 @@ struct page_source {
     const char *table;   /* as "session s" */
     const char *alias;   /* of it: "s." */
     const char *id;      /* the column that is its primary key */
-    const char *where;   /* a condition, with one parameter at most */
+    const char *where;   /* a condition, with two parameters at most */
     const char *columns; /* of it and of `user u`; the first is the primary key */
     unsigned created_at; /* the index of that column */
 };
@@ -188,8 +198,8 @@ static enum outcome read_page(struct context *context, const struct page_source 
     return outcome;
 }
 
-/* That of `where`, three of the conditions, three of the row before, and two for the place of the page. */
-enum { PAGE_PARAMETERS = 9 };
+/* Those of `where`, three of the conditions, three of the row before, and two for the place of the page. */
+enum { PAGE_PARAMETERS = 10 };
 
 enum outcome overview_store_session_page(struct context *context, const struct overview_page *page,
                                          struct result *sessions_r, struct overview_page_end *end_r)
@@ -198,12 +208,13 @@ enum outcome overview_store_session_page(struct context *context, const struct o
         .table = "session s",
         .alias = "s.",
         .id = "jti",
-        .where = VALID_SESSION_AT("?"),
+        .where = SESSION_IS_VALID("?", "?"),
         .columns = text_format(context->arena, "%s, u.id, u.email, u.name", rows_of_session).data,
         .created_at = SESSION_created_at,
     };
-    struct parameter parameters[PAGE_PARAMETERS] = {BIND_INTEGER(context->now_seconds)};
-    enum outcome outcome = read_page(context, &source, parameters, 1, page, sessions_r, end_r);
+    struct parameter parameters[PAGE_PARAMETERS] = {BIND_INTEGER(context->now_seconds),
+                                                    BIND_INTEGER(session_limit_idle_since(context))};
+    enum outcome outcome = read_page(context, &source, parameters, 2, page, sessions_r, end_r);
     if (outcome == OK) {
         touch_store_lay_over_rows(context, TOUCH_SESSION, sessions_r, SESSION_jti, SESSION_last_seen_at);
     }
@@ -215,10 +226,12 @@ enum outcome overview_store_session(struct context *context, struct text jti, co
     static const char *sql;
     rows_statement(&sql,
                    "SELECT %s, u.id, u.email, u.name FROM session s JOIN user u ON u.id = s.user_id WHERE s.jti = ? "
-                   "AND " VALID_SESSION_AT("?"),
+                   "AND " SESSION_IS_VALID("?", "?"),
                    rows_of_session);
-    return database_get_row(context, sql, PARAMETERS(BIND_TEXT(jti), BIND_INTEGER(context->now_seconds)), session_r,
-                            ERROR_NONE);
+    return database_get_row(
+        context, sql,
+        PARAMETERS(BIND_TEXT(jti), BIND_INTEGER(context->now_seconds), BIND_INTEGER(session_limit_idle_since(context))),
+        session_r, ERROR_NONE);
 }
 
 /* ---- API keys ---- */
@@ -265,11 +278,11 @@ bool overview_store_count_accounts(struct context *context, struct result *count
                              counts_r);
 }
 
-/* A count with one parameter. */
-static bool count_briefly(struct context *context, const char *sql, int64_t parameter, int64_t *count_r)
+static bool count_briefly(struct context *context, const char *sql, const struct parameter *parameters,
+                          size_t parameter_count, int64_t *count_r)
 {
     struct result found;
-    const bool is_counted = database_try_read(context, sql, PARAMETERS(BIND_INTEGER(parameter)), &found);
+    const bool is_counted = database_try_read(context, sql, parameters, parameter_count, &found);
     *count_r = is_counted ? result_row(&found, 0)->integer : 0;
     return is_counted;
 }
@@ -279,11 +292,12 @@ bool overview_store_count_active(struct context *context, int64_t *count_r)
 {
     return count_briefly(
         context, DATABASE_BRIEFLY "SELECT COUNT(*) FROM user WHERE last_active_at >= ? AND last_active_at > created_at",
-        context->now_seconds - USER_ACTIVE_SECONDS, count_r);
+        PARAMETERS(BIND_INTEGER(context->now_seconds - USER_ACTIVE_SECONDS)), count_r);
 }
 
 bool overview_store_count_sessions(struct context *context, int64_t *count_r)
 {
-    return count_briefly(context, DATABASE_BRIEFLY "SELECT COUNT(*) FROM session s WHERE " VALID_SESSION_AT("?"),
-                         context->now_seconds, count_r);
+    return count_briefly(
+        context, DATABASE_BRIEFLY "SELECT COUNT(*) FROM session s WHERE " SESSION_IS_VALID("?", "?"),
+        PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_INTEGER(session_limit_idle_since(context))), count_r);
 }

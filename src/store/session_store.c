@@ -14,6 +14,7 @@
 #include "store/revocation_store.h"
 #include "store/row_cache.h"
 #include "store/rows.h"
+#include "store/session_limit.h"
 #include "store/touch_store.h"
 
 /* Tokens of other programs may have a jti that is too long for the column: then its hash is stored. */
@@ -132,6 +133,12 @@ static bool has_other_stamp(const struct token_session *session, const struct se
            (stamp->data == NULL ? rows->stamp.data != NULL : !text_equal(*stamp, rows->stamp));
 }
 
+/* Whether a session with a row is over as nobody used it. */
+static bool is_idle(const struct context *context, struct text jti, const struct token_session *session)
+{
+    return session->has_row && session_limit_is_idle(context, jti, session->last_seen_at);
+}
+
 static enum session_state state_of(const struct token_session *session, const struct session_rows *rows,
                                    const struct session_keys *keys, int64_t issued_at, const struct text *stamp)
 {
@@ -227,7 +234,8 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
     struct session_rows rows;
     struct session_keys keys = {.ended_at = -1};
     const struct table_key key = key_of(context, user_id, jti, issued_at, stamp);
-    if (recall(context, &key, session_r)) {
+    /* What is kept may be older than a time that was written by hand: whether it is idle, its row decides. */
+    if (recall(context, &key, session_r) && !is_idle(context, jti, session_r)) {
         return OK;
     }
     const struct table_stamp read_at = row_cache_stamp(context, &key);
@@ -246,6 +254,9 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
         outcome = read_rows(context, user_id, jti, prefetch, session_r, &rows);
         session_r->state = outcome == OK ? state_of(session_r, &rows, &keys, issued_at, stamp) : session_r->state;
     }
+    if (outcome == OK && session_r->state == SESSION_VALID && is_idle(context, jti, session_r)) {
+        session_r->state = SESSION_IDLE;
+    }
     if (outcome == OK && session_r->state == SESSION_VALID &&
         (session_r->redis_answered || !redis_is_configured(context->config))) {
         remember(context, &key, &read_at, session_r);
@@ -255,20 +266,49 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
 
 /* ---- sessions that begin and end ---- */
 
-enum outcome session_store_add(struct context *context, struct text jti, struct text user_id, struct text password_hash,
-                               int64_t expires_at, struct text address, struct text user_agent, const char *key_id)
+static enum outcome insert(struct context *context, const struct session_new *session)
 {
-    struct text agent = text_is_utf8(user_agent) ? text_cut_bytes(user_agent, 512) : TEXT_NULL;
-    database_concerns(user_id, jti);
-    return audit_store_change_row(
-        context, &(struct audit_note){AUDIT_sign_in, .subject_id = user_id, .object = jti, .by_subject = true},
+    const struct text agent = text_is_utf8(session->user_agent) ? text_cut_bytes(session->user_agent, 512) : TEXT_NULL;
+    return database_change_row(
+        context,
         "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent, key_id) "
         "SELECT ?, u.id, ?, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
         "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 AND (? IS NULL OR a.password = ?) LOCK IN SHARE MODE",
-        PARAMETERS(BIND_TEXT(jti), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
-                   BIND_MOMENT(expires_at), BIND_TEXT(text_cut_bytes(address, 45)), BIND_TEXT(agent),
-                   BIND_TEXT(text_of(key_id)), BIND_TEXT(user_id), BIND_TEXT(password_hash), BIND_TEXT(password_hash)),
+        PARAMETERS(BIND_TEXT(session->jti), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
+                   BIND_MOMENT(session->expires_at), BIND_TEXT(text_cut_bytes(session->address, 45)), BIND_TEXT(agent),
+                   BIND_TEXT(text_of(session->key_id)), BIND_TEXT(session->user_id), BIND_TEXT(session->password_hash),
+                   BIND_TEXT(session->password_hash)),
         ERROR_INVALID_CRED);
+}
+
+/* With sessions_per_user, sign-ins of one user wait for each other: else each would count without the other's. */
+static enum outcome add_within(struct context *context, void *argument)
+{
+    const struct session_new *session = argument;
+    const bool is_limited = context->config->sessions_per_user > 0;
+    const struct value *user;
+    enum outcome outcome = is_limited
+                               ? database_get_row(context, "SELECT 1 FROM user WHERE id = ? FOR UPDATE",
+                                                  PARAMETERS(BIND_TEXT(session->user_id)), &user, ERROR_INVALID_CRED)
+                               : OK;
+    if (outcome == OK) {
+        outcome = insert(context, session);
+    }
+    if (outcome == OK) {
+        audit_store_note(context, &(struct audit_note){AUDIT_sign_in, .subject_id = session->user_id,
+                                                       .object = session->jti, .by_subject = true});
+    }
+    return outcome == OK && is_limited ? session_limit_end_oldest(context, session->user_id, session->jti) : outcome;
+}
+
+enum outcome session_store_add(struct context *context, const struct session_new *session)
+{
+    struct session_new copy = *session;
+    if (context->config->sessions_per_user > 0) {
+        return revocation_store_transaction(context, session->user_id, add_within, &copy);
+    }
+    database_concerns(session->user_id, session->jti);
+    return database_transaction(context, add_within, &copy);
 }
 
 void session_store_note_sign_in(struct context *context, struct text user_id, struct text address)
@@ -413,10 +453,12 @@ enum outcome session_store_list(struct context *context, struct text user_id, st
     enum outcome outcome =
         database_execute(context,
                          rows_statement(&sql,
-                                        "SELECT %s FROM session s WHERE s.user_id = ? AND s.revoked_at IS NULL AND "
-                                        "(s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.created_at DESC, s.jti",
+                                        "SELECT %s FROM session s WHERE s.user_id = ? AND " SESSION_IS_VALID(
+                                            "?", "?") " ORDER BY s.created_at DESC, s.jti",
                                         rows_of_session),
-                         PARAMETERS(BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds)), sessions_r, ERROR_NONE);
+                         PARAMETERS(BIND_TEXT(user_id), BIND_INTEGER(context->now_seconds),
+                                    BIND_INTEGER(session_limit_idle_since(context))),
+                         sessions_r, ERROR_NONE);
     if (outcome == OK) {
         touch_store_lay_over_rows(context, TOUCH_SESSION, sessions_r, SESSION_jti, SESSION_last_seen_at);
     }
@@ -431,7 +473,7 @@ void session_store_touch(struct context *context, struct text jti)
     database_concerns(jti);
     database_try(context, DATABASE_NOWAIT "UPDATE session SET last_seen_at = ? WHERE jti = ? AND last_seen_at <= ?",
                  PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(column_jti(context, jti)),
-                            BIND_INTEGER(context->now_seconds - context->config->last_active_interval)));
+                            BIND_INTEGER(context->now_seconds - touch_store_interval(context->config, TOUCH_SESSION))));
 }
 
 bool session_store_prolong(struct context *context, struct text jti, struct text user_id, int64_t expires_at)

@@ -15,6 +15,7 @@ enum session_state {
     SESSION_WITHOUT_USER,
     SESSION_OF_DISABLED,            /* the account is disabled */
     SESSION_ENDED,                  /* in its row */
+    SESSION_IDLE,                   /* nobody used it for session_idle */
     SESSION_ENDED_WITH_ALL,         /* by the epoch of its user in MariaDB */
     SESSION_ENDED_IN_REDIS,         /* by another program, or by Roster before MariaDB lost data */
     SESSION_ENDED_WITH_ALL_IN_REDIS /* the same for all sessions of the user: after the epoch in MariaDB */
@@ -46,12 +47,20 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
 /* `auth.session_stamp` of a user: what tokens without a row must have as a claim. Null: none. */
 enum outcome session_store_stamp(struct context *context, struct text user_id, struct text *stamp_r);
 
-/* Adds a session of a user. expires_at -1: it never expires. key_id: that of the key that signs its token.
- * PROBLEM INVALID_CRED: the user was deleted or disabled meanwhile, or the password hash is not `password_hash` (null:
- * not checked). A change of password locks the row of the hash until the other sessions are ended, so no session with
- * the old password remains. */
-enum outcome session_store_add(struct context *context, struct text jti, struct text user_id, struct text password_hash,
-                               int64_t expires_at, struct text address, struct text user_agent, const char *key_id);
+/* A session that begins. */
+struct session_new {
+    struct text jti, user_id;
+    struct text password_hash; /* that the account must still have; null: not checked */
+    int64_t expires_at;        /* -1: never */
+    struct text address, user_agent;
+    const char *key_id; /* of the key that signs its token */
+};
+
+/* Adds a session of a user, and ends the oldest ones that are more than sessions_per_user, in one transaction.
+ * PROBLEM INVALID_CRED: the user was deleted or disabled meanwhile, or the password hash is another one. A change of
+ * password locks the row of the hash until the other sessions are ended, so no session with the old password
+ * remains. */
+enum outcome session_store_add(struct context *context, const struct session_new *session);
 
 /* Notes in the user's row that the user has signed in, from where. Skipped if another transaction locks the row. */
 void session_store_note_sign_in(struct context *context, struct text user_id, struct text address);

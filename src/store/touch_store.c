@@ -12,19 +12,27 @@ enum { BATCH_MAX = 500 };
 bool touch_store_note(const struct context *context, enum touch_kind kind, struct text id, struct text concerns)
 {
     return touch_table_note(&(struct touch){kind, id, concerns, context->now_seconds},
-                            context->config->last_active_interval);
+                            touch_store_interval(context->config, kind));
 }
 
-void touch_store_apply(const struct context *context, int64_t noted, struct value *time)
+int64_t touch_store_interval(const struct config *config, enum touch_kind kind)
 {
-    if (noted >= 0 && (time->is_null || time->integer <= noted - context->config->last_active_interval)) {
+    enum { PARTS = 60 };
+    const int64_t idle = kind == TOUCH_SESSION ? config->session_idle : 0;
+    const int64_t part = idle < PARTS ? 1 : idle / PARTS;
+    return idle > 0 && part < config->last_active_interval ? part : config->last_active_interval;
+}
+
+void touch_store_apply(const struct context *context, enum touch_kind kind, int64_t noted, struct value *time)
+{
+    if (noted >= 0 && (time->is_null || time->integer <= noted - touch_store_interval(context->config, kind))) {
         *time = (struct value){.integer = noted};
     }
 }
 
 void touch_store_lay_over(const struct context *context, enum touch_kind kind, struct text id, struct value *time)
 {
-    touch_store_apply(context, touch_table_look(kind, id), time);
+    touch_store_apply(context, kind, touch_table_look(kind, id), time);
 }
 
 void touch_store_lay_over_rows(const struct context *context, enum touch_kind kind, const struct result *rows,
@@ -41,7 +49,7 @@ void touch_store_lay_over_rows(const struct context *context, enum touch_kind ki
     "JSON_TABLE(?, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$[0]', at " \
     "BIGINT PATH '$[1]')) t STRAIGHT_JOIN "
 
-/* The second parameter is last_active_interval. touch_store_apply does to a row what these do. */
+/* The second parameter is touch_store_interval. touch_store_apply does to a row what these do. */
 static const char *const statements[TOUCH_KINDS] = {
     [TOUCH_KEY] = DATABASE_NOWAIT "UPDATE " TOUCHED "api_key k ON k.id = t.id SET k.last_used_at = t.at "
                                   "WHERE k.last_used_at IS NULL OR k.last_used_at <= t.at - ?",
@@ -90,9 +98,9 @@ static bool write(struct context *context, const struct waiting_touch *waiting, 
     /* the identity table is told by forget, of each name */
     database_concerns_nobody();
     touch_table_count_statement();
-    switch (database_try(
-        context, statements[waiting->touch.kind],
-        PARAMETERS(BIND_TEXT(list_of(context, waiting, count)), BIND_INTEGER(context->config->last_active_interval)))) {
+    switch (database_try(context, statements[waiting->touch.kind],
+                         PARAMETERS(BIND_TEXT(list_of(context, waiting, count)),
+                                    BIND_INTEGER(touch_store_interval(context->config, waiting->touch.kind))))) {
     case DATABASE_TRIED_DONE:
         forget(waiting, count);
         return true;

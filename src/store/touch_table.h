@@ -12,7 +12,7 @@
  *     WAITING  the time counts                      WAITING with a later time; WRITTEN when MariaDB has this time
  *     WRITTEN  it still counts                      FREE after a second; WAITING again
  *
- * A time is replaced by one that is later by last_active_interval or more, and by no other; as a row's is.
+ * A time is replaced by one that is later by `interval' (touch_store_interval) or more, and by no other; as a row's is.
  *
  * Only the housekeeper makes a slot WRITTEN or FREE, and only where its word is the one under which it has read it: so
  * a time that is noted meanwhile stays. If the housekeeper dies, whatever it was writing is WAITING, and the next one

@@ -130,7 +130,7 @@ static enum outcome read_person(struct context *context, struct text user_id, bo
     const int64_t noted = touch_table_look(TOUCH_USER, user_id);
     enum outcome outcome = find_person(context, user_id, with_groups, results_r);
     if (outcome == OK && results_r[PERSON_ROW].row_count > 0) {
-        touch_store_apply(context, noted, &results_r[PERSON_ROW].values[USER_last_active_at]);
+        touch_store_apply(context, TOUCH_USER, noted, &results_r[PERSON_ROW].values[USER_last_active_at]);
     }
     return outcome;
 }

@@ -11,6 +11,7 @@
 #include "store/audit_chain.h"
 #include "store/database.h"
 #include "store/row_cache.h"
+#include "store/session_limit.h"
 #include "store/touch_store.h"
 #include "worker/helper_process.h"
 
@@ -64,6 +65,7 @@ static size_t write_noted(const struct config *config, struct arena *arena)
     struct context context = {
         .arena = arena, .config = config, .stage = "housekeeping", .now_seconds = clock_wall_seconds()};
     const size_t left = touch_store_write(&context);
+    session_limit_sweep(&context);
     keep_audit(&context);
     database_wipe();
     arena_reset(arena);

@@ -3,6 +3,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "config/compatibility.h"
+#include "store/session_limit.h"
 #include "store/user_store.h"
 #include "worker/shape.h"
 
@@ -160,15 +161,24 @@ void serialise_oauth_session(struct json_writer *json, const struct value *sessi
     json_end_object(json);
 }
 
-void serialise_session_members(struct json_writer *json, const struct value *session, struct text present_jti)
+void serialise_session_members(const struct context *context, struct json_writer *json, const struct value *session,
+                               struct text present_jti)
 {
+    const int64_t idle_at = session_limit_idle_end(context, session[SESSION_last_seen_at].integer);
     serialise_columns(json, "session", session_columns, SESSION_COLUMNS, session);
+    json_name(json, "idle_at");
+    if (idle_at < 0) {
+        json_add_null(json);
+    } else {
+        json_add_integer(json, idle_at);
+    }
     json_member_boolean(json, "current", text_equal(session[SESSION_jti].text, present_jti));
 }
 
-void serialise_session(struct json_writer *json, const struct value *session, struct text present_jti)
+void serialise_session(const struct context *context, struct json_writer *json, const struct value *session,
+                       struct text present_jti)
 {
     json_begin_object(json);
-    serialise_session_members(json, session, present_jti);
+    serialise_session_members(context, json, session, present_jti);
     json_end_object(json);
 }

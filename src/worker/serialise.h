@@ -33,10 +33,12 @@ void serialise_group_members(const struct context *context, struct json_writer *
 /* Add a whole row. Its columns are exactly the members of the shape. */
 void serialise_group(const struct context *context, struct json_writer *json, const struct value *group);
 void serialise_oauth_session(struct json_writer *json, const struct value *session);
-void serialise_session(struct json_writer *json, const struct value *session, struct text present_jti);
+void serialise_session(const struct context *context, struct json_writer *json, const struct value *session,
+                       struct text present_jti);
 
 /* Adds the members of the same row to the open object. */
-void serialise_session_members(struct json_writer *json, const struct value *session, struct text present_jti);
+void serialise_session_members(const struct context *context, struct json_writer *json, const struct value *session,
+                               struct text present_jti);
 
 /* Adds [{"id":…,"name":…}], from rows of group_store_names_of_user. */
 void serialise_group_names(struct json_writer *json, const struct result *groups);

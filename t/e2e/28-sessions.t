@@ -255,7 +255,8 @@ subtest 'lists' => sub {
     my $list = $roster->ask(GET => '/auths/sessions', $first)->{json};
     is_deeply [map { $_->{jti} } @$list], [map { Roster::claims_of($_)->{jti} } $third, $second, $first],
         "one's own, newest first";
-    is_deeply [sort keys %{$list->[0]}], [sort qw(jti created_at last_seen_at expires_at address user_agent current)],
+    is_deeply [sort keys %{$list->[0]}],
+        [sort qw(jti created_at last_seen_at expires_at idle_at address user_agent current)],
         'what is told of each';
     is_deeply [map { $_->{current} ? 1 : 0 } @$list], [0, 0, 1], 'which one is the present one';
     is_deeply [map { $_->{address} } @$list], ['127.0.0.1', '2001:db8::1', '192.0.2.1'], 'the addresses';

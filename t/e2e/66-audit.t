@@ -368,6 +368,15 @@ is join(' ', map { $_->[0] } $fresh->sql(q{SELECT action FROM audit WHERE throug
     'settings_change user_add sign_in', 'the first account';
 $fresh->stop;
 
+# A sign-in that ends another session.
+ok $roster->reconfigure(sessions_per_user => 1);
+$row = tells(
+    sub { $roster->sign_in({%$may, password => 'by the link of a mail'}) for 1 .. 2 },
+    'sign_in may>may, sign_in may>may, session_end may>may',
+    'a sign-in beyond sessions_per_user');
+is $row->{detail}{reason}, 'sessions_per_user', '... which tells why';
+ok $roster->reconfigure(sessions_per_user => undef);
+
 my %seen = map { ("$_->[0] $_->[1]" => 1) } $roster->sql('SELECT DISTINCT through, action FROM audit');
 $seen{'sign_up settings_change'} = 1;
 is_deeply [

@@ -625,6 +625,8 @@ static const struct {
     {"privacy", "compatible"},
     {"compatibility", "0.12"},
     {"last_active_interval", "1d"},
+    {"session_idle", "30m"},
+    {"sessions_per_user", "5"},
     {"identity_cache", "30s"},
     {"identity_cache_size", "32M"},
     {"directory_size", "0"},

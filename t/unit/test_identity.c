@@ -295,9 +295,14 @@ static void test_session_row(void **state)
     struct text token = GOOD_TOKEN;
 
     (void)state;
-    assert_int_equal(session_store_add(&context, TEXT("j1"), TEXT("u1"), TEXT_NULL, 1800000500, TEXT("192.0.2.1"),
-                                       TEXT_NULL, "0123abcd"),
-                     OK);
+    const struct session_new session = {
+        .jti = TEXT("j1"),
+        .user_id = TEXT("u1"),
+        .expires_at = 1800000500,
+        .address = TEXT("192.0.2.1"),
+        .key_id = "0123abcd",
+    };
+    assert_int_equal(session_store_add(&context, &session), OK);
     assert_good(token);
     assert_true(text_is(identity.session_jti, "j1"));
     assert_int_equal(identity.session_last_seen_at, NOW);

@@ -100,9 +100,8 @@ static int fresh(void **state)
 
 static void add_session(const char *jti, const char *user_id, int64_t expires_at)
 {
-    assert_int_equal(
-        session_store_add(&context, text_of(jti), text_of(user_id), TEXT_NULL, expires_at, TEXT_NULL, TEXT_NULL, NULL),
-        OK);
+    const struct session_new session = {.jti = text_of(jti), .user_id = text_of(user_id), .expires_at = expires_at};
+    assert_int_equal(session_store_add(&context, &session), OK);
 }
 
 /* As an idle worker does it. False where it is not done after ten seconds. */

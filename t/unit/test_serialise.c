@@ -216,13 +216,18 @@ static void sessions(void **state)
     };
 #define SESSION_MEMBERS                                                                             \
     "{\"jti\":\"j-1\",\"created_at\":1,\"last_seen_at\":2,\"expires_at\":null,\"address\":\"::1\"," \
-    "\"user_agent\":\"a \\\"b\\\"\",\"current\":"
-    serialise_session(&json, session, TEXT("j-1"));
-    assert_string_equal(written(), SESSION_MEMBERS "true}");
-    serialise_session(&json, session, TEXT("j-2"));
-    assert_string_equal(written(), SESSION_MEMBERS "false}");
-    serialise_session(&json, session, TEXT_NULL);
-    assert_string_equal(written(), SESSION_MEMBERS "false}");
+    "\"user_agent\":\"a \\\"b\\\"\",\"idle_at\":"
+    serialise_session(&context, &json, session, TEXT("j-1"));
+    assert_string_equal(written(), SESSION_MEMBERS "null,\"current\":true}");
+    serialise_session(&context, &json, session, TEXT("j-2"));
+    assert_string_equal(written(), SESSION_MEMBERS "null,\"current\":false}");
+    serialise_session(&context, &json, session, TEXT_NULL);
+    assert_string_equal(written(), SESSION_MEMBERS "null,\"current\":false}");
+    config.session_idle = 600;
+    config.last_active_interval = 60;
+    serialise_session(&context, &json, session, TEXT_NULL);
+    assert_string_equal(written(), SESSION_MEMBERS "612,\"current\":false}");
+    config.session_idle = 0;
 }
 
 static void group_names(void **state)
