@@ -8,31 +8,6 @@ use Roster;
 use Roster::Pictures;
 use Time::HiRes ();
 
-my @mounted;
-
-# A file system of this size at $path. False where that is not allowed.
-sub mount ($path, $size) {
-    return 0 if $> != 0 || system("mount -t tmpfs -o size=$size,mode=0700 roster-test '$path' 2>/dev/null") != 0;
-    push @mounted, $path;
-    return 1;
-}
-END { my $status = $?; system('umount', '-l', $_) for @mounted; $? = $status }
-
-# Takes all room but so many bytes.
-sub fill ($path, $left) {
-    my ($block, $free) = split / /, qx(stat -f -c '%S %a' $path);
-    my $bytes = $block * $free - $left;
-    open my $out, '>:raw', "$path/filler" or die "$path/filler: $!\n";
-    my $chunk = 'x' x 65536;
-    while ($bytes > 0) {
-        my $wrote = syswrite $out, $chunk, $bytes < 65536 ? $bytes : 65536;
-        last if !$wrote;
-        $bytes -= $wrote;
-    }
-    close $out;
-    return;
-}
-
 # A PNG of about this size, each another one.
 sub picture ($size) {
     my $bytes = png(width => 10, more => Roster::random_bytes(16) . 'x' x $size);
@@ -43,7 +18,7 @@ my $roster = Roster->new(
     config => {last_active_interval => '1d', database_read_timeout => '10s'},
     api => {workers => 3},
     start => 0);
-my $is_small = mount("$roster->{directory}/mariadb", '160m');
+my $is_small = $roster->mount("$roster->{directory}/mariadb", '160m');
 $roster->start;
 my $admin = $roster->add_user(role => 'admin', last_active_at => time);
 my $user = $roster->add_user(last_active_at => time);
@@ -77,7 +52,7 @@ subtest 'the disk of MariaDB is full' => sub {
     my $before = $roster->count_log(qr/MariaDB's disk is full/);
     $roster->sql(q{CREATE TRIGGER full BEFORE INSERT ON picture FOR EACH ROW SIGNAL SQLSTATE 'HY000' }
             . q{SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'});
-    fill("$roster->{directory}/mariadb", 1 << 20) if $is_small;
+    $roster->fill("$roster->{directory}/mariadb", 1 << 20) if $is_small;
     my $answer;
     my @statuses = map { $answer = put_picture(+(picture(1000))[1]); $answer->{status} } 1 .. 8;
     is_problem $answer, 503, 'UNAVAILABLE', 'what needs room';
@@ -133,7 +108,7 @@ subtest 'a picture larger than max_allowed_packet' => sub {
 subtest 'where nginx keeps pictures' => sub {
     my $stack = Roster->new(start => 0);
     my $store = "$stack->{directory}/pictures";
-    plan skip_all => 'file systems can not be mounted here' if !mount($store, '2m');
+    plan skip_all => 'file systems can not be mounted here' if !$stack->mount($store, '2m');
     mkdir "$store/$_" or die "$store/$_: $!\n" for qw(pictures temporary);
     $stack->start;
     my $owner = $stack->add_user;
@@ -141,7 +116,7 @@ subtest 'where nginx keeps pictures' => sub {
     my $put = $stack->post('/auths/update/profile', $owner, {name => 'x', profile_image_url => $uri});
     my $address = $put->{json}{profile_image_url};
     for my $left (0, 100_000, 1_500_000) {
-        fill($store, $left);
+        $stack->fill($store, $left);
         my $answer = $stack->get($address);
         is_deeply [@{$answer // {}}{qw(status body)}], [200, $bytes], "the picture comes with $left bytes left";
         is $stack->request(HEAD => $address)->{status}, 200, 'HEAD, too';

@@ -127,6 +127,30 @@ sub listen_path ($self, $pool) {
 # The address of nginx's TCP port: url, url('https').
 sub url ($self, $scheme = 'http') { return "$scheme://127.0.0.1:$self->{port}{$scheme}" }
 
+# A file system of this size in memory, at a directory of the stack's, until the end. False where that is not allowed:
+# root may.
+sub mount ($self, $path, $size) {
+    mkdir $path;
+    return 0 if $> != 0 || system("mount -t tmpfs -o size=$size,mode=0700 roster-test '$path' 2>/dev/null") != 0;
+    push @{$self->{mounted}}, $path;
+    return 1;
+}
+
+# Takes all room of it, but so many bytes.
+sub fill ($self, $path, $left = 0) {
+    my ($block, $free) = split / /, qx(stat -f -c '%S %a' $path);
+    my $bytes = $block * $free - $left;
+    open my $out, '>:raw', "$path/filler" or die "$path/filler: $!\n";
+    my $chunk = 'x' x 65536;
+    while ($bytes > 0) {
+        my $wrote = syswrite $out, $chunk, $bytes < 65536 ? $bytes : 65536;
+        last if !$wrote;
+        $bytes -= $wrote;
+    }
+    close $out;
+    return;
+}
+
 # Starts all services that belong to this stack, or those named, and waits until each answers.
 sub start ($self, @names) {
     my %wanted = map { ($_ => 1) } @names ? @names : grep { $self->{started}{$_} } @SERVICES;
@@ -484,8 +508,12 @@ sub pool_answers ($self, $pool) {
 }
 
 sub spawn ($self, $name, $command, %options) {
-    $self->{process}{$name} =
-        Roster::Process->start($name, $command, log => "$self->{directory}/log/$name.log", %options);
+    my %environment = (%{$self->{environment} // {}}, %{delete $options{environment} // {}});
+    $self->{process}{$name} = Roster::Process->start(
+        $name, $command,
+        log => "$self->{directory}/log/$name.log",
+        environment => \%environment,
+        %options);
     return;
 }
 
@@ -714,6 +742,7 @@ sub remove ($self) {
     return if $self->{removed}++ || $self->{owner} != $$;
     $self->disconnect;
     $_->kill_all for grep { $_ } values %{$self->{process}};
+    system 'umount', '-l', $_ for @{$self->{mounted} // []};
     if ($ENV{ROSTER_TEST_KEEP}) {
         Test::More::diag("kept: $self->{directory}");
     }

@@ -108,7 +108,10 @@ sub connect ($class, $socket) {
     return bless {pid => $pid, out => $out, in => $in, socket => $socket, count => 0}, $class;
 }
 
+# The client is told to end: a process that was forked meanwhile may hold its input open.
 sub disconnect ($self) {
+    local $SIG{PIPE} = 'IGNORE';
+    print {$self->{in}} "quit\n";
     close $self->{in};
     close $self->{out};
     waitpid $self->{pid}, 0;

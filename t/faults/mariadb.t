@@ -1,0 +1,15 @@
+# MariaDB: away, slow, full, read-only, in conflict, and another one in its place: under load, with clients that remember what was acknowledged
+# (t/lib/Roster/Faults.pm). ROSTER_FAULTS=all shows all of it, with figures: make faults.
+use v5.36;
+
+use Test::More;
+use Roster;
+use Roster::Faults;
+use Roster::Faults::Rows;
+
+my $faults = Roster::Faults->new(relay => 1, disks => 1);
+$faults->run_row($_) for Roster::Faults::Rows::of('mariadb');
+$faults->finish;
+$faults->show_table;
+$faults->discard;
+done_testing;

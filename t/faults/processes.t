@@ -1,0 +1,15 @@
+# Processes of the service and nginx, killed and stopped: under load, with clients that remember what was acknowledged
+# (t/lib/Roster/Faults.pm). ROSTER_FAULTS=all shows all of it, with figures: make faults.
+use v5.36;
+
+use Test::More;
+use Roster;
+use Roster::Faults;
+use Roster::Faults::Rows;
+
+my $faults = Roster::Faults->new();
+$faults->run_row($_) for Roster::Faults::Rows::of('processes');
+$faults->finish;
+$faults->show_table;
+$faults->discard;
+done_testing;
