@@ -238,8 +238,9 @@ enum outcome handle_user_add(struct request *request)
     }
     struct text token;
     if (outcome == OK) {
+        struct text jti;
         int64_t expires_at;
-        outcome = session_issue(request, account.id, account.password_hash, &token, &expires_at);
+        outcome = session_issue(request, account.id, account.password_hash, &token, &jti, &expires_at);
     }
     if (outcome == OK) { /* what was written */
         const struct value row[USER_COLUMNS] = {

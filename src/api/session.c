@@ -22,7 +22,7 @@
 #include "worker/limit.h"
 
 enum outcome session_issue(struct request *request, struct text user_id, struct text password_hash,
-                           struct text *token_r, int64_t *expires_at_r)
+                           struct text *token_r, struct text *jti_r, int64_t *expires_at_r)
 {
     struct context *context = &request->context;
     json_object *document;
@@ -44,6 +44,7 @@ enum outcome session_issue(struct request *request, struct text user_id, struct 
         }
     }
     token_key_id(key, key_id);
+    *jti_r = jti;
     *token_r = token_renew(context, key, user_id, jti, context->now_seconds, *expires_at_r, &claims);
     return session_store_add(context, &(struct session_new){.jti = jti,
                                                             .user_id = user_id,
@@ -144,14 +145,14 @@ static enum outcome tell_of_device(struct request *request, struct text user_id)
 enum outcome session_answer(struct request *request, struct text user_id, struct text password_hash)
 {
     const struct value *user;
-    struct text token;
+    struct text token, jti;
     int64_t expires_at;
     enum outcome outcome = user_store_get(&request->context, user_id, &user);
     if (outcome == OK) {
         outcome = tell_of_device(request, user_id);
     }
     if (outcome == OK) {
-        outcome = session_issue(request, user_id, password_hash, &token, &expires_at);
+        outcome = session_issue(request, user_id, password_hash, &token, &jti, &expires_at);
     }
     if (outcome != OK) {
         return outcome;
@@ -159,6 +160,7 @@ enum outcome session_answer(struct request *request, struct text user_id, struct
     request->account = user_id;
     session_store_note_sign_in(&request->context, user_id, text_of(request->context.client_address));
     response_set_token_cookie(request, token, expires_at);
+    response_set_bond_cookie(request, jti, expires_at);
     admission_remember(request, user_id);
     struct json_writer *json = &request->response.json;
     json_begin_object(json);

@@ -64,11 +64,43 @@ static struct text key_of_basic(struct context *context, struct text header)
     return api_key_is(password) ? password : TEXT_NULL;
 }
 
-enum outcome identity_find_token(struct context *context, const struct credentials *credentials, struct text *token_r,
-                                 bool *by_cookie_r)
+/* A browser may send several cookies `token`: a host beside this one, or above, sets one for its whole domain, which is
+ * called cookie tossing; or cookie_domain has changed. One that is not signed by us, or has expired, hides no other. Of
+ * those that are good the one of this browser's own sign-in counts, if it is known, else the newest. *is_unclear_r:
+ * they belong to several people, and nothing tells who sent them here. */
+static struct text choose_cookie(struct context *context, const struct credentials *credentials, bool *is_unclear_r)
+{
+    struct text chosen = credentials->cookie, owner = TEXT_NULL;
+    int64_t issued_at = INT64_MIN;
+    *is_unclear_r = false;
+    for (size_t i = 0; i < credentials->cookie_count; i++) {
+        const struct text cookie = credentials->cookies[i];
+        struct token token;
+        if (api_key_is(cookie) ||
+            token_verify(context, cookie, &context->config->secret_keys, true, &token) != TOKEN_GOOD) {
+            continue;
+        }
+        if (credentials->bond.data != NULL) {
+            if (text_equal(token.jti, credentials->bond)) {
+                return cookie;
+            }
+            continue;
+        }
+        *is_unclear_r = *is_unclear_r || (owner.data != NULL && !text_equal(owner, token.id));
+        if (token.issued_at >= issued_at) {
+            chosen = cookie;
+            owner = token.id;
+            issued_at = token.issued_at;
+        }
+    }
+    return chosen;
+}
+
+static enum outcome find_token(struct context *context, const struct credentials *credentials, struct text *token_r,
+                               bool *by_cookie_r, bool *is_unclear_r)
 {
     *token_r = TEXT_NULL;
-    *by_cookie_r = false;
+    *by_cookie_r = *is_unclear_r = false;
     if (credentials->authorization_repeated) {
         return problem_set_detail(context, ERROR_NOT_AUTHENTICATED, 0,
                                   "The header field Authorization was sent more than once.");
@@ -86,16 +118,33 @@ enum outcome identity_find_token(struct context *context, const struct credentia
         *token_r = credentials->api_key;
     }
     if (token_r->data == NULL) {
-        *token_r = credentials->cookie;
-        *by_cookie_r = credentials->cookie.data != NULL;
+        *token_r = choose_cookie(context, credentials, is_unclear_r);
+        *by_cookie_r = token_r->data != NULL;
     }
     return OK;
+}
+
+enum outcome identity_find_token(struct context *context, const struct credentials *credentials, struct text *token_r,
+                                 bool *by_cookie_r)
+{
+    bool is_unclear;
+    return find_token(context, credentials, token_r, by_cookie_r, &is_unclear);
 }
 
 static enum outcome refuse_session(struct context *context, struct identity *identity, enum error_code code)
 {
     identity->drop_cookies = true;
     return problem_set(context, code);
+}
+
+/* The cookie is not of this browser's sign-in, or nobody can tell whose it is. */
+static enum outcome refuse_tossed(struct context *context, struct identity *identity)
+{
+    identity->is_tossed = true;
+    refuse_session(context, identity, ERROR_UNAUTHORIZED);
+    return problem_set_detail(context, ERROR_UNAUTHORIZED, 0,
+                              "The cookie `token' is not of a sign-in of this browser, or there are cookies `token' of "
+                              "several people. Please sign in again.");
 }
 
 static void take_caller(struct identity *identity, const struct caller *caller)
@@ -276,6 +325,9 @@ static enum outcome authenticate_token(struct context *context, const struct cre
         log_debug(context, "token refused: %s", token.reason);
         return refuse_session(context, identity, ERROR_UNAUTHORIZED);
     }
+    if (identity->by_cookie && credentials->bond.data != NULL && !text_equal(token.jti, credentials->bond)) {
+        return refuse_tossed(context, identity);
+    }
     struct token_session session;
     enum outcome outcome =
         session_store_find(context, token.id, token.jti, token.issued_at, token_stamp(context, &token), &session);
@@ -313,13 +365,20 @@ enum outcome identity_authenticate(struct context *context, const struct credent
 {
     memset(identity_r, 0, sizeof *identity_r);
     identity_r->expires_at = identity_r->issued_at = -1;
-    enum outcome outcome = identity_find_token(context, credentials, &identity_r->token, &identity_r->by_cookie);
+    bool is_unclear;
+    enum outcome outcome = find_token(context, credentials, &identity_r->token, &identity_r->by_cookie, &is_unclear);
     if (outcome != OK) {
         return outcome;
     }
     if (identity_r->token.data == NULL) {
         return problem_set(context, ERROR_NOT_AUTHENTICATED);
     }
+    const bool is_key_for_session =
+        identity_r->by_cookie && credentials->bond.data != NULL && api_key_is(identity_r->token);
+    if (is_unclear || is_key_for_session) {
+        return refuse_tossed(context, identity_r);
+    }
+    identity_r->is_tossed = identity_r->by_cookie && credentials->cookie_count > 1;
     return api_key_is(identity_r->token) ? authenticate_key(context, credentials, identity_r)
                                          : authenticate_token(context, credentials, identity_r);
 }

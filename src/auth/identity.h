@@ -12,7 +12,10 @@
 struct credentials {
     struct text authorization; /* the whole header field */
     struct text api_key;       /* x-api-key */
-    struct text cookie;        /* the value of the cookie `token` */
+    struct text cookie;        /* the value of the cookie `token`; of several the last one */
+    struct text *cookies;      /* all of them; only where there are several */
+    size_t cookie_count;
+    struct text bond;          /* of the cookie IDENTITY_BOND_COOKIE: the jti of this browser's session */
     struct text trusted_email; /* of the trusted header, only where a trusted proxy sent it */
     bool authorization_repeated;
     struct text path; /* bare, decoded: for API keys that may call some paths only */
@@ -20,6 +23,11 @@ struct credentials {
     bool accepts_basic;      /* an API key may be the password of the scheme Basic (RFC 7617) */
     struct text application; /* its name, which a key's list may have as `verify:NAME` */
 };
+
+/* Set beside the cookie `token` by a sign-in over https: no host but this one can set a cookie with this prefix (RFC
+ * 6265bis, section 4.1.3), so none can make a browser use another session than its own: roster-api(7), Finding the
+ * token. */
+#define IDENTITY_BOND_COOKIE "__Host-roster_session"
 
 struct identity {
     struct text user_id; /* data NULL: unknown caller */
@@ -40,6 +48,7 @@ struct identity {
     struct text key_id; /* of the API key */
     int64_t key_last_used_at;
     bool drop_cookies; /* the 401 deletes cookies: roster-api(7), Deleted cookies */
+    bool is_tossed;    /* a cookie `token` was sent that this site has probably not set: others of its name go, too */
 };
 
 /* What an entry of a key's list begins with that names an application instead of a path: roster-api(7), API keys. */

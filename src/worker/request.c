@@ -216,6 +216,43 @@ static void judge_trusted_headers(struct request *request)
     request->credentials.trusted_email = request->trusted_email;
 }
 
+/* Takes cookies off `rest` up to the next one with this name. False: there is no further one. */
+static bool next_cookie(struct text *rest, const char *name, struct text *value_r)
+{
+    const size_t length = strlen(name);
+    while (rest->length > 0) {
+        const struct text pair = text_trim(text_take(rest, ';'));
+        if (pair.length > length && memcmp(pair.data, name, length) == 0 && pair.data[length] == '=') {
+            *value_r = text_unquote(text_trim((struct text){pair.data + length + 1, pair.length - length - 1}));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_session_cookies(struct request *request)
+{
+    struct credentials *credentials = &request->credentials;
+    struct text value, rest = request->request_cookies;
+    while (next_cookie(&rest, "token", &value)) {
+        credentials->cookie_count += value.length > 0;
+        credentials->cookie = value.length > 0 ? value : credentials->cookie;
+    }
+    if (credentials->cookie_count == 1) {
+        credentials->cookie_count = 0;
+    } else if (credentials->cookie_count > 1) {
+        credentials->cookies =
+            arena_alloc(request->context.arena, credentials->cookie_count * sizeof *credentials->cookies);
+        credentials->cookie_count = 0;
+        for (rest = request->request_cookies; next_cookie(&rest, "token", &value);) {
+            if (value.length > 0) {
+                credentials->cookies[credentials->cookie_count++] = value;
+            }
+        }
+    }
+    credentials->bond = request_cookie(request, IDENTITY_BOND_COOKIE);
+}
+
 enum outcome request_parse(struct request *request)
 {
     request->content_length = -1;
@@ -236,7 +273,7 @@ enum outcome request_parse(struct request *request)
     request->query_string = request->target;
     request->path = text_take(&request->query_string, '?');
     judge_trusted_headers(request);
-    request->credentials.cookie = request_cookie(request, "token");
+    take_session_cookies(request);
     if ((int64_t)request->header_count > request->context.config->request_header_limit) {
         return problem_set_detail(&request->context, ERROR_HEADER_FIELDS_TOO_LARGE, 0,
                                   text_format(request->context.arena, "The request has more than %lld header fields.",
@@ -316,13 +353,9 @@ struct text request_cookie(const struct request *request, const char *name)
 {
     struct text found = TEXT_NULL;
     struct text rest = request->request_cookies;
-    size_t name_length = strlen(name);
-    while (rest.length > 0) {
-        struct text pair = text_trim(text_take(&rest, ';'));
-        if (pair.length > name_length && memcmp(pair.data, name, name_length) == 0 && pair.data[name_length] == '=') {
-            found = (struct text){pair.data + name_length + 1, pair.length - name_length - 1};
-            found = text_unquote(text_trim(found));
-        }
+    struct text value;
+    while (next_cookie(&rest, name, &value)) {
+        found = value;
     }
     return found.length > 0 ? found : TEXT_NULL;
 }

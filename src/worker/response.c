@@ -78,14 +78,18 @@ void response_add_header(struct request *request, const char *name, struct text 
     buffer_add_literal(headers, "\r\n");
 }
 
+static bool is_for_https(const struct request *request)
+{
+    const enum cookie_secure secure = request->context.config->cookie_secure;
+    return secure == COOKIE_SECURE_YES || (secure == COOKIE_SECURE_AUTO && request->https);
+}
+
 /* The attributes that end each Set-Cookie. */
 static const char *cookie_attributes(const struct request *request)
 {
-    const struct config *config = request->context.config;
-    bool secure =
-        config->cookie_secure == COOKIE_SECURE_YES || (config->cookie_secure == COOKIE_SECURE_AUTO && request->https);
     return text_format(request->context.arena, "; Path=/; HttpOnly; SameSite=%s%s",
-                       enum_word(same_site_words, (int)config->cookie_same_site), secure ? "; Secure" : "")
+                       enum_word(same_site_words, (int)request->context.config->cookie_same_site),
+                       is_for_https(request) ? "; Secure" : "")
         .data;
 }
 
@@ -112,7 +116,8 @@ static const char *domain_attribute(struct request *request)
     return text_format(request->context.arena, "; Domain=%s", config->cookie_domain).data;
 }
 
-struct text response_token_cookie(struct request *request, struct text token, int64_t expires_at)
+/* "; Expires=…"; "" for a session cookie. */
+static const char *expires_attribute(struct request *request, int64_t expires_at)
 {
     char expires[64] = "";
     if (expires_at >= 0) {
@@ -122,13 +127,27 @@ struct text response_token_cookie(struct request *request, struct text token, in
             strftime(expires, sizeof expires, "; Expires=%a, %d %b %Y %H:%M:%S GMT", &utc);
         }
     }
-    return text_format(request->context.arena, "token=%.*s%s%s%s", (int)token.length, token.data, expires,
-                       domain_attribute(request), cookie_attributes(request));
+    return text_copy(request->context.arena, text_of(expires)).data;
+}
+
+struct text response_token_cookie(struct request *request, struct text token, int64_t expires_at)
+{
+    return text_format(request->context.arena, "token=%.*s%s%s%s", (int)token.length, token.data,
+                       expires_attribute(request, expires_at), domain_attribute(request), cookie_attributes(request));
 }
 
 void response_set_token_cookie(struct request *request, struct text token, int64_t expires_at)
 {
     response_add_header(request, "Set-Cookie", response_token_cookie(request, token, expires_at));
+}
+
+void response_set_bond_cookie(struct request *request, struct text jti, int64_t expires_at)
+{
+    if (is_for_https(request)) {
+        response_add_header(request, "Set-Cookie",
+                            text_format(request->context.arena, "%s=%.*s%s%s", IDENTITY_BOND_COOKIE, (int)jti.length,
+                                        jti.data, expires_attribute(request, expires_at), cookie_attributes(request)));
+    }
 }
 
 void response_set_device_cookie(struct request *request, struct text device)
@@ -145,9 +164,42 @@ static void drop_cookie(struct request *request, const char *name, const char *d
                                     name, domain, cookie_attributes(request)));
 }
 
+/* Deletes the cookies `token` that a host beside or below this one may have set for this host and those above it.
+ * Browsers ignore the domains for which nobody can set cookies (co.uk). */
+static void drop_tossed(struct request *request)
+{
+    enum { LABELS_MAX = 10 };
+    struct host_port parts;
+    if (!host_port_split(request->host, &parts) || parts.has_brackets) {
+        return;
+    }
+    struct text host = parts.host;
+    for (size_t i = 0; i < host.length; i++) {
+        if (!ascii_is_letter(host.data[i]) && !ascii_is_digit(host.data[i]) && host.data[i] != '-' &&
+            host.data[i] != '.') {
+            return;
+        }
+    }
+    const char *last = host.length > 0 ? memrchr(host.data, '.', host.length) : NULL;
+    if (last == NULL || ascii_is_digit(last[1])) {
+        return; /* an IPv4 address, or a name of one word: no other host has a part in it */
+    }
+    for (size_t i = 0; i < LABELS_MAX && memchr(host.data, '.', host.length) != NULL; i++) {
+        drop_cookie(request, "token",
+                    text_format(request->context.arena, "; Domain=%.*s", (int)host.length, host.data).data);
+        text_take(&host, '.');
+    }
+}
+
 void response_drop_cookies(struct request *request, bool all)
 {
     const char *domain = domain_attribute(request);
+    if (request->identity.is_tossed) {
+        drop_tossed(request);
+    }
+    if (request->credentials.bond.data != NULL) {
+        drop_cookie(request, IDENTITY_BOND_COOKIE, "");
+    }
     for (size_t i = 0; i < ARRAY_COUNT(session_cookies); i++) {
         if (all || request_cookie(request, session_cookies[i]).data != NULL) {
             drop_cookie(request, session_cookies[i], "");

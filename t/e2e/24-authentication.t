@@ -66,9 +66,11 @@ subtest 'the cookie' => sub {
         'without spaces' => ["a=b;token=$token;c"],
         'in quotes' => ["token=\"$token\""],
         'in a second field' => ['a=b', "token=$token"],
-        'twice, the last one good' => ["token=rubbish; token=$token"]);
+        'twice, the last one good' => ["token=rubbish; token=$token"],
+        'twice, the first one good' => ["token=$token; token=rubbish"],
+        'beside an empty one' => ["token=$token; token="]);
     accepted ask(headers => [map { (Cookie => $_) } @{$cookies{$_}}]), $_ for sort keys %cookies;
-    refused ask(headers => [Cookie => "token=$token; token=rubbish"]), 'UNAUTHORIZED', 'twice, the last one bad';
+    refused ask(headers => [Cookie => 'token=some; token=rubbish']), 'UNAUTHORIZED', 'twice, both bad';
     refused ask(headers => [Cookie => $_ =~ s/TOKEN/$token/r]), 'NOT_AUTHENTICATED', "'$_'"
         for 'token=', 'token=""', 'Token=TOKEN', 'xtoken=TOKEN', 'token', 'TOKEN';
 };
