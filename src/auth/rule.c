@@ -105,7 +105,7 @@ static bool read_factor(struct reader *reader, struct text word, struct rule_ter
 
 static bool read_term(struct reader *reader, struct rule_term *term_r)
 {
-    struct text word;
+    struct text word = TEXT_NULL;
     size_t colon = 0;
     if (!take_word(reader, &word, &colon)) {
         return false;

@@ -125,7 +125,7 @@ void *realloc(void *piece, size_t size)
     if (size <= usable && size >= usable / 4) {
         return piece;
     }
-    void *moved = malloc(size);
+    void *moved = checked(__libc_malloc(size), size);
     if (moved != NULL) {
         memcpy(moved, piece, size < usable ? size : usable);
         free(piece);

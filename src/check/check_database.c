@@ -116,7 +116,7 @@ static bool check_hosts(struct findings *findings, struct context *context)
         findings_add(findings, FINDING_ERROR,
                      "no server of database_host accepts writes: all requests get 503 until one does");
     }
-    if (second != NULL && !(writable->is_cluster && second->is_cluster)) {
+    if (writable != NULL && second != NULL && !(writable->is_cluster && second->is_cluster)) {
         findings_add(
             findings, FINDING_WARNING,
             "MariaDB at %s and %s both accept writes, and are not a Galera cluster: data that is written to one is "

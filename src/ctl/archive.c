@@ -372,7 +372,7 @@ static bool read_manifest(struct arena *arena, const struct entries *entries, st
 bool archive_open(struct arena *arena, int descriptor, struct archive *archive_r, struct error *error)
 {
     struct entries entries;
-    struct text manifest, sum;
+    struct text manifest = TEXT_NULL, sum = TEXT_NULL;
     *archive_r = (struct archive){.descriptor = descriptor};
     if (!list_entries(arena, descriptor, &entries, error)) {
         return false;
@@ -437,7 +437,10 @@ static bool read_value(struct arena *arena, enum backup_kind kind, struct text v
         return false;
     }
     struct text text = json_text_string(arena, value);
-    *value_r = BIND_TEXT(kind == BACKUP_BYTES ? base64_decode(arena, BASE64_PADDED, text) : text);
+    if (kind == BACKUP_BYTES) {
+        text = base64_decode(arena, BASE64_PADDED, text);
+    }
+    *value_r = BIND_TEXT(text);
     return value_r->kind == PARAMETER_TEXT;
 }
 

@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/json_writer.h"
+#include "base/log.h"
 #include "base/problem.h"
 #include "ctl/ask.h"
 #include "ctl/ctl.h"
@@ -199,6 +200,7 @@ static enum outcome judge_path(struct invocation *invocation, struct text typed,
             break;
         }
     }
+    invariant(question->request != NULL); /* --method names one of these methods */
     return outcome;
 }
 

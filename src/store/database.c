@@ -757,6 +757,7 @@ enum outcome database_connection_is_gone(struct context *context, const struct v
                    BIND_INTEGER((int64_t)orphan->connection)),
         &row, ERROR_INTERNAL_ERROR);
     if (outcome == OK) {
+        invariant(row != NULL);
         int64_t age_seconds = (clock_monotonic_microseconds() - orphan->since) / 1000000;
         *is_gone_r = row[0].integer == 0 || row[1].integer < age_seconds;
     }

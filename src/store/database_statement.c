@@ -243,7 +243,7 @@ static bool copy_row(struct context *context, struct statement *statement, struc
         bytes += slot->is_integer || slot->is_null ? 0 : slot->length + 1;
     }
     note_packet(bytes + 16 * (size_t)count);
-    char *end = bytes > 0 ? arena_alloc(context->arena, bytes) : NULL;
+    char *end = arena_alloc(context->arena, bytes);
     for (unsigned i = 0; i < count; i++) {
         struct slot *slot = &statement->slots[i];
         struct value *value = &values[i];

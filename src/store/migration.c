@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +70,7 @@ static bool list_files(const char *directory, char *names[MIGRATIONS_MAX + 1], i
             *double_r = number;
             continue;
         }
-        names[number] = strdup(entry->d_name);
+        invariant(asprintf(&names[number], "%s", entry->d_name) >= 0);
         if (number > *newest_r) {
             *newest_r = number;
         }
