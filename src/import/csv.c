@@ -10,8 +10,14 @@ static bool is_formula(char byte)
 
 struct text csv_protect(struct arena *arena, struct text field)
 {
-    return field.length > 0 && is_formula(field.data[0]) ? text_format(arena, "'%.*s", (int)field.length, field.data)
-                                                         : field;
+    if (field.length == 0 || !is_formula(field.data[0])) {
+        return field;
+    }
+    char *protected = arena_alloc(arena, field.length + 2);
+    protected[0] = '\'';
+    memcpy(protected + 1, field.data, field.length); /* which may hold NUL */
+    protected[field.length + 1] = '\0';
+    return (struct text){protected, field.length + 1};
 }
 
 struct text csv_expose(struct text field)

@@ -1,25 +1,14 @@
-/* fuzz_json_scan.c: a harness for libFuzzer. Build it with -fsanitize=fuzzer,address,undefined, or with replay.c.
+/* fuzz_json_scan.c: JSON that comes in, and goes out.
  *
  * What the scan lets pass json-c must be able to parse, and what it refuses it must refuse at a place that exists. Any
  * bytes that go out as a JSON string must pass the scan. */
 #include <json-c/json.h>
-#include <stdint.h>
-#include <stdlib.h>
 
-#include "base/arena.h"
 #include "base/json_scan.h"
 #include "base/json_writer.h"
+#include "fuzz.h"
 
 enum { DEPTH_MAX = 64 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static bool json_c_parses(struct text document)
 {
@@ -42,10 +31,8 @@ static bool json_c_parses(struct text document)
     return error == json_tokener_success;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void fuzz_input(struct arena *arena, struct text body)
 {
-    struct arena *arena = arena_new(0);
-    struct text body = {(const char *)data, size};
     struct json_scan scan = json_scan(arena, body, DEPTH_MAX);
     struct json_writer json;
 
@@ -66,6 +53,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_start(&json, arena);
     json_add_text(&json, body);
     require(json_scan(arena, json_finish(&json), 0).verdict == JSON_GOOD);
-    arena_free(arena);
-    return 0;
 }

@@ -1,22 +1,11 @@
-/* fuzz_picture.c: a harness for libFuzzer. Build it with -fsanitize=fuzzer,address,undefined, or with replay.c.
+/* fuzz_picture.c: a picture, and its header.
  *
  * The input is taken as a data URI as it stands, as a picture that is encoded here, and as an address. */
 #include <openssl/evp.h>
-#include <stdint.h>
-#include <stdlib.h>
 
-#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/picture.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
+#include "fuzz.h"
 
 static bool try_uri(struct arena *arena, struct text uri, struct picture *picture_r)
 {
@@ -31,13 +20,11 @@ static bool try_uri(struct arena *arena, struct text uri, struct picture *pictur
     return true;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void fuzz_input(struct arena *arena, struct text input)
 {
-    struct arena *arena = arena_new(0);
-    struct text input = {(const char *)data, size};
     struct picture picture;
     struct buffer buffer;
-    size_t encoded_max = (size + 2) / 3 * 4 + 1; /* with EVP_EncodeBlock's NUL */
+    size_t encoded_max = (input.length + 2) / 3 * 4 + 1; /* with EVP_EncodeBlock's NUL */
 
     if (try_uri(arena, input, &picture)) {
         require(!picture_is_address(input));
@@ -46,10 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     buffer_init(&buffer, arena);
     buffer_add_literal(&buffer, "data:image/any;base64,");
-    buffer.length += (size_t)EVP_EncodeBlock((unsigned char *)buffer_reserve(&buffer, encoded_max), data, (int)size);
+    buffer.length += (size_t)EVP_EncodeBlock((unsigned char *)buffer_reserve(&buffer, encoded_max),
+                                             (const unsigned char *)input.data, (int)input.length);
     if (try_uri(arena, buffer_text(&buffer), &picture)) {
         require(text_equal(picture.bytes, input));
     }
-    arena_free(arena);
-    return 0;
 }

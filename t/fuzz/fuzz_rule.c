@@ -2,18 +2,10 @@
  *
  * The first byte says what the rest is: 'r' an address, 'q' a query that has one, anything else the first byte of a
  * rule. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "auth/rule.h"
-#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/return_url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define require(condition) ((condition) ? (void)0 : abort())
+#include "fuzz.h"
 
 /* A rule that was read can be written again, each value between quotes, and is the same then. */
 static void check_again(struct arena *arena, const struct rule *rule)
@@ -84,28 +76,14 @@ static void check_address(struct arena *arena, struct text text)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void fuzz_input(struct arena *arena, struct text input)
 {
-    static struct arena *arena;
-    if (arena == NULL) {
-        arena = arena_new(0);
-    }
-    if (size < 1 || size > 16384) {
-        return 0;
-    }
-
-    /* A copy of exactly this size, so that a sanitizer sees each byte read beyond it. */
-    char *copy = malloc(size);
-    require(copy != NULL);
-    memcpy(copy, data, size);
-    const struct text rest = {copy + 1, size - 1};
-    if (*copy == 'r') {
+    struct text rest = input;
+    const char kind = fuzz_take_byte(&rest);
+    if (kind == 'r') {
         check_address(arena, rest);
-    } else if (*copy == 'q') {
+    } else if (kind == 'q') {
         check_address(arena, return_url_find(arena, rest));
     }
-    check_rule(arena, (struct text){copy, size});
-    arena_reset(arena);
-    free(copy);
-    return 0;
+    check_rule(arena, input);
 }

@@ -2,24 +2,16 @@
  *
  * The first byte says what the rest is: 'h' a header and 'p' a payload, which are signed with the right key here,
  * since a fuzzer finds no signature; anything else a whole token. 'l' is a lifetime. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "auth/token.h"
 #include "base/duration.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static const struct text key = {"0123456789abcdef0123456789abcdef", 32};
 static const struct secret_keys keys = {
     {{"another key of more than thirty-two bytes", 41}, {"0123456789abcdef0123456789abcdef", 32}}, 2};
-
-#define require(condition) ((condition) ? (void)0 : abort())
 
 static struct text encode(struct arena *arena, struct text bytes)
 {
@@ -46,28 +38,17 @@ static struct text sign(struct arena *arena, struct text header, struct text pay
     return text_format(arena, "%s.%.*s", input.data, (int)third.length, third.data);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void fuzz_input(struct arena *arena, struct text input)
 {
-    static struct arena *arena;
-    if (arena == NULL) {
-        arena = arena_new(0);
-    }
-    if (size < 1 || size > 16384) {
-        return 0;
-    }
-
-    /* A copy of exactly this size, so that a sanitizer sees each byte read beyond it. */
-    char *copy = malloc(size);
-    require(copy != NULL);
-    memcpy(copy, data, size);
-    struct text rest = {copy + 1, size - 1};
+    struct text rest = input;
+    const char kind = fuzz_take_byte(&rest);
     struct context context = {.arena = arena, .now_seconds = 1800000000};
-    struct text token = {copy, size};
-    if (*copy == 'h') {
+    struct text token = input;
+    if (kind == 'h') {
         token = sign(arena, rest, TEXT("{\"id\":\"u1\",\"exp\":1900000000}"));
-    } else if (*copy == 'p') {
+    } else if (kind == 'p') {
         token = sign(arena, TEXT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), rest);
-    } else if (*copy == 'l') {
+    } else if (kind == 'l') {
         int64_t seconds = 0;
         if (duration_parse(rest, &seconds)) {
             require(seconds == -1 || (seconds > 0 && seconds < INT64_C(100000000000)));
@@ -75,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     struct token result;
-    enum token_verdict verdict = token_verify(&context, token, &keys, *copy == 'p' && size % 2 == 0, &result);
+    enum token_verdict verdict = token_verify(&context, token, &keys, kind == 'p' && input.length % 2 == 0, &result);
     if (verdict == TOKEN_GOOD) {
         require(result.reason == NULL && result.id.data != NULL);
         require(text_is_utf8(result.id) && memchr(result.id.data, '\0', result.id.length) == NULL);
@@ -84,7 +65,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         require(result.reason != NULL && result.id.data == NULL && result.jti.data == NULL && result.expires_at == -1);
     }
-    arena_reset(arena);
-    free(copy);
-    return 0;
 }

@@ -12,6 +12,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What a harness does once, before the first input. It may print that it can't run, and end the program. */
+int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
+
 struct paths {
     char **data;
     size_t count;
@@ -119,6 +122,9 @@ int main(int argc, char **argv)
     if (paths.count == 0) {
         printf("Bail out! there is nothing to replay\n");
         return 1;
+    }
+    if (LLVMFuzzerInitialize != NULL) {
+        LLVMFuzzerInitialize(&argc, &argv);
     }
     printf("1..%zu\n", paths.count);
     for (size_t i = 0; i < paths.count; i++) {
