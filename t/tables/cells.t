@@ -17,7 +17,7 @@ use Roster::Tables;
 # The command that compiles, asked of make; not as a part of the make that runs this test.
 my $make = 'env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s --no-print-directory';
 my $rule = 'print-compile: ; @:$(info $(COMPILE))';
-my $compile = qx{$make -C '$Roster::Tables::build' --eval='$rule' print-compile 2>/dev/null} =~ s/\n.*//sr;
+my $compile = qx{$make -C '$Roster::Tables::build' --eval='$rule' print-compile 2>/dev/null} =~ s/\n\z//r =~ s/.*\n//sr;
 plan skip_all => 'make does not say how to compile' if $compile !~ /\S/;
 
 # table, macro, where it is expanded, columns.
