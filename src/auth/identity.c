@@ -64,6 +64,11 @@ static struct text key_of_basic(struct context *context, struct text header)
     return api_key_is(password) ? password : TEXT_NULL;
 }
 
+bool identity_bond_counts(const struct config *config)
+{
+    return config->cookie_domain[0] == '\0';
+}
+
 /* A browser may send several cookies `token`: a host beside this one, or above, sets one for its whole domain, which is
  * called cookie tossing; or cookie_domain has changed. One that is not signed by us, or has expired, hides no other. Of
  * those that are good the one of this browser's own sign-in counts, if it is known, else the newest. *is_unclear_r:

@@ -29,6 +29,10 @@ struct credentials {
  * token. */
 #define IDENTITY_BOND_COOKIE "__Host-roster_session"
 
+/* Whether that cookie is set, and counts: not with cookie_domain, where the hosts of the domain share a session on
+ * purpose, so that a sign-in at one of them replaces that of another. */
+bool identity_bond_counts(const struct config *config);
+
 struct identity {
     struct text user_id; /* data NULL: unknown caller */
     struct text email;

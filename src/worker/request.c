@@ -250,7 +250,8 @@ static void take_session_cookies(struct request *request)
             }
         }
     }
-    credentials->bond = request_cookie(request, IDENTITY_BOND_COOKIE);
+    credentials->bond =
+        identity_bond_counts(request->context.config) ? request_cookie(request, IDENTITY_BOND_COOKIE) : TEXT_NULL;
 }
 
 enum outcome request_parse(struct request *request)

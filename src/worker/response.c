@@ -143,7 +143,7 @@ void response_set_token_cookie(struct request *request, struct text token, int64
 
 void response_set_bond_cookie(struct request *request, struct text jti, int64_t expires_at)
 {
-    if (is_for_https(request)) {
+    if (is_for_https(request) && identity_bond_counts(request->context.config)) {
         response_add_header(request, "Set-Cookie",
                             text_format(request->context.arena, "%s=%.*s%s%s", IDENTITY_BOND_COOKIE, (int)jti.length,
                                         jti.data, expires_attribute(request, expires_at), cookie_attributes(request)));

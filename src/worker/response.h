@@ -16,7 +16,8 @@ struct text response_token_cookie(struct request *request, struct text token, in
 /* Sets the cookie `token`, with the configured attributes. expires_at: epoch seconds; -1: a session cookie. */
 void response_set_token_cookie(struct request *request, struct text token, int64_t expires_at);
 
-/* Sets IDENTITY_BOND_COOKIE for the session `jti`, where cookies are for https alone: else browsers would refuse it. */
+/* Sets IDENTITY_BOND_COOKIE for the session `jti`, where it counts, and where cookies are for https alone: else
+ * browsers would refuse it. */
 void response_set_bond_cookie(struct request *request, struct text jti, int64_t expires_at);
 
 /* Sets the device cookie (auth/device.h), for a year. */

@@ -69,6 +69,14 @@ like $cookie,
 is @others, 0, '... and the only one';
 unlike $_, qr/Domain/, 'the cookie of the device is not' for grep { /^roster_device=/ } cookies_of($answer);
 
+# A sign-in at another host of the domain takes the place of this one.
+unlike "@{[cookies_of($answer)]}", qr/__Host-/, 'no cookie ties the browser to the session of this host alone';
+is $roster->request(
+    GET => '/auths/',
+    headers => [Cookie => "token=$answer->{json}{token}; __Host-roster_session=" . Roster::uuid()],
+    @own
+)->{status}, 200, '... nor does one from before cookie_domain was set';
+
 my $out = $roster->request(GET => '/auths/signout', cookie => $answer->{json}{token}, @own);
 is_deeply [map { /Domain=([^;]*)/ ? $1 : 'host' } token_cookies($out)], ['host', 'example.org'],
     'signing out deletes it, and one from before cookie_domain was set';
