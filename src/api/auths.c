@@ -257,6 +257,42 @@ enum outcome handle_user_add(struct request *request)
     return outcome;
 }
 
+/* As `rosterctl user invite'. */
+enum outcome handle_user_invite(struct request *request)
+{
+    struct context *context = &request->context;
+    const struct input *input = request->input;
+    struct account_new account = {.name = input[INPUT_user_invite_name].text, .is_invited = true};
+    const struct value *user;
+    json_object *document;
+    account.role = input[INPUT_user_invite_role].present ? input[INPUT_user_invite_role].text : TEXT("user");
+    if (!context->config->sends_mail || !identity_has_passwords(context->config)) {
+        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, "This site sends no mails.");
+    }
+    enum outcome outcome =
+        account_store_take_email(context, input[INPUT_user_invite_email].text, TEXT_NULL, TEXT_NULL, &account.email);
+    if (outcome == OK) {
+        outcome = config_store_read(context, &document);
+    }
+    if (outcome == OK) {
+        if (account.name.length == 0) {
+            struct text rest = account.email;
+            account.name = text_take(&rest, '@');
+        }
+        account.group_id = config_store_text(context, document, SETTING_DEFAULT_GROUP_ID);
+        outcome = creation_fault(context, account_store_add(context, &account));
+    }
+    if (outcome == OK) {
+        outcome = user_store_get(context, account.id, &user);
+    }
+    if (outcome == OK) {
+        json_begin_object(&request->response.json);
+        serialise_user_members(context, &request->response.json, user, true);
+        json_end_object(&request->response.json);
+    }
+    return outcome;
+}
+
 /* How many addresses a request may ask about. */
 enum { CHECKED_MAX = 1000 };
 

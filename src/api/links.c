@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/problem.h"
 #include "store/mail_store.h"
+#include "store/overview_store.h"
 #include "store/password_store.h"
 #include "store/user_store.h"
 #include "worker/admission.h"
@@ -25,6 +26,30 @@ enum outcome handle_password_forgot(struct request *request)
     const bool is_sent = limit_link_mail(request) && email.length <= ADDRESS_MAX;
     const struct mail_new mail = {.kind = MAIL_reset, .address = is_sent ? email : TEXT("")};
     enum outcome outcome = mail_store_add(context, &mail);
+    return outcome == OK ? answer_true(request) : outcome;
+}
+
+/* As `rosterctl user reset': somebody who has no password yet is invited once more. */
+enum outcome handle_user_password_link(struct request *request)
+{
+    struct context *context = &request->context;
+    const struct value *user;
+    struct account_overview overview;
+    enum outcome outcome = user_store_get(context, request->parameters[0], &user);
+    if (outcome == OK && (!context->config->sends_mail || !identity_has_passwords(context->config))) {
+        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, "This site sends no mails.");
+    }
+    if (outcome == OK) {
+        outcome = overview_store_accounts(context, &request->parameters[0], 1, &overview);
+    }
+    if (outcome == OK && overview.is_disabled) {
+        return problem_set_detail(context, ERROR_ACTION_PROHIBITED, 0, "The account is disabled: enable it first.");
+    }
+    const struct mail_new mail = {.kind = outcome == OK && overview.has_password ? MAIL_reset : MAIL_invite,
+                                  .user_id = request->parameters[0]};
+    if (outcome == OK) {
+        outcome = mail_store_add(context, &mail);
+    }
     return outcome == OK ? answer_true(request) : outcome;
 }
 

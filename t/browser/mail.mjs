@@ -23,6 +23,26 @@ async function signIn(page, email, password) {
     await page.getByRole("heading", { name: "My account", level: 1 }).waitFor();
 }
 
+await browse("inviting", async (page) => {
+    await page.goto("/admin/");
+    await page.getByRole("button", { name: "Add people" }).click();
+    const dialog = page.getByRole("dialog"), invite = dialog.getByRole("button", { name: "Invite by mail" });
+    await dialog.getByLabel("Name", { exact: true }).fill("Ivy");
+    await dialog.getByLabel("Email address").fill("bob@example.org");
+    await invite.click();
+    await sees(page, "Another account has this address.");
+    await dialog.getByLabel("Email address").fill("ivy@example.org");
+    await invite.click();
+    await sees(page, "A mail is on its way.");
+    await look(page, "invited");
+    is(await dialog.getByLabel("Name", { exact: true }).inputValue(), "", "the form is empty again");
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("link", { name: "Ivy" }).click();
+    await page.getByRole("button", { name: "Send a link to choose a password" }).click();
+    await sees(page, "A mail is on its way.");
+    ok(true, "an invitation, and another link");
+}, { token: facts.admin.token });
+
 await browse("a forgotten password", async (page) => {
     await page.goto("/account/sign-in");
     await page.getByRole("link", { name: "Forgotten your password?" }).click();

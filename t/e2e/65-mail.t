@@ -251,6 +251,37 @@ like $roster->ctl('user', 'reset', 'off@example.org')->{err}, qr/is disabled/, '
 is $roster->ctl('user', 'reset', 'nobody@example.org')->{status}, 3, 'nor who is not there';
 like $roster->ctl('user', 'invite', 'no address')->{err}, qr/not an email address/, 'nor what is no address';
 
+# The same by the API.
+my %invitation = (name => 'Kim', email => 'Kim@example.org', role => 'admin');
+my @by = (token => $admin->{token});
+my $kim = $roster->call(user_invite => 200, @by, json => \%invitation)->{json};
+is_deeply [@$kim{qw(email name role)}], ['kim@example.org', 'Kim', 'admin'], 'an invitation by the API';
+my $to_kim = next_mail(qr/^To: kim\@/m);
+like $to_kim->{subject}, qr/^Your account/, '... sends the same mail';
+my %of_kim = (in => {user_id => $kim->{id}});
+$roster->call(user_password_link => 200, @by, %of_kim);
+my $further = next_mail(qr/^To: kim\@/m);
+like $further->{subject}, qr/^Your account/, '... once more';
+reset_by($to_kim->{secret}, $NEW, 'INVALID_LINK');
+reset_by($further->{secret});
+$roster->call(user_password_link => 200, @by, %of_kim);
+my $of_reset = next_mail(qr/^To: kim\@/m);
+unlike $of_reset->{subject}, qr/^Your account/, 'who has a password gets a link for another one';
+reset_by($of_reset->{secret});
+my $short = $roster->call(user_invite => 200, @by, json => {email => 'lea@example.org'})->{json};
+is_deeply [@$short{qw(name role)}], ['lea', 'user'], 'the address gives the name, where there is none';
+next_mail(qr/^To: lea\@/m);
+$roster->call(user_invite => 'EMAIL_TAKEN', @by, json => \%invitation);
+$roster->call(user_invite => 'INVALID_EMAIL_FORMAT', @by, json => {%invitation, email => 'no address'});
+$roster->sql(
+    "CREATE TRIGGER refuse BEFORE INSERT ON user FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'");
+$roster->call(user_invite => 'CREATE_USER_ERROR', @by, json => {%invitation, email => 'mia@example.org'});
+$roster->sql('DROP TRIGGER refuse');
+$roster->call(user_password_link => 'USER_NOT_FOUND', @by, in => {user_id => 'nobody'});
+$roster->sql('UPDATE auth SET active = 0 WHERE id = ?', $kim->{id});
+is_problem $roster->call(user_password_link => 'ACTION_PROHIBITED', @by, %of_kim), 403, 'ACTION_PROHIBITED',
+    'who is disabled gets no link';
+
 # ---- Notices ----
 
 is_quiet();
@@ -413,6 +444,8 @@ $roster->set_directives(sendmail_command => '""');
 $roster->restart('roster');
 is $roster->get('/auths/site')->{json}{password_reset}, JSON::PP::false, 'the sign-in page offers nothing';
 $roster->call(password_forgot => 'ACTION_PROHIBITED', json => {email => 'bob@example.org'});
+$roster->call(user_invite => 'ACTION_PROHIBITED', @by, json => \%invitation);
+$roster->call(user_password_link => 'ACTION_PROHIBITED', @by, in => {user_id => $admin->{id}});
 is $roster->ctl('user', 'reset', 'bob@example.org')->{status}, 4, 'rosterctl says that there are no mails';
 like $roster->ctl('user', 'reset', 'bob@example.org', '--print')->{out}, qr{/account/reset#}, '... but prints links';
 is $roster->ctl('mail', 'test', 'bob@example.org')->{status}, 4, '... and tries nothing';

@@ -284,6 +284,12 @@ tells(
     'user_add somebody>somebody, member_add somebody>somebody, sign_in somebody>somebody',
     'a sign-up');
 my ($bob) = map { $_->[0] } $roster->sql(q{SELECT id FROM user WHERE name = 'Bob'});
+$roster->reconfigure(public_url => 'https://users.example.org', sendmail_command => '/bin/true');
+tells(
+    sub { $roster->call(user_invite => 200, as($admin), json => {email => 'ivy@example.org'}) },
+    'user_add admin>somebody, member_add admin>somebody',
+    'an invitation');
+$roster->reconfigure(public_url => undef, sendmail_command => undef);
 
 for my $case (
     [{action => 'role', role => 'user'}, 'role_change'],

@@ -19,7 +19,7 @@ $content{'account/client.js'} = $client;
 # ---- Size ----
 
 # Mails, the audit and second factors are counted apart: their files, and their texts.
-my %apart = (mail => qr/^(?:forgot|reset|verify)\b/, audit => qr/^(?:audit|trail)\b/, factor => qr/^factor\b/);
+my %apart = (mail => qr/^(?:forgot|reset|verify|invited?)\b/, audit => qr/^(?:audit|trail)\b/, factor => qr/^factor\b/);
 my %part_of = (
     'account/link.js' => 'mail',
     'account/link.html' => 'mail',

@@ -1,5 +1,5 @@
 // people.js: /admin/: everybody, changes of many at once, and new people.
-import { action, api, ask, dialog, explain, form, h, t, when } from "/account/page.js";
+import { action, api, ask, dialog, explain, form, h, site, t, when } from "/account/page.js";
 import { choice, day, groups, link, number, page, roles, section, sheet, table } from "./admin.js";
 
 // One change of many, in parts; how far it came, whatever happens. ids: null for all whom the query matches.
@@ -152,14 +152,21 @@ function preview(people, must_change, list) {
 
 function newPeople(list) {
 	const told = h("div", { role: "status" }), shown = h("div"), once = { name: "must_change", label: t("once"), type: "checkbox", value: true };
+	const clear = () => { for (const key of ["name", "email", "password"]) single.elements[key].value = ""; };
 	const single = form({
 		fields: [{ name: "name", label: t("name"), needed: true }, { name: "email", label: t("email"), type: "email", needed: true }, { name: "role", label: t("role"), value: "user", options: roles() },
 			{ name: "password", label: t("password"), hint: t("password.made"), autocomplete: "off" }, once],
 		submit: t("create"),
+		after: site.password_reset && action(t("invite"), async () => {
+			await api.user_invite(Object.fromEntries(["name", "email", "role"].map((key) => [key, single.elements[key].value])));
+			clear();
+			await list.load();
+			return t("invited");
+		}),
 		save: async ({ must_change, ...one }) => { await add(one, must_change); return one; },
 		done: async (one) => {
 			told.replaceChildren(t("created", { count: 1 }), " ", h("code", one.made), one.made ? passwords([one]) : "");
-			for (const key of ["name", "email", "password"]) single.elements[key].value = "";
+			clear();
 			await list.load();
 		},
 	});

@@ -1,5 +1,5 @@
 // person.js: /admin/person?id=: one person's account, groups, sessions, keys and permissions.
-import { action, api, date, dialog, form, h, origins, picture, t, when } from "/account/page.js";
+import { action, api, date, dialog, form, h, origins, picture, site, t, when } from "/account/page.js";
 import { choice, deed, find, groups, id, link, page, roles, saves, section } from "./admin.js";
 import { list } from "./lists.js";
 
@@ -54,7 +54,7 @@ page(async ([person, all, sources]) => {
 		submit: t("save"),
 		save: saves(person, () => api.user_get(id), ({ new_password: password, ...values }, was) => api.user_update(id, { ...values, password, profile_image_url: was.profile_image_url, if_updated_at: was.updated_at })),
 		done: () => t("saved"),
-		after: [stands(account.disabled), deed("delete", name, () => api.user_delete(id).then(() => location.assign("/admin/")), true), erase()],
+		after: [site.password_reset && action(t("invite.link"), () => api.user_password_link(id).then(() => t("invited"))), stands(account.disabled), deed("delete", name, () => api.user_delete(id).then(() => location.assign("/admin/")), true), erase()],
 	}),
 	section(t("groups"), joined, join), section(t("sessions"), sessions.element, deed("end.all", name, () => api.user_sessions_end(id).then(sessions.load), true)),
 	section(t("keys"), keys.element), section(t("permissions"), may)];
