@@ -24,6 +24,11 @@ await browse("sign-in", async (page) => {
     await page.goto("/");
     await page.waitForURL("**/account/sign-in?rd=%2Faccount%2F");
     await sees(page, "Example users");
+    let asked = 0;
+    page.on("response", (answer) => { asked += /\/auths\/?$/.test(answer.url()); });
+    await page.reload();
+    await page.getByLabel("Email address").waitFor();
+    is(asked, 1, "who is signed in is asked once");
     await look(page, "sign-in");
     is(await page.evaluate(() => document.activeElement.type), "email", "the first field has the focus");
     await page.keyboard.press("Enter");

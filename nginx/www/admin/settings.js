@@ -16,7 +16,7 @@ function read(value, was) {
 page(([settings, all, { components }]) => {
 	const { properties } = components.schemas.AdminConfig, options = { DEFAULT_USER_ROLE: roles(), DEFAULT_GROUP_ID: [["", "–"], ...all.map(({ id, name }) => [id, name])] };
 	return form({
-		fields: Object.entries(settings).map(([name, value]) => ({ name, label: words(name), value: shown(value), options: options[name], hint: texts[`set.${name}`] ?? texts["set.other"] ?? properties[name].description,
+		fields: Object.entries(settings).map(([name, value]) => ({ name, label: words(name).replace(/^./, (first) => first.toUpperCase()), value: shown(value), options: options[name], hint: texts[`set.${name}`] ?? texts["set.other"] ?? properties[name].description,
 			type: typeof value === "boolean" ? "checkbox" : value instanceof Object || name.endsWith("_CONTENT") ? "textarea" : "text", autocomplete: "off" })),
 		submit: t("save"),
 		save: saves(settings, api.admin_config_get, (values, was) => api.admin_config_set({ ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name, read(value, was[name])])), if_was: was })),
