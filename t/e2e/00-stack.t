@@ -126,7 +126,7 @@ is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are th
         '/admin/person?id=x' => '../admin/index.html',
         '/admin/person.js' => '../admin/person.js');
     for my $target (sort keys %is) {
-        my $answer = $roster->get($target);
+        my $answer = $roster->get($target, undef, headers => [Cookie => 'a=b; token=x']);
         my ($kind) = $is{$target} =~ /\.(\w+)$/;
         is $answer->{status}, 200, "$target is there";
         is $answer->{headers}{'content-type'},
@@ -141,6 +141,7 @@ is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are th
             ? ['/account/page.js', '/account/client.js', @of_admin, '/api/v1/auths/site', '/api/v1/auths']
             : [],
             '... and what a page will ask for';
+        unlike $roster->get($target)->{headers}{link} // '', qr{/auths>}, '... but not who it is, without a session';
         is $answer->{headers}{'content-security-policy'},
             q{default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; }
             . q{form-action 'self'; base-uri 'none'; frame-ancestors 'none'}, '... with its policy';
