@@ -19,6 +19,7 @@
 #include "check/findings.h"
 #include "check/probe.h"
 #include "config/config.h"
+#include "config/config_accounts.h"
 #include "config/config_logs.h"
 #include "config/config_print.h"
 #include "config/config_read.h"
@@ -245,12 +246,20 @@ static bool is_ours(const struct config *config, struct error *error)
     return geteuid() != 0 || safe_path_file(config->path, SAFE_PATH_WHOLE, error);
 }
 
+/* It needs, and mostly has, no other password. */
+static bool load_mailer_secret(struct config *config, struct error *error)
+{
+    config_choose_account(ACCOUNT_MAILER);
+    return config_has_accounts(config) ? config_load_account_secret(config, ACCOUNT_MAILER, error)
+                                       : config_load_database_secret(config, error);
+}
+
 /* For a process that systemd starts with fewer restrictions than the service: see roster-mail.service. */
 static int send_mails(const char *path)
 {
     struct error error;
     struct config *config = config_read(path, &error);
-    if (config != NULL && is_ours(config, &error) && config_load_database_secret(config, &error) &&
+    if (config != NULL && is_ours(config, &error) && load_mailer_secret(config, &error) &&
         process_user_become(config->user, config->group, &error) && database_load_library(&error) &&
         log_init_master(config, &error)) {
         log_set_process("mailer");

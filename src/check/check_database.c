@@ -6,9 +6,9 @@
 
 #include "auth/password.h"
 #include "base/clock.h"
-#include "config/config.h"
+#include "config/config_accounts.h"
 #include "config/config_pools.h"
-#include "store/database.h"
+#include "store/database_accounts.h"
 #include "store/migration.h"
 #include "store/password_store.h"
 
@@ -73,11 +73,18 @@ static void check_clock(struct findings *findings, struct context *context)
     }
 }
 
-static void report_host(struct findings *findings, const struct database_host *host, bool another_works)
+/* The command that lets the accounts in, and gives them what they need. */
+static const char *grants_command(const struct config *config)
+{
+    return config_has_accounts(config) ? "rosterctl grants --pools | mariadb" : "rosterctl grants | mariadb";
+}
+
+static void report_host(struct findings *findings, const struct config *config, const struct database_host *host,
+                        bool another_works)
 {
     enum finding_severity severity = another_works ? FINDING_WARNING : FINDING_ERROR;
     if (host->condition == DATABASE_AWAY && host->is_refused) {
-        findings_add_cure(findings, severity, "rosterctl grants | mariadb", "MariaDB does not let Roster in: %s: %s",
+        findings_add_cure(findings, severity, grants_command(config), "MariaDB does not let Roster in: %s: %s",
                           host->where, host->error);
     } else if (host->condition == DATABASE_AWAY) {
         findings_add_cure(findings, severity, "systemctl start mariadb", "MariaDB can't be reached: %s: %s",
@@ -106,7 +113,7 @@ static bool check_hosts(struct findings *findings, struct context *context)
     }
     for (size_t i = 0; i < count; i++) {
         if (hosts[i].error != NULL) {
-            report_host(findings, &hosts[i], writable != NULL);
+            report_host(findings, context->config, &hosts[i], writable != NULL);
         } else {
             check_version(findings, &hosts[i]);
             check_packet(findings, context->config, &hosts[i]);
@@ -235,6 +242,85 @@ static void check_hashes(struct findings *findings, struct context *context)
 
 /* ---- The account ---- */
 
+/* One account of database_accounts, over a connection of its own. */
+static void check_account(struct findings *findings, struct context *context, enum account account)
+{
+    struct error error;
+    struct database_account_state state;
+    const char *user = context->config->accounts[account].user;
+    char cure[1024];
+    config_choose_account(account);
+    if (!database_connect(context, &error)) {
+        struct database_host host; /* without what `error' says to do */
+        database_look_at_host(context, 0, &host);
+        findings_add_cure(findings, FINDING_ERROR, grants_command(context->config),
+                          "MariaDB does not let the account %s in: %s", user,
+                          host.error != NULL ? host.error : error.text);
+        return;
+    }
+    if (!database_account_look(context, account, &state)) {
+        findings_add(findings, FINDING_WARNING, "MariaDB does not tell what the account %s may do", user);
+        return;
+    }
+    if (state.missing != NULL) {
+        snprintf(cure, sizeof cure, state.missing_count > 1 ? "rosterctl grants --pools | mariadb" : "mariadb -e '%s'",
+                 state.missing);
+        findings_add_cure(findings, FINDING_ERROR, cure, "MariaDB's account %s may not do what Roster needs: %s", user,
+                          state.missing);
+    }
+    if (state.excess != NULL) {
+        snprintf(cure, sizeof cure, "mariadb -e '%s'; rosterctl grants --pools | mariadb", state.excess);
+        findings_add_cure(findings, FINDING_WARNING, cure,
+                          state.reads_hashes
+                              ? "MariaDB's account %s may read the hashes of passwords, which it does not need"
+                              : "MariaDB's account %s may do more than Roster needs",
+                          user);
+    }
+}
+
+/* With accounts of their own, nobody needs the one before: a worker that somebody has taken over could use it, where it
+ * has no password but the system user. */
+static void check_former_account(struct findings *findings, struct context *context)
+{
+    struct error ignored;
+    struct config former = *context->config;
+    struct context with_former = {
+        .arena = context->arena, .config = &former, .stage = "check", .now_seconds = context->now_seconds};
+    former.database_accounts = "";
+    former.database_password = TEXT_NULL;
+    if (!database_connect(&with_former, &ignored)) {
+        return;
+    }
+    if (database_has_privileges(&with_former, &ignored)) {
+        findings_add_cure(findings, FINDING_WARNING,
+                          text_format(context->arena,
+                                      "mariadb -e 'REVOKE ALL PRIVILEGES, GRANT OPTION FROM `%s`@`localhost`'",
+                                      former.database_user)
+                              .data,
+                          "MariaDB's account %s is not needed any more, but each process of the service may use it",
+                          former.database_user);
+    }
+}
+
+/* At the end the connection is that of rosterctl again. */
+static void check_accounts(struct findings *findings, struct context *context)
+{
+    const size_t before = findings->counts[FINDING_ERROR] + findings->counts[FINDING_WARNING];
+    for (enum account account = 0; account < ACCOUNT_COUNT; account++) {
+        database_close();
+        check_account(findings, context, account);
+    }
+    database_close();
+    check_former_account(findings, context);
+    database_close();
+    config_choose_account(ACCOUNT_ROSTERCTL);
+    if (findings->counts[FINDING_ERROR] + findings->counts[FINDING_WARNING] == before) {
+        findings_add(findings, FINDING_GOOD,
+                     "each of the %d accounts of database_accounts may do what it must, and no more",
+                     (int)ACCOUNT_COUNT);
+    }
+}
+
 static void check_privileges(struct findings *findings, struct context *context)
 {
     const char *account = NULL, *excess = NULL;
@@ -268,8 +354,13 @@ void check_database(struct findings *findings, struct context *context)
     check_number(findings, context, "max_connections", 1);
     check_number(findings, context, "max_prepared_stmt_count", STATEMENTS_PER_WORKER);
     check_identity_cache(findings, context);
-    check_privileges(findings, context);
     check_hashes(findings, context);
+    if (config_has_accounts(context->config)) {
+        check_accounts(findings, context);
+        database_connect(context, &error); /* for the checks that follow */
+    } else {
+        check_privileges(findings, context);
+    }
 }
 
 const char *check_database_directory(struct context *context)

@@ -8,7 +8,9 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/context.h"
-#include "store/database.h"
+#include "base/log.h"
+#include "config/config_accounts.h"
+#include "store/database_accounts.h"
 #include "store/migration.h"
 #include "store/redis.h"
 #include "store/user_store.h"
@@ -22,6 +24,26 @@ struct sight {
     int64_t connections;
     bool is_empty;
 };
+
+/* Each kind of process has to get in. What an account lacks is logged: most requests may do without. */
+static bool connect_accounts(struct context *context, struct error *error)
+{
+    bool is_good = true;
+    for (enum account account = 0; is_good && account < ACCOUNT_COUNT; account++) {
+        struct database_account_state state;
+        config_choose_account(account);
+        is_good = database_connect(context, error) ||
+                  error_prefix(error, "the account %s: ", context->config->accounts[account].user);
+        if (is_good && database_account_look(context, account, &state) && state.missing != NULL) {
+            log_error(context,
+                      "an account of MariaDB lacks a privilege: %s; `rosterctl grants --pools | mariadb' grants all",
+                      state.missing);
+        }
+        database_close();
+    }
+    config_choose_account(ACCOUNT_ROSTERCTL);
+    return is_good;
+}
 
 static void look(const struct config *given, int64_t seconds, struct sight *sight)
 {
@@ -37,7 +59,8 @@ static void look(const struct config *given, int64_t seconds, struct sight *sigh
     sight->has_schema = true;
     sight->connections = -1;
     sight->is_empty = false;
-    sight->has_database = database_connect(&context, &sight->database_error);
+    sight->has_database = (!config_has_accounts(&config) || connect_accounts(&context, &sight->database_error)) &&
+                          database_connect(&context, &sight->database_error);
     if (sight->has_database) {
         int version = migration_schema_version(&context);
         /* An unknown version counts as good: the errors of requests will show the cause. */

@@ -48,6 +48,18 @@ struct secret_keys {
     size_t count;
 };
 
+/* The accounts at MariaDB of database_accounts: a kind of process each. The first ones are those of the pools. */
+enum account {
+#define GRANT_ACCOUNT(name, suffix, text) ACCOUNT_##name,
+#include "tables/grants.def"
+    ACCOUNT_COUNT
+};
+
+struct database_account {
+    const char *user;
+    struct text password; /* data NULL: none */
+};
+
 struct config {
 #define CONFIG_FIELD_GLOBAL(name, type) CONFIG_TYPE_##type name;
 #define CONFIG_FIELD_POOL(name, type)
@@ -65,6 +77,8 @@ struct config {
     struct secret_keys secret_keys; /* the lines of secret_key_file; none until config_load_secrets */
     /* the content of database_password_file, without a newline at its end; data NULL where unset */
     struct text database_password;
+    /* with database_accounts; the passwords until config_keep_account: see config_accounts.h */
+    struct database_account accounts[ACCOUNT_COUNT];
     struct text redis_password;
     struct text migration_password; /* data NULL until config_load_migration_secret */
     struct arena *arena;            /* owns all of the above */

@@ -12,6 +12,7 @@
 #include "base/host_port.h"
 #include "base/mail_table.h"
 #include "base/return_url.h"
+#include "config/config_accounts.h"
 #include "config/config_pools.h"
 
 struct check {
@@ -417,6 +418,24 @@ static bool check_hashing_memory(const struct check *check)
                      physical / 1048576);
 }
 
+/* MariaDB's names of accounts have 80 characters at most, and each needs room for the longest suffix. */
+static bool name_accounts(const struct check *check)
+{
+    enum { NAME_MAX_BYTES = 80 };
+    struct config *config = &check->loaded->config;
+    for (enum account account = 0; account < ACCOUNT_COUNT; account++) {
+        const struct text name =
+            text_format(config->arena, "%s-%s", config->database_user, config_account_suffix(account));
+        config->accounts[account].user = name.data;
+        if (config_has_accounts(config) && name.length > NAME_MAX_BYTES) {
+            blame(check, "database_user", "database_accounts");
+            return error_set(check->error, "database_user is too long for database_accounts: %s has more than %d bytes",
+                             name.data, (int)NAME_MAX_BYTES);
+        }
+    }
+    return true;
+}
+
 bool config_check(struct config_loaded *loaded, unsigned *line_r, struct error *error)
 {
     struct check check = {loaded, error, line_r};
@@ -425,5 +444,6 @@ bool config_check(struct config_loaded *loaded, unsigned *line_r, struct error *
     config_pools_resolve(loaded);
     return check_forms(&check) && check_passwords(&check) && check_directory_size(&check) &&
            check_public_host(&check) && check_cookies_and_windows(&check) && check_trusted_headers(&check) &&
-           check_mail(&check) && config_pools_check(loaded, line_r, error) && check_hashing_memory(&check);
+           check_mail(&check) && name_accounts(&check) && config_pools_check(loaded, line_r, error) &&
+           check_hashing_memory(&check);
 }

@@ -246,6 +246,11 @@ bool config_differs_in(const struct config *left, const struct config *right, co
             return true;
         }
     }
+    for (enum account account = 0; account < ACCOUNT_COUNT; account++) {
+        if (!text_equal(left->accounts[account].password, right->accounts[account].password)) {
+            return true;
+        }
+    }
     return (begins_with_one("secret_key_file", words) && keys_differ(&left->secret_keys, &right->secret_keys)) ||
            !text_equal(left->database_password, right->database_password) ||
            !text_equal(left->redis_password, right->redis_password);

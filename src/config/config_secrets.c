@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/safe_path.h"
+#include "config/config_accounts.h"
 #include "config/config_table.h"
 
 #ifndef SYSCONFDIR
@@ -262,7 +263,44 @@ bool config_write_secret_keys(struct config *config, const struct secret_keys *k
     return is_good || error_set(error, "%s: can't be written: %s", path, strerror(errno));
 }
 
+/* The file of an account's password: systemd's credential, or that of the directory. */
+static const char *account_path(struct config *config, enum account account)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY"), *suffix = config_account_suffix(account);
+    if (directory != NULL && directory[0] == '/') {
+        const char *credential = text_format(config->arena, "%s/database_accounts_%s", directory, suffix).data;
+        if (has_content(credential)) {
+            return credential;
+        }
+    }
+    return text_format(config->arena, "%s/%s", config->database_accounts, suffix).data;
+}
+
+bool config_load_account_secret(struct config *config, enum account account, struct error *error)
+{
+    struct text content;
+    struct database_account *own = &config->accounts[account];
+    config_accounts_loaded(config);
+    wipe(&own->password);
+    bool is_good = read_content(config, "database_accounts", account_path(config, account), &content, error);
+    if (is_good && content.data != NULL) {
+        own->password = keep_secret(content);
+    }
+    wipe_content(content);
+    return is_good;
+}
+
 bool config_load_database_secret(struct config *config, struct error *error)
+{
+    for (enum account account = 0; config_has_accounts(config) && account < ACCOUNT_COUNT; account++) {
+        if (!config_load_account_secret(config, account, error)) {
+            return false;
+        }
+    }
+    return config_has_accounts(config) || config_load_database_password(config, error);
+}
+
+bool config_load_database_password(struct config *config, struct error *error)
 {
     return read_password(config, "database_password_file", config->database_password_file, &config->database_password,
                          error);
@@ -284,6 +322,7 @@ void config_wipe_secrets(struct config *config)
 {
     wipe_keys(&config->secret_keys);
     wipe(&config->database_password);
+    config_accounts_wipe(config);
     wipe(&config->redis_password);
     wipe(&config->migration_password);
 }

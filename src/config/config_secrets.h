@@ -17,8 +17,15 @@
  */
 bool config_load_secrets(struct config *config, struct error *error);
 
-/* The same for database_password_file alone: for a process that needs no key. */
+/* The same for database_password_file alone, or the passwords of database_accounts where that is set: for a process
+ * that needs no key. */
 bool config_load_database_secret(struct config *config, struct error *error);
+
+/* The same for the password of one account of database_accounts. */
+bool config_load_account_secret(struct config *config, enum account account, struct error *error);
+
+/* The same for database_password_file, whatever database_accounts is. */
+bool config_load_database_password(struct config *config, struct error *error);
 
 /* The same for migration_password_file, which the service does not need and may not read.
  * Without a file the password is null. */

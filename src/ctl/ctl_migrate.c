@@ -6,9 +6,10 @@
 
 #include "base/json_writer.h"
 #include "base/process_user.h"
+#include "config/config_accounts.h"
 #include "config/config_secrets.h"
 #include "ctl/ctl.h"
-#include "store/database.h"
+#include "store/database_accounts.h"
 #include "store/migration.h"
 
 static void report(const char *line, void *argument)
@@ -72,7 +73,8 @@ static bool become(const struct config *config, const struct config *migrator, s
 {
     uid_t uid;
     gid_t gid;
-    if (migrator->database_password.data == NULL && process_user_find(migrator->database_user, &uid, &gid)) {
+    if (!config_has_accounts(migrator) && migrator->database_password.data == NULL &&
+        process_user_find(migrator->database_user, &uid, &gid)) {
         return process_user_become(migrator->database_user, "", error);
     }
     return !process_user_find(config->user, &uid, &gid) || process_user_become(config->user, config->group, error);
@@ -109,16 +111,35 @@ static int choose_account(struct invocation *invocation, struct config *migrator
     if (!config_load_migration_secret(config, &error)) {
         return ctl_fail(EXIT_CONFIGURATION, "%s", error.text);
     }
+    migrator_r->database_accounts = "";
     migrator_r->database_user = config->migration_user;
     migrator_r->database_password = config->migration_password;
     if (!is_let_in(invocation, migrator_r)) {
         ctl_say_aside(invocation,
                       "MariaDB refuses the account %s; the account %s is used instead. `rosterctl grants' prints the "
                       "statements that create it.",
-                      config->migration_user, config->database_user);
+                      config->migration_user, config_account(config).user);
         *migrator_r = *config;
     }
     return EXIT_DONE;
+}
+
+/* Where the service connects from, if --from does not say it. */
+static const char *usual_from(const struct config *config)
+{
+    return config->database_host.count > 0 ? "%" : "localhost";
+}
+
+/* New tables and columns: the processes' own accounts don't have them. */
+static void grant_accounts(struct invocation *invocation)
+{
+    struct error error;
+    if (!database_accounts_grant(&invocation->context, usual_from(invocation->config), &error)) {
+        ctl_say_aside(invocation,
+                      "The accounts of database_accounts can't be given what they need of the tables (%s): call "
+                      "`rosterctl grants --pools | mariadb'.",
+                      error.text);
+    }
 }
 
 int ctl_migrate(struct invocation *invocation, const char *directory)
@@ -136,9 +157,11 @@ int ctl_migrate(struct invocation *invocation, const char *directory)
     if (!database_connect(&invocation->context, &error)) {
         return ctl_fail(EXIT_AWAY, "MariaDB can't be used: %s", error.text);
     }
-    status = migration_run(&invocation->context, directory, report, invocation, &error)
-                 ? EXIT_DONE
-                 : ctl_fail(EXIT_FAILED, "%s", error.text);
+    const bool is_done = migration_run(&invocation->context, directory, report, invocation, &error);
+    status = is_done ? EXIT_DONE : ctl_fail(EXIT_FAILED, "%s", error.text);
+    if (is_done && config_has_accounts(invocation->config)) {
+        grant_accounts(invocation);
+    }
     if (status == EXIT_DONE && invocation->json && invocation->command == &commands[COMMAND_migrate]) {
         print_version(invocation, migration_schema_version(&invocation->context), -1);
     }
@@ -157,17 +180,33 @@ int command_migrate(struct invocation *invocation)
                                                     : ctl_migrate(invocation, directory_of(invocation));
 }
 
+static int print_account_grants(struct invocation *invocation, const char *from)
+{
+    struct error error;
+    if (!config_has_accounts(invocation->config)) {
+        return ctl_fail(EXIT_CONFIGURATION, "%s: set database_accounts to a directory with the passwords first",
+                        invocation->config_path);
+    }
+    if (!config_load_database_secret(invocation->config, &error)) {
+        return ctl_fail(EXIT_CONFIGURATION, "%s", error.text);
+    }
+    const struct text statements = database_accounts_grants(&invocation->context, from);
+    fwrite(statements.data, 1, statements.length, stdout);
+    return EXIT_DONE;
+}
+
 int command_grants(struct invocation *invocation)
 {
     struct error ignored;
-    const char *from = ctl_option(invocation, OPTION_from);
     struct config *config = invocation->config;
-    /* Only whether there are passwords matters. A caller that may not read the files gets what the directives say. */
-    config_load_secrets(config, &ignored);
-    config_load_migration_secret(config, &ignored);
-    if (from == NULL) {
-        from = config->database_host.count > 0 ? "%" : "localhost";
+    const char *from = ctl_option(invocation, OPTION_from);
+    from = from != NULL ? from : usual_from(config);
+    if (ctl_has_option(invocation, OPTION_pools)) {
+        return print_account_grants(invocation, from);
     }
+    /* Only whether there are passwords matters. A caller that may not read the files gets what the directives say. */
+    config_load_database_password(config, &ignored);
+    config_load_migration_secret(config, &ignored);
     struct text statements = database_grants(&invocation->context, from);
     fwrite(statements.data, 1, statements.length, stdout);
     return EXIT_DONE;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/config_accounts.h"
 #include "master/title.h"
 
 static void set_signals(void)
@@ -24,6 +25,24 @@ static void set_signals(void)
     sigaddset(&blocked, SIGQUIT);
     sigaddset(&blocked, SIGUSR1);
     sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+/* A trial tries all accounts; what answers 503 has none. */
+static void keep_account(enum sandbox_kind kind)
+{
+    static const enum account accounts[SANDBOX_KIND_COUNT] = {
+        [SANDBOX_API] = ACCOUNT_API,
+        [SANDBOX_PASSWORD] = ACCOUNT_PASSWORD,
+        [SANDBOX_DIRECTORY] = ACCOUNT_DIRECTORY,
+        [SANDBOX_STATUS] = ACCOUNT_STATUS,
+        [SANDBOX_WATCHER] = ACCOUNT_WATCHER,
+        [SANDBOX_HOUSEKEEPER] = ACCOUNT_HOUSEKEEPER,
+        [SANDBOX_MAILER] = ACCOUNT_MAILER,
+        [SANDBOX_REFUSER] = ACCOUNT_COUNT,
+    };
+    if (kind != SANDBOX_TRIAL) {
+        config_keep_account(accounts[kind]);
+    }
 }
 
 void child_begin(const struct child_options *options)
@@ -44,5 +63,6 @@ void child_begin(const struct child_options *options)
     if (getppid() != options->master) {
         _exit(EXIT_FAILURE);
     }
+    keep_account(options->kind);
     config_sandbox_enter(options->config, options->kind, options->niceness, options->may_gain);
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/config_accounts.h"
 
 struct database_state database;
 
@@ -138,8 +139,9 @@ static void set_options(MYSQL *mysql, struct context *context, bool is_remote)
 }
 
 /* What to do about an error that an administrator meets where something is not set up yet, or not any longer. */
-static const char *cure_of(unsigned code)
+static const char *cure_of(const struct config *config, const struct error *error)
 {
+    const unsigned code = error->text[0] == '[' ? (unsigned)strtoul(error->text + 1, NULL, 10) : 0;
     switch (code) {
     case CR_CONNECTION_ERROR:
     case CR_CONN_HOST_ERROR:
@@ -148,7 +150,9 @@ static const char *cure_of(unsigned code)
     case SERVER_DATABASE_DENIED:
     case SERVER_ACCOUNT_DENIED:
     case SERVER_NO_PASSWORD_DENIED:
-        return "; `rosterctl grants | mariadb', called as root, creates what is missing";
+        return config_has_accounts(config)
+                   ? "; `rosterctl grants --pools | mariadb', called as root, creates what is missing"
+                   : "; `rosterctl grants | mariadb', called as root, creates what is missing";
     default:
         return "";
     }
@@ -175,22 +179,23 @@ MYSQL *database_connect_to(struct context *context, size_t host_index, struct er
     uint16_t port = 0;
     const char *host =
         host_and_port != NULL ? host_port_read(context->arena, host_and_port, DEFAULT_PORT, &port) : NULL;
+    const struct database_account account = config_account(config);
     char *password = NULL;
-    if (config->database_password.data != NULL) {
-        password = malloc(config->database_password.length + 1);
+    if (account.password.data != NULL) {
+        password = malloc(account.password.length + 1);
         invariant(password != NULL);
-        memcpy(password, config->database_password.data, config->database_password.length);
-        password[config->database_password.length] = '\0';
+        memcpy(password, account.password.data, account.password.length);
+        password[account.password.length] = '\0';
     }
-    MYSQL *connected = mysql_real_connect(mysql, host, config->database_user, password, config->database_name, port,
+    MYSQL *connected = mysql_real_connect(mysql, host, account.user, password, config->database_name, port,
                                           host == NULL ? config->database_socket : NULL, CLIENT_FOUND_ROWS);
     if (password != NULL) {
-        explicit_bzero(password, config->database_password.length);
+        explicit_bzero(password, account.password.length);
         free(password);
     }
 
     if (connected == NULL) {
-        error_set(error, "[%u] %s%s", mysql_errno(mysql), mysql_error(mysql), cure_of(mysql_errno(mysql)));
+        error_set(error, "[%u] %s", mysql_errno(mysql), mysql_error(mysql));
         mysql_close(mysql);
         return NULL;
     }
@@ -223,6 +228,9 @@ static bool connect_for_work(struct context *context, size_t host, enum database
     const struct words *hosts = &context->config->database_host;
     struct server_facts facts;
     MYSQL *mysql = database_connect_to(context, host, error);
+    if (mysql == NULL) {
+        error_set(error, "%s%s", error->text, cure_of(context->config, error));
+    }
     if (mysql == NULL || !is_fit_for_work(context, mysql, &facts, condition_r, error)) {
         error_prefix(error, "%s: ", hosts->count > 0 ? hosts->items[host] : context->config->database_socket);
         if (mysql != NULL) {

@@ -1,5 +1,5 @@
 /* database_grants.c: privileges of the MariaDB accounts: those that are needed, and those that they have. */
-#include "store/database.h"
+#include "store/database_internal.h"
 
 #include <string.h>
 
@@ -7,15 +7,11 @@
 #include "base/buffer.h"
 #include "config/config.h"
 
-/* Privileges that requests need, and rosterctl except for its `migrate`. */
-#define NEEDED "SELECT, INSERT, UPDATE, DELETE"
-
 static const char *const needed[] = {"SELECT", "INSERT", "UPDATE", "DELETE", "USAGE"};
 
 /* ---- What is needed ---- */
 
-/* A name between backquotes. In GRANT, `_` and `%` in the name of a database are wildcards: escaped they are not. */
-static void add_name(struct buffer *buffer, const char *name, bool is_pattern)
+void database_add_name(struct buffer *buffer, const char *name, bool is_pattern)
 {
     buffer_add_byte(buffer, '`');
     for (; *name != '\0'; name++) {
@@ -41,7 +37,7 @@ static void add_text(struct buffer *buffer, const char *text)
     buffer_add_byte(buffer, '\'');
 }
 
-static void add_account(struct buffer *buffer, const char *user, const char *from)
+void database_add_account(struct buffer *buffer, const char *user, const char *from)
 {
     add_text(buffer, user);
     buffer_add_byte(buffer, '@');
@@ -55,24 +51,24 @@ static void add_grants(struct buffer *buffer, const struct config *config, const
 {
     if (password_file == NULL) {
         buffer_add_literal(buffer, "CREATE USER IF NOT EXISTS ");
-        add_account(buffer, user, from);
+        database_add_account(buffer, user, from);
         buffer_add_literal(buffer, " IDENTIFIED VIA unix_socket;\n");
     } else {
         buffer_add_literal(buffer, "-- The account has a password, which is not printed. If the account does not exist "
                                    "yet, run this first, with the password of ");
         buffer_add_string(buffer, password_file);
         buffer_add_literal(buffer, ":\n--   CREATE USER ");
-        add_account(buffer, user, from);
+        database_add_account(buffer, user, from);
         buffer_add_literal(buffer, " IDENTIFIED BY '...';\n");
     }
     buffer_add_literal(buffer, "REVOKE ALL PRIVILEGES, GRANT OPTION FROM ");
-    add_account(buffer, user, from);
+    database_add_account(buffer, user, from);
     buffer_add_literal(buffer, ";\nGRANT ");
     buffer_add_string(buffer, privileges);
     buffer_add_literal(buffer, " ON ");
-    add_name(buffer, config->database_name, true);
+    database_add_name(buffer, config->database_name, true);
     buffer_add_literal(buffer, ".* TO ");
-    add_account(buffer, user, from);
+    database_add_account(buffer, user, from);
     buffer_add_literal(buffer, ";\n");
 }
 
@@ -92,9 +88,9 @@ struct text database_grants(struct context *context, const char *from)
     buffer_init(&buffer, context->arena);
     buffer_add_literal(&buffer,
                        "-- For MariaDB's root. All statements can be run again.\nCREATE DATABASE IF NOT EXISTS ");
-    add_name(&buffer, config->database_name, false);
+    database_add_name(&buffer, config->database_name, false);
     buffer_add_literal(&buffer, " CHARACTER SET utf8mb4;\n\n-- The service, and rosterctl.\n");
-    add_grants(&buffer, config, config->database_user, from, password, NEEDED);
+    add_grants(&buffer, config, config->database_user, from, password, DATABASE_NEEDED);
     if (config->migration_user[0] != '\0' && strcmp(config->migration_user, config->database_user) != 0) {
         password = password_file_of(config, config->migration_password_file, config->migration_password);
         buffer_add_literal(&buffer, "\n-- For changes of the tables: rosterctl migrate.\n");

@@ -10,6 +10,7 @@
 #include <errmsg.h>
 #include <mysql.h>
 
+#include "base/buffer.h"
 #include "store/database.h"
 
 enum {
@@ -283,5 +284,15 @@ void database_close_all_handles(void);
 /* Runs a statement once: binds, executes, reads the rows into the arena. */
 void database_run(struct context *context, struct statement *statement, const struct parameter *parameters,
                   size_t parameter_count, struct result *result_r, struct failure *failure);
+
+/* Privileges that requests need, and rosterctl except for its `migrate`. */
+#define DATABASE_NEEDED "SELECT, INSERT, UPDATE, DELETE"
+
+/* Adds a name between backquotes. `is_pattern`: the name of a database of which all tables are granted, where `_` and
+ * `%` are wildcards: escaped they are not. */
+void database_add_name(struct buffer *buffer, const char *name, bool is_pattern);
+
+/* Adds 'user'@'from'. */
+void database_add_account(struct buffer *buffer, const char *user, const char *from);
 
 #endif

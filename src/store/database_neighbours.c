@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+#include "config/config_accounts.h"
+
 /* ---- What the server tells ---- */
 
 /* Connections over a socket, and those over the loopback interface, are of the same host. */
@@ -28,16 +30,19 @@ static enum outcome find_cluster(struct context *context, struct text *who_r)
     return outcome;
 }
 
-/* The hosts of this account's connections to this database, without ports, and which one is ours. */
+/* The hosts of this account's connections to this database, or of those of all accounts of the service's, without
+ * ports, and which one is ours. */
 static enum outcome find_hosts(struct context *context, struct text *who_r)
 {
     struct result hosts;
+    const struct text user = text_of(config_has_accounts(context->config) ? context->config->database_user : "");
     enum outcome outcome = database_execute(
         context,
         "SELECT DISTINCT IF(HOST LIKE '%:%', LEFT(HOST, CHAR_LENGTH(HOST) - LOCATE(':', REVERSE(HOST))), HOST), "
         "ID = CONNECTION_ID() FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND "
-        "USER = SUBSTRING_INDEX(USER(), '@', 1) ORDER BY 2 DESC, 1 LIMIT 50",
-        NO_PARAMETERS, &hosts, ERROR_NONE);
+        "(USER = SUBSTRING_INDEX(USER(), '@', 1) OR (? <> '' AND LOCATE(CONCAT(?, '-'), USER) = 1)) ORDER BY 2 DESC, 1 "
+        "LIMIT 50",
+        PARAMETERS(BIND_TEXT(user), BIND_TEXT(user)), &hosts, ERROR_NONE);
     if (outcome != OK || hosts.row_count == 0) {
         return outcome;
     }

@@ -54,7 +54,7 @@ enum outcome overview_store_accounts(struct context *context, const struct text 
     }
     enum outcome outcome = database_execute(
         context,
-        "SELECT u.id, COALESCE(a.active, 1) = 0, COALESCE(a.password, '') <> '', COALESCE(a.must_change, 0), "
+        "SELECT u.id, COALESCE(a.active, 1) = 0, COALESCE(a.has_password, 0), COALESCE(a.must_change, 0), "
         "u.last_sign_in_at, u.last_sign_in_address, " OVERVIEW_LAST_ACTIVE ", "
         "(SELECT COUNT(*) FROM session s WHERE s.user_id = u.id AND " SESSION_IS_VALID(
             "?", "?") "), "

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/digest.h"
 #include "base/problem.h"
@@ -268,17 +269,28 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
 
 static enum outcome insert(struct context *context, const struct session_new *session)
 {
-    const struct text agent = text_is_utf8(session->user_agent) ? text_cut_bytes(session->user_agent, 512) : TEXT_NULL;
-    return database_change_row(
-        context,
+    /* Without a password the column is not named: a worker of [api] may not read it (tables/grants.def). */
+    static const char any[] =
         "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent, key_id) "
         "SELECT ?, u.id, ?, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
-        "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 AND (? IS NULL OR a.password = ?) LOCK IN SHARE MODE",
-        PARAMETERS(BIND_TEXT(session->jti), BIND_INTEGER(context->now_seconds), BIND_INTEGER(context->now_seconds),
-                   BIND_MOMENT(session->expires_at), BIND_TEXT(text_cut_bytes(session->address, 45)), BIND_TEXT(agent),
-                   BIND_TEXT(text_of(session->key_id)), BIND_TEXT(session->user_id), BIND_TEXT(session->password_hash),
-                   BIND_TEXT(session->password_hash)),
-        ERROR_INVALID_CRED);
+        "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 LOCK IN SHARE MODE";
+    static const char of_hash[] =
+        "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent, key_id) "
+        "SELECT ?, u.id, ?, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
+        "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 AND a.password = ? LOCK IN SHARE MODE";
+    const bool has_hash = session->password_hash.data != NULL;
+    const struct text agent = text_is_utf8(session->user_agent) ? text_cut_bytes(session->user_agent, 512) : TEXT_NULL;
+    const struct parameter parameters[] = {BIND_TEXT(session->jti),
+                                           BIND_INTEGER(context->now_seconds),
+                                           BIND_INTEGER(context->now_seconds),
+                                           BIND_MOMENT(session->expires_at),
+                                           BIND_TEXT(text_cut_bytes(session->address, 45)),
+                                           BIND_TEXT(agent),
+                                           BIND_TEXT(text_of(session->key_id)),
+                                           BIND_TEXT(session->user_id),
+                                           BIND_TEXT(session->password_hash)};
+    return database_change_row(context, has_hash ? of_hash : any, parameters, ARRAY_COUNT(parameters) - !has_hash,
+                               ERROR_INVALID_CRED);
 }
 
 /* With sessions_per_user, sign-ins of one user wait for each other: else each would count without the other's. */

@@ -266,12 +266,13 @@ static void write_logs(const struct request *request, int64_t now, int64_t micro
     }
 }
 
-/* Deletes expired rows, some at a time: every CLEAN_SECONDS, or with each request while there are more. `now` is
+/* Deletes expired rows, some at a time: every CLEAN_SECONDS, or with each request while there are more. Not
+ * in [status]. `now` is
  * monotonic. */
-static void clean(struct context *context, int64_t now)
+static void clean(struct context *context, enum pool pool, int64_t now)
 {
     static int64_t due_microseconds;
-    if (now >= due_microseconds) {
+    if (pool != POOL_STATUS && now >= due_microseconds) { /* which answers also while tables are slow */
         bool more;
         session_store_clean(context, &more);
         known_store_clean(context);
@@ -297,7 +298,7 @@ static int after(struct request *request, int64_t now)
     if (request->authenticated && !request->admission.is_handed_over) {
         identity_touch(&request->context, &request->identity);
     }
-    clean(&request->context, now);
+    clean(&request->context, request->pool, now);
     return keep_up(&request->context, request->pool);
 }
 

@@ -50,7 +50,8 @@ subtest 'the units go with each other and with the defaults' => sub {
     # But the one that rosterctl migrate alone reads, as root: the daemon is to have no part in it.
     is_deeply [sort $unit{'roster.service'} =~ /^LoadCredential=(\w+):/mg],
         [
-        sort grep { $_ ne 'migration_password' }
+        sort 'database_accounts',
+        grep { $_ ne 'migration_password' }
         map { s/_file$//r } $table =~ /^DIRECTIVE\((\w+), \w+, SECRET_PATH/mg
         ],
         'each secret is a credential';
@@ -94,7 +95,8 @@ subtest 'the units go with each other and with the defaults' => sub {
     like $mail, qr/^ExecReload=.*\n(?:.*\n)*Restart=always$/m, '... that a reload starts again';
     like $mail, qr/^StartLimitIntervalSec=0$/m, '... however many there are';
     like $mail, qr/^After=(?:.* )?roster\.service(?: |$)/m, '... behind the migrations, which the service applies';
-    is_deeply [$mail =~ /^LoadCredential=(\w+):/mg], ['database_password'], '... which has no key';
+    is_deeply [$mail =~ /^LoadCredential=(\w+):/mg], [qw(database_password database_accounts_mailer)],
+        '... which has no key';
     # Each of these implies NoNewPrivileges= for a unit with User=: systemd.exec(5).
     unlike $mail,
         qr/^(?:NoNewPrivileges|PrivateDevices|PrivateUsers|ProtectClock|ProtectHostname|ProtectKernel\w+|DynamicUser|

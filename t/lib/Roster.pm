@@ -17,6 +17,7 @@
 # it: any number of tests run at once.
 #
 # Environment: TOP_SRCDIR and TOP_BUILDDIR (make check sets both); ROSTER_TEST_VALGRIND=1 runs roster under valgrind;
+# ROSTER_TEST_ACCOUNTS=1 gives each kind of process an account of its own at MariaDB (the option `accounts' does, too);
 # ROSTER_TEST_KEEP=1 leaves the directories; ROSTER_TEST_PATIENCE multiplies each waiting time (3).
 package Roster;
 use v5.36;
@@ -83,6 +84,7 @@ sub import ($class) {
 #   door         1: nginx's limits at what hashes passwords are those that we ship; else they are so wide that no test
 #                meets them
 #   tcp, https   1: nginx listens on loopback too: see url; request(..., https => 1) needs https
+#   accounts     1: each kind of process has an account of its own (database_accounts)
 #   start        0: only the directory is made; call start later
 sub new ($class, %options) {
     my $directory = File::Temp::tempdir('roster-XXXXXXXX',
@@ -274,6 +276,25 @@ sub start_mariadb ($self) {
     $self->spawn('mariadb',
         Roster::Database::server_command("$directory/mariadb/data", $socket, @{$self->{options}{mariadb} // []}));
     $self->wait_for('mariadb', sub { IO::Socket::UNIX->new(Peer => $socket) });
+    $self->make_accounts if !$self->{accounts} && ($self->{options}{accounts} // $ENV{ROSTER_TEST_ACCOUNTS});
+    return;
+}
+
+# Makes the accounts of database_accounts; roster.conf has to be as it will be.
+sub make_accounts ($self) {
+    my $directory = "$self->{directory}/accounts";
+    mkdir $directory or die "$directory: $!\n";
+    for my $name (qw(api password directory status watcher housekeeper mailer rosterctl)) {
+        my $password = join '', map { ('a' .. 'z', 0 .. 9)[rand 36] } 1 .. 24;
+        Roster::Database::write_file("$directory/$name", "$password\n");
+        $self->secret($password);
+    }
+    $self->{accounts} = $directory;
+    $self->write_configuration;
+    my ($status, $sql) = $self->run_program('rosterctl', '-c', $self->config_file, 'grants', '--pools');
+    die "rosterctl grants --pools failed:\n$sql" if $status;
+    $self->sql($_) for grep { /\S/ } map { s/^--.*//gmr } split /;\n/, $sql;
+    $self->sql(q{REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'roster'@'localhost'});
     return;
 }
 
@@ -296,6 +317,7 @@ sub run_with ($self, $config, @command) {
         database_name => 'roster',
         database_user => 'roster',
         secret_key_file => "$self->{directory}/secret.key",
+        ($self->{accounts} ? (database_accounts => $self->{accounts}) : ()),
         %$config);
     my @lines = map { "$_ = $config{$_}\n" } sort keys %config;
     push @lines, map { "[$_]\nlisten = " . $self->socket_path($_) . "\n" } qw(api password);
@@ -452,6 +474,7 @@ sub write_configuration ($self) {
         database_socket => $self->socket_path('mariadb'),
         database_name => 'roster',
         database_user => 'roster',
+        ($self->{accounts} ? (database_accounts => $self->{accounts}) : ()),
         redis_socket => $self->socket_path('redis'),
         secret_key_file => "$directory/secret.key",
         # A cheap hash: what is tested is not its cost.
@@ -546,7 +569,8 @@ sub redis ($self, @words) { return $self->connection('redis')->command(@words) }
 # The ids of the service's connections to MariaDB: all, or those with a statement that matches, as SQL's REGEXP.
 sub connections ($self, $pattern = undef) {
     my $which = defined $pattern ? q{command <> 'Sleep' AND info REGEXP ?} : '1 = 1';
-    return map { $_->[0] } $self->sql("SELECT id FROM information_schema.processlist WHERE user = 'roster' AND $which",
+    return map { $_->[0] } $self->sql(
+        "SELECT id FROM information_schema.processlist WHERE user LIKE 'roster%' AND user <> 'roster-migrate' AND $which",
         defined $pattern ? $pattern : ());
 }
 

@@ -94,6 +94,24 @@ my @tables = (
         path => 'outside',
         rights => 'resolved'
     ],
+    [
+        'tables/grants.def', 'GRANT_ACCOUNT', 'store/database_accounts.c',
+        name => '\\bACCOUNT_%s\\b',
+        suffix => 'outside',
+        text => 'text'
+    ],
+    [
+        'tables/grants.def', 'GRANT', 'store/database_accounts.c',
+        table => 'outside',
+        privilege => 'resolved',
+        columns => 'outside',
+        accounts => 'resolved'
+    ],
+    [
+        'tables/grants.def', 'GRANT_GLOBAL', 'store/database_accounts.c',
+        privilege => 'outside',
+        accounts => 'resolved'
+    ],
     ['tables/schemas.def', 'SCHEMA_END', 'worker/schema.c', name => 'defined'],
     [
         'tables/schemas.def', 'FIELD', 'worker/schema.c',

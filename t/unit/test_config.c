@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/array.h"
 #include "config/config.h"
+#include "config/config_accounts.h"
 #include "config/config_print.h"
 #include "config/config_read.h"
 #include "config/config_secrets.h"
@@ -595,6 +596,7 @@ static const struct {
     {"database_name", "people"},
     {"database_user", "someone"},
     {"database_password_file", "/etc/roster/database#1"},
+    {"database_accounts", "/etc/roster/database.d"},
     {"migration_user", "changer"},
     {"migration_password_file", "/etc/roster/changer"},
     {"database_tls_ca", "/etc/ssl/ca.pem"},
@@ -1075,6 +1077,83 @@ static void test_credentials_of_systemd(void **state)
     unlink(other);
 }
 
+/* An account of MariaDB for each kind of process. */
+
+static void write_secret(const char *name, const char *content)
+{
+    char file[128];
+    snprintf(file, sizeof file, "%s/%s", directory, name);
+    write_file(file, content, strlen(content));
+    chmod(file, 0400);
+}
+
+static void remove_secret(const char *name)
+{
+    char file[128];
+    snprintf(file, sizeof file, "%s/%s", directory, name);
+    unlink(file);
+}
+
+static void test_accounts(void **state)
+{
+    struct error error;
+    char content[256], name[32];
+
+    (void)state;
+    for (enum account account = 0; account < ACCOUNT_COUNT; account++) {
+        snprintf(name, sizeof name, "of %s\n", config_account_suffix(account));
+        write_secret(config_account_suffix(account), name);
+    }
+    snprintf(content, sizeof content, "user =\ndatabase_user = people\ndatabase_accounts = %s\n", directory);
+    struct config *config = read_content(content), *older = read_content(content);
+    assert_true(config_load_database_secret(config, &error));
+    assert_true(config_load_database_secret(older, &error));
+    assert_true(config_has_accounts(config));
+    assert_string_equal(config_account(config).user, "people-rosterctl");
+    config_choose_account(ACCOUNT_API);
+    assert_string_equal(config_account(config).user, "people-api");
+    assert_true(text_is(config_account(config).password, "of api"));
+
+    /* systemd's credential comes first */
+    setenv("CREDENTIALS_DIRECTORY", directory, 1);
+    write_secret("database_accounts_mailer", "of systemd\n");
+    assert_true(config_load_account_secret(config, ACCOUNT_MAILER, &error));
+    assert_true(text_is(config->accounts[ACCOUNT_MAILER].password, "of systemd"));
+    unsetenv("CREDENTIALS_DIRECTORY");
+    remove_secret("database_accounts_mailer");
+
+    /* a process forgets all others, those of an older configuration, too */
+    config_keep_account(ACCOUNT_STATUS);
+    assert_true(text_is(config_account(config).password, "of status"));
+    assert_true(text_is(config_account(older).password, "of status"));
+    for (enum account account = 0; account < ACCOUNT_COUNT; account++) {
+        assert_int_equal(config->accounts[account].password.data != NULL, account == ACCOUNT_STATUS);
+        assert_int_equal(older->accounts[account].password.data != NULL, account == ACCOUNT_STATUS);
+    }
+    config_keep_account(ACCOUNT_COUNT);
+    assert_null(config_account(config).password.data);
+    config_free(config);
+    config_free(older);
+    config_choose_account(ACCOUNT_ROSTERCTL);
+
+    remove_secret("watcher");
+    config = read_content(content);
+    assert_false(config_load_database_secret(config, &error));
+    assert_non_null(strstr(error.text, "/watcher (database_accounts): can't be read: No such file"));
+    config_free(config);
+    for (enum account account = 0; account < ACCOUNT_COUNT; account++) {
+        remove_secret(config_account_suffix(account));
+    }
+    config = read_content("database_user = people\n");
+    assert_false(config_has_accounts(config));
+    assert_string_equal(config_account(config).user, "people");
+    config_free(config);
+
+    snprintf(content, sizeof content, "database_accounts = /x\ndatabase_user = %070d\n", 0);
+    assert_non_null(
+        strstr(message_of_bytes(content, strlen(content)), "2: database_user is too long for database_accounts: 0000"));
+}
+
 /* Comparing. */
 
 struct reported {
@@ -1210,6 +1289,7 @@ int main(void)
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_several_keys),
         cmocka_unit_test(test_credentials_of_systemd),
+        cmocka_unit_test(test_accounts),
         cmocka_unit_test(test_compare_restart),
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_network_names),
