@@ -92,15 +92,22 @@ static json_object *text_of_input(struct text text)
     return json_object_new_string_len(text.data, (int)text.length);
 }
 
-/* An empty text in an object is left out, on each level. */
-static void drop_empty_texts(json_object *object)
+/* Texts of white space are left out, and languages without a text. */
+static void drop_empty_texts(json_object *languages)
 {
-    json_object_object_foreach(object, key, value)
+    json_object_object_foreach(languages, language, texts)
     {
-        if (json_object_get_type(value) == json_type_object) {
-            drop_empty_texts(value);
-        } else if (json_object_get_type(value) == json_type_string && json_object_get_string_len(value) == 0) {
-            json_object_object_del(object, key);
+        if (!json_object_is_type(texts, json_type_object)) {
+            continue; /* which is going to be refused */
+        }
+        json_object_object_foreach(texts, name, text)
+        {
+            if (json_object_is_type(text, json_type_string) && text_trim(json_text(text)).length == 0) {
+                json_object_object_del(texts, name);
+            }
+        }
+        if (json_object_object_length(texts) == 0) {
+            json_object_object_del(languages, language);
         }
     }
 }
@@ -223,14 +230,21 @@ static enum outcome guard_key_settings(struct request *request)
     return outcome;
 }
 
-/* Refuses values that are no texts and can't be: of settings that can't be changed yet, and of I18N. */
+/* Whether a setting can have any value of its type, where that is no text. */
+static bool takes_any(enum setting setting)
+{
+    return config_store_fixed(setting) == NULL && setting != SETTING_I18N &&
+           setting_rows[setting].type != SETTING_TYPE_INTEGER;
+}
+
+/* Refuses values that are no texts and can't be: of settings that can't be changed yet, numbers, and I18N. */
 static enum outcome check_others(struct request *request)
 {
     struct context *context = &request->context;
     enum outcome outcome = OK;
     for (enum setting setting = 0; setting < SETTING_LDAP_FIRST; setting++) {
         const struct input *input = &request->input[setting];
-        if ((config_store_fixed(setting) != NULL || setting == SETTING_I18N) && !stays(context, setting, input) &&
+        if (!takes_any(setting) && !stays(context, setting, input) &&
             setting_store_check_value(context, setting, json_keep(context->arena, value_of_input(input, setting))) !=
                 OK) {
             outcome = PROBLEM;

@@ -349,7 +349,8 @@ static int take_value(struct invocation *invocation, struct text typed, struct c
             return bad_value(invocation, setting, typed);
         }
         change->value = json_keep(arena, json_object_new_int64(integer));
-        return EXIT_DONE;
+        return checked(invocation, ctl_setting_name(arena, setting),
+                       setting_store_check_value(&invocation->context, setting, change->value));
     case SETTING_TYPE_ROLE:
         if (!text_is(typed, "pending") && !text_is(typed, "user") && !text_is(typed, "admin")) {
             return bad_value(invocation, setting, typed);

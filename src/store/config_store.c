@@ -26,7 +26,7 @@
 #define JSON_OF_INTEGER(literal) (&#literal[0 * (literal)])
 #define JSON_OF_AMOUNT(literal) JSON_OF_TEXT(literal)
 #define JSON_OF_OBJECT(literal) literal
-#define null 0
+enum { null };
 #define JSON_OF_EMAIL(literal) (&"null"[literal])
 
 enum { NULL_IF_REQUIRED = false, NULL_IF_RELAXED = false, NULL_IF_OPTIONAL = false, NULL_IF_NULLABLE = true };
@@ -58,9 +58,19 @@ static json_object *default_of(struct context *context, enum setting setting)
     return json_parse(context->arena, text_of(setting_rows[setting].default_json));
 }
 
+/* json-c saturates integers beyond 64 bits. */
+static bool integer_fits(json_object *value, enum setting setting)
+{
+    const bool is_positive = setting == SETTING_SKILL_CONTENT_MAX_CHARS || setting == SETTING_SKILL_PREVIEW_MAX_CHARS;
+    return json_object_get_uint64(value) <= INT64_MAX && (!is_positive || json_object_get_int64(value) >= 1);
+}
+
 const char *config_store_refusal(struct context *context, enum setting setting, json_object *value)
 {
     const char *reason = config_store_fixed(setting);
+    if (json_object_is_type(value, json_type_int) && !integer_fits(value, setting)) {
+        return "This must be 1 or more.";
+    }
     return reason != NULL && !json_object_equal(value, default_of(context, setting)) ? reason : NULL;
 }
 
@@ -145,9 +155,8 @@ static bool fits(json_object *value, enum setting setting)
     switch (json_object_get_type(value)) {
     case json_type_boolean:
         return is_boolean(type);
-    case json_type_int: /* json-c saturates integers beyond 64 bits */
-        return (type == SETTING_TYPE_INTEGER || type == SETTING_TYPE_AMOUNT) &&
-               json_object_get_uint64(value) <= INT64_MAX;
+    case json_type_int:
+        return (type == SETTING_TYPE_INTEGER || type == SETTING_TYPE_AMOUNT) && integer_fits(value, setting);
     case json_type_object:
         return type == SETTING_TYPE_OBJECT;
     case json_type_null:

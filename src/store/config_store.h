@@ -54,7 +54,8 @@ enum outcome config_store_parse(struct context *context, struct text json, json_
 /* Why a setting can't be changed yet (SETTING_FIXED). NULL: it can. */
 const char *config_store_fixed(enum setting setting);
 
-/* Why a setting can't have a value of its type: it is fixed, and this is not its default. NULL: it can. */
+/* Why a setting can't have a value of its type: it is fixed, and this is not its default; or a number that is too
+ * small. NULL: it can. */
 const char *config_store_refusal(struct context *context, enum setting setting, json_object *value);
 
 /* The value of a setting: the stored one, or the default if it is missing, or POST /auths/admin/config would refuse it.

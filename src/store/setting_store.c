@@ -1,5 +1,6 @@
 #include "store/setting_store.h"
 
+#include "base/array.h"
 #include "base/duration.h"
 #include "base/json.h"
 #include "base/problem.h"
@@ -95,17 +96,29 @@ enum outcome setting_store_check(struct context *context, enum setting setting, 
     }
 }
 
-/* Whether an object has texts alone, under names that a browser can use, each in the object of a language. */
+/* Whether a browser can use a name of an object: it is not empty, and none that every object has. */
+static bool is_good_name(const char *name)
+{
+    static const char *const unsafe[] = {"__proto__", "prototype", "constructor"};
+    for (size_t i = 0; i < ARRAY_COUNT(unsafe); i++) {
+        if (strcmp(name, unsafe[i]) == 0) {
+            return false;
+        }
+    }
+    return text_trim(text_of(name)).length > 0;
+}
+
+/* Whether an object has texts alone, under good names, each in the object of a language. */
 static bool is_translation(json_object *languages)
 {
     json_object_object_foreach(languages, language, texts)
     {
-        if (*language == '\0' || strcmp(language, "__proto__") == 0 || !json_object_is_type(texts, json_type_object)) {
+        if (!is_good_name(language) || !json_object_is_type(texts, json_type_object)) {
             return false;
         }
         json_object_object_foreach(texts, name, text)
         {
-            if (strcmp(name, "__proto__") == 0 || !json_object_is_type(text, json_type_string)) {
+            if (!is_good_name(name) || !json_object_is_type(text, json_type_string)) {
                 return false;
             }
         }

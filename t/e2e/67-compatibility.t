@@ -103,6 +103,28 @@ is $permissions->{chat}{delete}, $true, '... and those that were left out stay';
 is_deeply call(admin_details => 200, $user), {name => 'Otto', email => $other->{email}},
     'ADMIN_EMAIL says whom to write to';
 
+for my $name (qw(SKILL_CONTENT_MAX_CHARS SKILL_PREVIEW_MAX_CHARS)) {
+    is $saved->{$name}, undef, "$name is null in a new installation";
+    is_problem $roster->post('/auths/admin/config', $admin, {$name => 0}), 422, 'VALIDATION_ERROR', '... or from 1';
+    $roster->change_settings($admin, $name => 7);
+    is $roster->settings($admin)->{$name}, 7, '... as this';
+    is $roster->post('/auths/admin/config', $admin, {$name => undef})->{status}, 200, '... or null again';
+}
+$roster->change_settings($admin, I18N => {de => {Hello => 'Hallo', x => ' '}, fr => {Bye => ''}});
+is_deeply $roster->settings($admin)->{I18N}, {de => {Hello => 'Hallo'}}, 'a language without a text is left out';
+
+is_problem $roster->post('/auths/admin/config', $admin, {I18N => $_}), 422, 'VALIDATION_ERROR',
+    'names that a browser can use'
+    for { ' ' => {a => 'b'} }
+, {de => {constructor => 'b'}}, {prototype => {a => 'b'}};
+$roster->sql(
+    q{UPDATE config SET data = JSON_SET(data, '$.skills', JSON_OBJECT('lazy_loading', JSON_OBJECT('enable', TRUE),
+    'content_max_chars', 0), '$.channels.encryption', JSON_OBJECT('enable', TRUE))});
+my $stored = $roster->settings($admin);
+is_deeply [@$stored{qw(ENABLE_SKILL_LAZY_LOADING ENABLE_ENCRYPTED_CHANNELS SKILL_CONTENT_MAX_CHARS)}],
+    [$true, $true, undef], 'what another program stores is where it is looked for, and a number below 1 is none';
+$roster->sql(q{UPDATE config SET data = JSON_REMOVE(data, '$.skills', '$.channels.encryption')});
+
 speak('0.6');
 my $older = $roster->settings($admin);
 is scalar(keys %$older), 18, 'with 0.6 there are the settings of 0.6';
@@ -175,10 +197,18 @@ $roster->request(
     json => {features => {webhooks => $false}, chat => {controls => $false}, settings => {interface => $false}});
 is_deeply set(
     notifications => {n => 1},
-    ui => {toolServers => [1], system => 's', chatBubble => $false, notifications => {webhook_url => 'u', k => 1}}
+    ui => {
+        toolServers => [1],
+        system => 's',
+        chatBubble => $false,
+        models => ['m'],
+        notificationSound => $false,
+        notifications => {webhook_url => 'u', k => 1}
+    }
     )->{ui},
-    {a => {y => 2}, t => {b => 2}, notifications => {k => 1}},
+    {a => {y => 2}, t => {b => 2}, notificationSound => $false, notifications => {k => 1}},
     'without the permissions nothing of what needs one is stored';
+set(ui => {notificationSound => undef});
 my $rights = make(
     name => 'Rights',
     permissions => {
