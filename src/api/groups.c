@@ -3,6 +3,7 @@
 #include "auth/permission.h"
 #include "base/array.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "base/problem.h"
 #include "config/compatibility.h"
 #include "store/group_store.h"
@@ -177,21 +178,36 @@ enum outcome handle_group_info(struct request *request)
     return outcome;
 }
 
-/* What of a preview is the application's: nothing is known of it here. */
-static void put_no_models(struct json_writer *json)
+/* The models that `data` has for new chats: a list that is not empty; NULL: none. */
+static json_object *models_of(const struct context *context, struct text data)
 {
-    json_member_object(json, "default_models");
-    json_member_null(json, "local");
-    json_member_array(json, "effective");
-    json_end_array(json);
-    json_member_null(json, "source_group_id");
-    json_end_object(json);
-    static const char *const lists[] = {"models", "knowledge", "tools"};
-    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
-        json_add_name_string(json, lists[i]);
-        json_begin_array(json);
-        json_end_array(json);
+    json_object *config, *models, *document;
+    if (json_text_parse(context->arena, data, &document) != JSON_WHOLE ||
+        !json_object_object_get_ex(document, "config", &config) ||
+        !json_object_object_get_ex(config, "default_models", &models) ||
+        !json_object_is_type(models, json_type_array) || json_object_array_length(models) == 0) {
+        return NULL;
     }
+    return models;
+}
+
+/* The models of the group, and those that its members get: its own, or those of the nearest group above that has some.
+ */
+static void put_models(const struct context *context, struct json_writer *json, const struct value *group,
+                       const struct result *above)
+{
+    json_object *local = models_of(context, group[GROUP_data].text), *effective = local;
+    struct text source = local != NULL ? group[GROUP_id].text : TEXT_NULL;
+    for (size_t i = 0; effective == NULL && i < above->row_count; i++) {
+        const struct value *row = result_row(above, i);
+        effective = models_of(context, row[GROUP_data].text);
+        source = effective != NULL ? row[GROUP_id].text : TEXT_NULL;
+    }
+    json_member_object(json, "default_models");
+    json_member_raw(json, "local", local != NULL ? json_print(context->arena, local) : TEXT("null"));
+    json_member_raw(json, "effective", effective != NULL ? json_print(context->arena, effective) : TEXT("[]"));
+    json_member_text(json, "source_group_id", source);
+    json_end_object(json);
 }
 
 enum outcome handle_group_preview(struct request *request)
@@ -200,27 +216,33 @@ enum outcome handle_group_preview(struct request *request)
     struct json_writer *json = &request->response.json;
     const struct value *group;
     struct result above;
-    json_object *permissions;
+    struct text own;
+    json_object *inherited, *effective;
     enum outcome outcome = group_store_get(context, request->parameters[0], &group);
     if (outcome == OK) {
         outcome = hierarchy_store_above(context, request->parameters[0], &above);
     }
     if (outcome == OK) {
-        outcome = permission_of_group(context, request->parameters[0], &permissions);
+        struct text parent_id = group[GROUP_parent_group_id].text;
+        outcome = permission_of_group(context, parent_id.data != NULL ? parent_id : TEXT(""), &inherited);
+    }
+    if (outcome == OK) {
+        outcome = permission_of_group(context, request->parameters[0], &effective);
     }
     if (outcome != OK) {
         return outcome;
     }
     json_begin_object(json);
-    json_name(json, "group");
-    put_info(json, group);
-    json_member_array(json, "inherited_groups");
-    for (size_t i = 0; i < above.row_count; i++) {
-        serialise_group(context, json, result_row(&above, i));
-    }
-    json_end_array(json);
-    json_member_raw(json, "effective_permissions", json_print(context->arena, permissions));
-    put_no_models(json);
+    json_member_object(json, "group");
+    json_member_text(json, "id", group[GROUP_id].text);
+    json_member_text(json, "name", group[GROUP_name].text);
+    json_end_object(json);
+    put_models(context, json, group, &above);
+    serialise_no_resources(json);
+    bool is_whole = json_text_read(context->arena, group[GROUP_permissions].text, &own) == JSON_WHOLE;
+    json_member_raw(json, "permissions", is_whole ? own : TEXT("{}"));
+    json_member_raw(json, "inherited_permissions", json_print(context->arena, inherited));
+    json_member_raw(json, "effective_permissions", json_print(context->arena, effective));
     json_end_object(json);
     return OK;
 }

@@ -78,5 +78,20 @@ enum outcome handle_user_sessions_end(struct request *request)
 
 enum outcome handle_user_sessions_revoke(struct request *request)
 {
-    return handle_user_sessions_end(request);
+    struct context *context = &request->context;
+    struct text user_id = request->parameters[0], primary;
+    enum outcome outcome = check_user(request, user_id);
+    if (outcome == PROBLEM) {
+        return problem_set_detail(context, ERROR_USER_NOT_FOUND, 404, NULL);
+    }
+    if (outcome == OK) {
+        outcome = user_store_primary(context, &primary);
+    }
+    if (outcome == OK && text_equal(primary, user_id) && !text_equal(primary, request->identity.user_id)) {
+        return problem_set(context, ERROR_ACTION_PROHIBITED);
+    }
+    if (outcome == OK) {
+        outcome = session_store_end_everywhere(context, user_id, KEPT_NONE);
+    }
+    return outcome == OK ? answer_true(request) : outcome;
 }

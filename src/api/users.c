@@ -557,6 +557,39 @@ enum outcome handle_user_info(struct request *request)
     return outcome;
 }
 
+static enum outcome flow_group_name(struct context *context, const struct value *group, void *flow)
+{
+    struct json_writer *json = flow_begin(flow, context->arena);
+    json_begin_object(json);
+    json_member_text(json, "id", group[GROUP_id].text);
+    json_member_text(json, "name", group[GROUP_name].text);
+    json_end_object(json);
+    return flow_end(flow);
+}
+
+enum outcome handle_user_preview(struct request *request)
+{
+    struct context *context = &request->context;
+    struct json_writer *json = &request->response.json;
+    struct flow flow = {.request = request};
+    const struct value *user;
+    enum outcome outcome = user_store_get(context, request->parameters[0], &user);
+    if (outcome != OK) {
+        return outcome == PROBLEM ? problem_set_detail(context, ERROR_USER_NOT_FOUND, 404, NULL) : outcome;
+    }
+    json_begin_object(json);
+    json_member_object(json, "user");
+    json_member_text(json, "id", user[USER_id].text);
+    json_member_text(json, "name", user[USER_name].text);
+    json_end_object(json);
+    serialise_no_resources(json);
+    json_member_array(json, "groups");
+    outcome = hierarchy_store_of_user(context, request->parameters[0], flow_group_name, &flow);
+    json_end_array(json);
+    json_end_object(json);
+    return outcome;
+}
+
 enum outcome handle_user_active(struct request *request)
 {
     int64_t last_active_at;

@@ -1,5 +1,6 @@
 #include "worker/serialise.h"
 
+#include "base/array.h"
 #include "base/json_text.h"
 #include "base/log.h"
 #include "config/compatibility.h"
@@ -152,6 +153,19 @@ void serialise_group_names(struct json_writer *json, const struct result *groups
         json_end_object(json);
     }
     json_end_array(json);
+}
+
+void serialise_no_resources(struct json_writer *json)
+{
+    static const char *const kinds[] = {"models", "knowledge", "tools"};
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        json_add_name_string(json, kinds[i]);
+        json_begin_object(json);
+        json_member_array(json, "items");
+        json_end_array(json);
+        json_member_integer(json, "total", 0);
+        json_end_object(json);
+    }
 }
 
 void serialise_oauth_session(struct json_writer *json, const struct value *session)

@@ -40,6 +40,10 @@ void serialise_session(const struct context *context, struct json_writer *json, 
 void serialise_session_members(const struct context *context, struct json_writer *json, const struct value *session,
                                struct text present_jti);
 
+/* Adds the members models, knowledge and tools of a preview to the open object: they are the application's, so nothing
+ * is known of them. */
+void serialise_no_resources(struct json_writer *json);
+
 /* Adds [{"id":…,"name":…}], from rows of group_store_names_of_user. */
 void serialise_group_names(struct json_writer *json, const struct result *groups);
 

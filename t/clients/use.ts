@@ -48,7 +48,7 @@ export async function use(baseUrl: string, email: string, password: string): Pro
     check(everybody.users.some((one) => one.email === "typed@example.org"), "everybody is there");
     const found = await call("users_search", client.GET("/api/v1/users/search", { params: { query: { query: "typed" } } }));
     check(found.total === 1, "the search finds one");
-    const own: Schemas["Group"][] = await call("users_own_groups", client.GET("/api/v1/users/groups"));
+    const own: Schemas["UserGroup"][] = await call("users_own_groups", client.GET("/api/v1/users/groups"));
     check(Array.isArray(own), "own groups are a list");
     const permissions: Schemas["Permissions"] = await call("users_own_permissions", client.GET("/api/v1/users/permissions"));
     const edit: boolean = permissions.chat.edit;

@@ -289,6 +289,9 @@ my $victim = $roster->add_user;
 call(user_sessions_revoke => 200, $admin, in => {user_id => $victim->{id}});
 is_problem $roster->get('/users/user/info', $victim), 401, 'INVALID_TOKEN', 'sessions that were revoked have ended';
 call(user_sessions_revoke => 'USER_NOT_FOUND', $admin, in => {user_id => 'nobody'});
+my $second_admin = $roster->add_user(role => 'admin');
+call(user_sessions_revoke => 'ACTION_PROHIBITED', $second_admin, in => {user_id => $admin->{id}});
+is $roster->get('/users/user/info', $admin)->{status}, 200, 'nobody else signs the primary administrator out';
 call(user_info => 'USER_NOT_FOUND', $user, in => {user_id => 'nobody'});
 $roster->sql(q{INSERT INTO oauth_session (id, user_id, provider, token, expires_at) VALUES ('o', ?, 'google', 't', 9)},
     $user->{id});
@@ -377,10 +380,37 @@ is_problem $roster->post("/groups/id/$leaf->{id}/update", $admin,
 my $info = call(group_info => 200, $person, in => {group_id => $leaf->{id}});
 is_deeply [@$info{qw(name parent_group_id member_count)}], ['Leaf', $middle->{id}, 2], 'a group in short';
 call(group_info => 'NOT_FOUND', $person, in => {group_id => 'nothing'});
+change($middle, data => {config => {default_models => ['m1', 'm2']}});
 my $preview = call(group_preview => 200, $admin, in => {group_id => $leaf->{id}});
-is_deeply [map { $_->{name} } @{$preview->{inherited_groups}}], [qw(Middle Root)], 'the groups above one';
+my $nothing = {items => [], total => 0};
+is_deeply {
+    map { ($_ => $preview->{$_}) } qw(group permissions models knowledge tools default_models)
+},
+    {
+    group => {id => $leaf->{id}, name => 'Leaf'},
+    permissions => {},
+    (map { ($_ => $nothing) } qw(models knowledge tools)),
+    default_models => {local => undef, effective => ['m1', 'm2'], source_group_id => $middle->{id}}
+    },
+    'a preview of a group: what it gives itself, and the models of the nearest group above';
+is $preview->{inherited_permissions}{workspace}{models}, $true, '... what the groups above give';
 is $preview->{effective_permissions}{workspace}{models}, $true, '... and what its members may do';
+$preview = call(group_preview => 200, $admin, in => {group_id => $middle->{id}});
+is_deeply $preview->{default_models},
+    {local => ['m1', 'm2'], effective => ['m1', 'm2'], source_group_id => $middle->{id}}, '... its own models';
+is_deeply [
+    $preview->{permissions},
+    map { @{$preview->{$_}{workspace}}{qw(models tools)} } qw(inherited_permissions effective_permissions)
+    ],
+    [{workspace => {tools => $true}}, $true, $false, $true, $true], '... and permissions';
 call(group_preview => 'NOT_FOUND', $admin, in => {group_id => 'nothing'});
+$preview = call(user_preview => 200, $admin, in => {user_id => $person->{id}});
+is_deeply [sort map { $_->{name} } @{delete $preview->{groups}}], [qw(Leaf Middle Root)],
+    'a preview of a user: the groups, and those above';
+is_deeply $preview,
+    {user => {id => $person->{id}, name => 'Pi'}, map { ($_ => $nothing) } qw(models knowledge tools)},
+    '... and what they give, of which nothing is known';
+call(user_preview => 'USER_NOT_FOUND', $admin, in => {user_id => 'nobody'});
 
 sub members ($group, $query = '') {
     my $page = call(group_members => 200, $admin, in => {group_id => $group->{id}}, query => $query);
