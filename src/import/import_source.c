@@ -307,10 +307,34 @@ static bool copy(struct import_source *source)
     return good;
 }
 
+/* Finds groups that can't be below the group that the file has above them: i_circle has those that are above
+ * themselves, and i_placed the number of groups above each other one, once the circles are broken. Circles of more
+ * groups than a hierarchy has levels, which are not looked for, and what is below them, are not in i_placed. The first
+ * row of an id counts. */
+static bool place_groups(struct import_source *source)
+{
+    return import_source_run(source, "CREATE TEMP TABLE i_line AS SELECT MIN(rowid) AS first, id, parent_group_id AS "
+                                     "above FROM i_group WHERE id IS NOT NULL GROUP BY id") &&
+           import_source_run(source, "CREATE UNIQUE INDEX temp.i_line_by_id ON i_line (id)") &&
+           import_source_run(source, "CREATE INDEX temp.i_line_by_above ON i_line (above)") &&
+           import_source_run(source,
+                             "CREATE TEMP TABLE i_circle AS WITH RECURSIVE up (id, above, level) AS ("
+                             "SELECT id, above, 1 FROM i_line WHERE above IS NOT NULL UNION ALL "
+                             "SELECT u.id, l.above, u.level + 1 FROM up AS u JOIN i_line AS l ON l.id = u.above "
+                             "WHERE u.level < 64 AND u.above <> u.id AND l.above IS NOT NULL) "
+                             "SELECT id FROM up WHERE above = id") &&
+           import_source_run(source, "CREATE TEMP TABLE i_placed AS WITH RECURSIVE down (id, level) AS ("
+                                     "SELECT id, 0 FROM i_line WHERE above IS NULL OR above NOT IN "
+                                     "(SELECT id FROM i_line) OR id IN (SELECT id FROM i_circle) UNION ALL "
+                                     "SELECT l.id, d.level + 1 FROM down AS d JOIN i_line AS l ON l.above = d.id "
+                                     "WHERE l.id NOT IN (SELECT id FROM i_circle)) SELECT id, level FROM down") &&
+           import_source_run(source, "CREATE INDEX temp.i_placed_by_id ON i_placed (id)");
+}
+
 /* Creates the indexes for the order of reading. */
 static bool prepare_reading(struct import_source *source)
 {
-    return import_source_run(source, "CREATE INDEX temp.i_auth_by_id ON i_auth (id)") &&
+    return place_groups(source) && import_source_run(source, "CREATE INDEX temp.i_auth_by_id ON i_auth (id)") &&
            import_source_run(source, "CREATE INDEX temp.i_chat_by_id ON i_chat (id)") &&
            import_source_run(source,
                              "CREATE TEMP TABLE i_order AS SELECT u.rowid AS user_rowid FROM i_user AS u ORDER BY "
@@ -434,7 +458,12 @@ sqlite3_stmt *import_source_read(struct import_source *source, enum import_table
                            " FROM i_order AS o CROSS JOIN i_user AS t ON t.rowid = o.user_rowid ORDER BY o.rowid");
         break;
     case IMPORT_group:
-        buffer_add_literal(&sql, ", t.id IN (SELECT b.id FROM i_bad_members AS b) FROM i_group AS t");
+        /* the last column: enum import_parent. Each 64th level begins a hierarchy of its own. */
+        buffer_add_literal(&sql,
+                           ", t.id IN (SELECT b.id FROM i_bad_members AS b), CASE WHEN t.parent_group_id IS NULL "
+                           "THEN 0 WHEN t.parent_group_id NOT IN (SELECT id FROM i_line) THEN 1 "
+                           "WHEN t.id IN (SELECT id FROM i_circle) THEN 2 WHEN EXISTS (SELECT 1 FROM i_placed AS p "
+                           "WHERE p.id = t.id AND p.level % 64 <> 0) THEN 0 ELSE 3 END FROM i_group AS t");
         break;
     case IMPORT_chat:
         buffer_add_literal(&sql,

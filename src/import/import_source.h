@@ -38,8 +38,11 @@ enum import_settings import_source_settings(const struct import_source *source);
  * -1 with the reason in import_source_error. */
 int64_t import_source_count(struct import_source *source, enum import_table table);
 
+/* Whether a group can be below the group that the file has above it: if not, why. */
+enum import_parent { IMPORT_PARENT_GOOD, IMPORT_PARENT_MISSING, IMPORT_PARENT_CIRCLE, IMPORT_PARENT_TOO_DEEP };
+
 /* Starts reading a table: its columns in the order of imports.def, and after them for
- * - group: 1 where the list of members, which older releases have in the row, is not a list
+ * - group: 1 where the list of members, which older releases have in the row, is not a list; and enum import_parent
  * - chat: the id of the owner; for a shared copy, the owner of the original chat
  * - config (which has no columns in imports.def): the key (NULL: the value is the whole document), the value, and the
  *   time of the change as `YYYY-MM-DD HH:MM:SS`

@@ -242,6 +242,21 @@ static enum import_fate compare_auth(struct import *import, struct import_row *r
 
 /* ---- group ---- */
 
+/* Imports a group that can't be below another without it. */
+static void check_parent(struct import *import, int parent, struct import_row *row)
+{
+    static const char *const reasons[] = {
+        [IMPORT_PARENT_MISSING] = "this group is not in the file",
+        [IMPORT_PARENT_CIRCLE] = "the group would be below itself",
+        [IMPORT_PARENT_TOO_DEEP] = "there would be more than 64 levels",
+    };
+    if (parent != IMPORT_PARENT_GOOD && !is_null(row, IMPORT_AT(group, parent_group_id))) {
+        import_add_finding(import, IMPORT_PARTIAL, text_at(row, 0),
+                           "parent_group_id: %s; the group is imported without it", reasons[parent]);
+        row->values[IMPORT_AT(group, parent_group_id)] = BIND_NULL;
+    }
+}
+
 static bool complete_group(struct import *import, sqlite3_stmt *statement, struct import_row *row)
 {
     bool is_new;
@@ -254,6 +269,7 @@ static bool complete_group(struct import *import, sqlite3_stmt *statement, struc
         import_add_finding(import, IMPORT_PARTIAL, text_at(row, 0),
                            "user_ids: not a list; the group is imported without members");
     }
+    check_parent(import, sqlite3_column_int(statement, (int)import_column_count(IMPORT_group) + 1), row);
     return true;
 }
 

@@ -467,6 +467,42 @@ is_deeply named($result, 'mended'),
     or diag $result->{out};
 nothing_to_do($json_file, 'JSON in JSON');
 
+# Groups above others that can't be there: nowhere, in a circle, with one below it, and a line of seventy.
+{
+    $roster->sql('DELETE FROM `group`');
+    my $below = sub ($id, $above) { return insert(group => %group, id => $id, name => $id, parent_group_id => $above) };
+    my $line = file(
+        'hierarchy',
+        release('0.12.4'),
+        user('root'),
+        $below->('g1', undef),
+        $below->('lost', 'nowhere'),
+        $below->('a', 'b'),
+        $below->('b', 'c'),
+        $below->('c', 'a'),
+        $below->('d', 'c'),
+        $below->('self', 'self'),
+        map { $below->(sprintf('n%02d', $_), $_ ? sprintf 'n%02d', $_ - 1 : 'g1') } 0 .. 69);
+    my $result = both($line, 'a hierarchy');
+    is_deeply named($result, 'mended'),
+        [
+        sort 'group (lost): parent_group_id: this group is not in the file; the group is imported without it',
+        (
+            map { "group ($_): parent_group_id: the group would be below itself; the group is imported without it" }
+                qw(a b c self)
+        ),
+        'group (n63): parent_group_id: there would be more than 64 levels; the group is imported without it'
+        ],
+        'groups that would be below themselves, or too deep, are imported without the one above';
+    is_deeply {
+        map { @$_ }
+            $roster->sql(q{SELECT id, parent_group_id FROM `group` WHERE parent_group_id IS NOT NULL AND id < 'n01' })
+    }, {d => 'c', n00 => 'g1'}, '... and the others below theirs';
+    is $roster->sql('SELECT COUNT(*) FROM `group` WHERE parent_group_id IS NOT NULL'), 70, '... all of them';
+    nothing_to_do($line, 'a hierarchy');
+    $roster->sql('DELETE FROM `group`');
+}
+
 # Older releases have the members of a group in a list in its row.
 {
     $roster->sql('DELETE FROM `group`');
