@@ -44,8 +44,9 @@ const struct schema_row *schema_row(enum schema schema)
 
 bool field_is_required(const struct field_row *field, enum compatibility compatibility)
 {
-    return field->needed == FIELD_REQUIRED ||
-           (field->needed == FIELD_RELAXED && compatibility < behaviour_rows[BEHAVIOUR_ABSENT_IS_STORED].since);
+    return field->since <= compatibility &&
+           (field->needed == FIELD_REQUIRED ||
+            (field->needed == FIELD_RELAXED && compatibility < behaviour_rows[BEHAVIOUR_ABSENT_IS_STORED].since));
 }
 
 bool field_is_precondition(const struct field_row *field)

@@ -19,6 +19,17 @@ like $document->{openapi}, qr/^3\.1\./, 'it is OpenAPI 3.1';
 is_deeply [sort keys %{$document->{components}{securitySchemes}}], [qw(apiKeyHeader bearer cookie)],
     'it names the security schemes';
 
+# An object requires nothing that it does not have.
+sub lacking ($where, $schema) {
+    my $properties = $schema->{properties} // {};
+    my @lacking = map { "$where.$_" } grep { !$properties->{$_} } @{$schema->{required} // []};
+    return @lacking, map { lacking("$where.$_", $properties->{$_}) } sort keys %$properties;
+}
+for my $each ($document, $older) {
+    my $schemas = $each->{components}{schemas};
+    is_deeply [map { lacking($_, $schemas->{$_}) } sort keys %$schemas], [], 'what is required is described';
+}
+
 my @routes = Roster::Tables::rows('tables/routes.def', 'ROUTE');
 my @errors = Roster::Tables::rows('tables/errors.def', 'ERROR');
 my %shape = map { ($_->[0] => $_) } Roster::Tables::rows('tables/shapes.def', 'SHAPE');
