@@ -57,7 +57,9 @@ struct text text_take(struct text *rest, char separator)
     const char *end = rest->length > 0 ? memchr(rest->data, separator, rest->length) : NULL;
     struct text part = {rest->data, end != NULL ? (size_t)(end - rest->data) : rest->length};
     size_t taken = part.length + (end != NULL ? 1 : 0);
-    *rest = (struct text){rest->data + taken, rest->length - taken};
+    if (taken > 0) { /* the data of the null text can't be moved */
+        *rest = (struct text){rest->data + taken, rest->length - taken};
+    }
     return part;
 }
 
