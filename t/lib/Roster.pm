@@ -588,6 +588,8 @@ sub kill_connections ($self, $what = 'CONNECTION') {
 
 # Kept for this process; a fork makes its own.
 sub connection ($self, $kind) {
+    my $known = $self->{connection}{$$}{sql};
+    $self->disconnect if $known && $known->{is_gone};
     return $self->{connection}{$$}{$kind} //=
         $kind eq 'sql'
         ? Roster::Database->connect($self->socket_path('mariadb'))

@@ -140,13 +140,18 @@ sub run ($self, $statement, @values) {
     local $SIG{ALRM} = sub { die "no answer from MariaDB in time: $statement\n" };
     my $before = alarm 60 * $Roster::Process::patience;
     while (1) {
-        my $line = readline($self->{out}) // die "MariaDB is gone: @errors\n";
+        my $line = readline($self->{out}) // 'ERROR 2006 (the client has ended)';
         chomp $line;
         if ($line eq $mark) {
             next if !$self->{seen}++;    # the mark is its own column's name first
             last;
         }
         if ($line =~ /^ERROR \d+/) { push @errors, $line }
+        if ($line =~ /^ERROR (?:2002|2006|2013) /) {
+            $self->{is_gone} = 1;        # the mark would not come
+            alarm $before;
+            die "MariaDB is gone: @errors\n";
+        }
         else { push @lines, $line }
     }
     $self->{seen} = 0;

@@ -55,6 +55,11 @@ sub follow ($faults) {
         return $status{Rpl_semi_sync_master_status} eq 'ON' && $status{Rpl_semi_sync_master_clients} > 0;
     };
     Roster::Process::wait_until(20, $follows) or die "the replica does not follow:\n" . $roster->log_tail('second');
+    # What was committed before that has not waited for the replica.
+    my $now = $roster->sql('SELECT @@gtid_binlog_pos');
+    my $seconds = 20 * $Roster::Process::patience;
+    my (undef, $rows) = $second->run("SELECT MASTER_GTID_WAIT(?, $seconds)", $now);
+    $rows->[0][0] == 0 or die "the replica does not catch up:\n" . $roster->log_tail('second');
     return;
 }
 
