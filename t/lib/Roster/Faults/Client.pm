@@ -301,10 +301,12 @@ sub use_account ($self) {
             $self->{accounts} = [grep { $_ != $account } @$accounts];
             return;
         }
-        my ($status) =
-            $self->write('user_delete', $account->{register}, 2, DELETE => "/users/$account->{id}", $self->{admin});
-        # By an attempt before, of which nobody knew.
-        $account->{deleted} = 1 if $status == 200 || $status == 400;
+        my ($status, undef, $begin, $end) = $self->ask(DELETE => "/users/$account->{id}", $self->{admin});
+        # An attempt before, of which nobody knew, has done it.
+        $status = 200 if $status == 400 && $account->{tried};
+        $self->{ledger}->note('W', $account->{register}, 2, $begin, $end, $status, 'user_delete');
+        $account->{tried} = 1;
+        $account->{deleted} = 1 if $status == 200;
         return;
     }
     my $take = sub ($status, $body) { $status == 200 ? (R => 1) : $status == 400 ? (R => 2) : () };
