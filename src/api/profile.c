@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/problem.h"
 #include "base/time_zone.h"
+#include "store/audit_store.h"
 #include "store/password_store.h"
 #include "store/profile_store.h"
 #include "store/user_store.h"
@@ -181,6 +182,7 @@ enum outcome handle_password_update(struct request *request)
     if (!match.matches) {
         password_warn_unusable(context, identity->user_id, old_hash);
         log_warning(context, "password change failed: wrong present password");
+        audit_store_refuse(context, AUDIT_password_refused, identity->user_id, TEXT_NULL, "wrong present password");
         return problem_set(context, ERROR_INCORRECT_PASSWORD);
     }
     struct text password = request->input[INPUT_password_new_password].text;

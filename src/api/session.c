@@ -214,7 +214,7 @@ enum outcome session_refuse(struct request *request, struct text user_id, const 
     struct context *context = &request->context;
     const struct text email = limit_sign_in_email(request);
     request->account = audit_store_pseudonym(context, email);
-    audit_store_refuse(context, user_id, email, reason);
+    audit_store_refuse(context, AUDIT_sign_in_refused, user_id, email, reason);
     log_warning(context, "sign-in failed: %s", reason);
     return problem_set(context, ERROR_INVALID_CRED);
 }

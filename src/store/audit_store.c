@@ -225,7 +225,7 @@ enum outcome audit_store_write(struct context *context, const struct audit_note 
     return outcome;
 }
 
-/* ---- refused sign-ins ---- */
+/* ---- what was refused ---- */
 
 /* Whether this one is written. *omitted_r: how many were not since the last one that was. */
 static bool is_written(const struct context *context, int64_t *omitted_r)
@@ -248,7 +248,8 @@ static bool is_written(const struct context *context, int64_t *omitted_r)
     return true;
 }
 
-void audit_store_refuse(struct context *context, struct text user_id, struct text email, const char *reason)
+void audit_store_refuse(struct context *context, enum audit_action action, struct text user_id, struct text email,
+                        const char *reason)
 {
     const struct problem problem = context->problem;
     int64_t omitted;
@@ -265,7 +266,7 @@ void audit_store_refuse(struct context *context, struct text user_id, struct tex
     }
     json_end_object(&json);
     audit_store_write(context, &(struct audit_note){
-                                   .action = AUDIT_sign_in_refused,
+                                   .action = action,
                                    .subject_id = user_id,
                                    .detail = json_finish(&json),
                                });

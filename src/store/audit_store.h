@@ -50,10 +50,12 @@ enum outcome audit_store_change_row(struct context *context, const struct audit_
 /* Writes a note of what is no change in MariaDB, as a file that was written. */
 enum outcome audit_store_write(struct context *context, const struct audit_note *note);
 
-/* Writes that a sign-in was refused, with the reason, where it is among the first audit_refusals of a minute; else
- * counts it, and the next one that is written tells how many were left out. `email`: as it was sent; user_id null: no
- * account has it. Changes no problem, and fails silently, as the refusal stands anyway. */
-void audit_store_refuse(struct context *context, struct text user_id, struct text email, const char *reason);
+/* Writes that a sign-in, or a change of a password, was refused (`action`), with the reason, where it is among the
+ * first audit_refusals of a minute; else counts it, and the next one that is written tells how many were left out.
+ * `email`: as it was sent; null: not told; user_id null: no account has it. Changes no problem, and fails silently, as
+ * the refusal stands anyway. */
+void audit_store_refuse(struct context *context, enum audit_action action, struct text user_id, struct text email,
+                        const char *reason);
 
 /* Writes how many refusals of an earlier minute were left out, if any. Called by the housekeeper. */
 void audit_store_write_omitted(struct context *context);

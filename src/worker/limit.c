@@ -8,6 +8,7 @@
 #include "base/scoreboard.h"
 #include "config/config.h"
 #include "config/network.h"
+#include "store/audit_store.h"
 #include "store/known_store.h"
 
 /* Hashes per second of one core with N 16384, r 8, p 5, measured on slow machines; for other costs in proportion. */
@@ -234,12 +235,26 @@ static enum outcome count_trusted_sign_in(struct request *request)
     return count_one(request, &rule);
 }
 
+static const char too_many[] = "too many attempts";
+
+/* The audit, and the line of the access log, name the account that was tried too often. */
+static void tell_refused_sign_in(struct request *request, enum outcome outcome, struct text user_id)
+{
+    if (outcome == PROBLEM) {
+        const struct text email = limit_sign_in_email(request);
+        request->account = audit_store_pseudonym(&request->context, email);
+        audit_store_refuse(&request->context, AUDIT_sign_in_refused, user_id, email, too_many);
+    }
+}
+
 static enum outcome limit_sign_in(struct request *request)
 {
     const struct config *config = request->context.config;
 
     if (config->trusted_email_header[0] != '\0') {
-        return config->rate_limits ? count_trusted_sign_in(request) : OK;
+        enum outcome outcome = config->rate_limits ? count_trusted_sign_in(request) : OK;
+        tell_refused_sign_in(request, outcome, TEXT_NULL);
+        return outcome;
     }
     if (!config->password_sign_in) {
         return OK; /* the handler refuses each sign-in without a hash */
@@ -248,6 +263,7 @@ static enum outcome limit_sign_in(struct request *request)
     enum outcome outcome = recognise(request, &attempt);
     if (outcome == OK && config->rate_limits) {
         outcome = count_password_sign_in(request, &attempt);
+        tell_refused_sign_in(request, outcome, attempt.user_id);
     }
     /* a device that is over its limit counts as unknown: its cookie may be stolen */
     request->admission.is_known = attempt.knows_network || (attempt.knows_device && !request->admission.email_counted);
@@ -263,7 +279,12 @@ enum outcome limit_request(struct request *request)
     if (request->route->limit == LIMIT_sign_in) {
         return limit_sign_in(request);
     }
-    return request->route->limit != LIMIT_NONE && request->context.config->rate_limits ? count_rules(request) : OK;
+    enum outcome outcome =
+        request->route->limit != LIMIT_NONE && request->context.config->rate_limits ? count_rules(request) : OK;
+    if (outcome == PROBLEM && request->route->limit == LIMIT_password) {
+        audit_store_refuse(&request->context, AUDIT_password_refused, request->identity.user_id, TEXT_NULL, too_many);
+    }
+    return outcome;
 }
 
 bool limit_link_mail(struct request *request)

@@ -119,6 +119,18 @@ $answer = $roster->sign_in({email => 'ada@example.org', password => 'another goo
 is $roster->access_line($answer)->{account}, $ada->{id}, '... and the id of who has signed in';
 $ada->{token} = $answer->{json}{token};
 
+$row = tells(
+    sub {
+        $roster->call(
+            password_update => 'INCORRECT_PASSWORD',
+            as($ada),
+            json => {password => 'wrong password', new_password => 'yet another good password'});
+    },
+    'password_refused ada>ada',
+    'a wrong present password');
+is_deeply [$row->{detail}{reason}, $row->{session_jti}],
+    ['wrong present password', Roster::claims_of($ada->{token})->{jti}], '... why, and in which session';
+
 my $jti = Roster::claims_of($ada->{token})->{jti};
 my $other = $roster->new_session({email => 'ada@example.org', password => 'another good password'});
 $row = tells(
@@ -661,7 +673,33 @@ like $roster->ctl('audit', 'list', '--action', 'nothing')->{err}, qr/there is no
 
 # ---- A flood of refused sign-ins ----
 
-$roster->reconfigure(audit_refusals => 3);
+# Those that are refused before anybody looks at the password, too.
+$roster->reconfigure(rate_limits => undef, rate_limit_sign_in => 1, rate_limit_password => 1);
+my @of_day = (client => '192.0.2.99');
+for my $case (['ada@example.org', 'sign_in_refused ->ada'], ['often@example.org', 'sign_in_refused ->-']) {
+    my ($email, $expected) = @$case;
+    my $try = sub { $roster->sign_in($email, password => 'wrong password', @of_day) };
+    $try->() for 1, 2;    # a window may end between them
+    my $refused;
+    $row = tells(sub { $refused = $try->() }, $expected, "$email: too many sign-ins");
+    is_problem $refused, 429, 'RATE_LIMIT_EXCEEDED', '... refused for that';
+    is $row->{detail}{reason}, 'too many attempts', '... and told so';
+    is $roster->access_line($refused)->{account}, $row->{detail}{account}, '... as in the access log';
+}
+my $late = $roster->add_user;
+$name{$late->{id}} = 'late';
+my $change = sub {
+    $roster->post('/auths/update/password', $late,
+        {password => 'wrong password', new_password => 'a good password, this'});
+};
+$change->() for 1, 2;
+$row = tells($change, 'password_refused late>late', 'too many changes of a password');
+is $row->{detail}{reason}, 'too many attempts', '... why';
+$roster->reconfigure(
+    audit_refusals => 3,
+    rate_limits => 'no',
+    rate_limit_sign_in => undef,
+    rate_limit_password => undef);
 ok chained(), 'all rows have a number';
 my ($before) = map { $_->{id} } (rows())[-1];
 $roster->sign_in("flood$_\@example.org", password => 'wrong password') for 1 .. 12;
