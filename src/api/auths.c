@@ -212,6 +212,26 @@ enum outcome handle_sign_up(struct request *request)
     return outcome;
 }
 
+struct addition {
+    struct request *request;
+    struct account_new account;
+    json_object *settings;
+    struct text token;
+};
+
+/* Account and session: both or neither. */
+static enum outcome add_with_session(struct context *context, void *argument)
+{
+    struct addition *addition = argument;
+    const struct account_new *account = &addition->account;
+    struct text jti;
+    int64_t expires_at;
+    enum outcome outcome = account_store_add(context, &addition->account);
+    return outcome == OK ? session_issue(addition->request, account->id, account->password_hash, addition->settings,
+                                         &addition->token, &jti, &expires_at)
+                         : outcome;
+}
+
 enum outcome handle_user_add(struct request *request)
 {
     struct context *context = &request->context;
@@ -228,19 +248,16 @@ enum outcome handle_user_add(struct request *request)
     if (outcome == OK) {
         outcome = password_hash(context, input[INPUT_user_add_password].text, &account.password_hash);
     }
-    json_object *document;
+    struct addition addition = {.request = request};
     if (outcome == OK) {
-        outcome = config_store_read(context, &document);
+        outcome = config_store_read(context, &addition.settings);
     }
     if (outcome == OK) {
-        account.group_id = config_store_text(context, document, SETTING_DEFAULT_GROUP_ID);
-        outcome = creation_fault(context, account_store_add(context, &account));
-    }
-    struct text token;
-    if (outcome == OK) {
-        struct text jti;
-        int64_t expires_at;
-        outcome = session_issue(request, account.id, account.password_hash, &token, &jti, &expires_at);
+        account.group_id = config_store_text(context, addition.settings, SETTING_DEFAULT_GROUP_ID);
+        addition.account = account;
+        database_concerns_nobody(); /* but for whom the parts name */
+        outcome = creation_fault(context, database_transaction(context, add_with_session, &addition));
+        account = addition.account;
     }
     if (outcome == OK) { /* what was written */
         const struct value row[USER_COLUMNS] = {
@@ -251,7 +268,7 @@ enum outcome handle_user_add(struct request *request)
             [USER_profile_image_url] = {.text = account.picture},
         };
         json_begin_object(&request->response.json);
-        session_add_members(request, token, row);
+        session_add_members(request, addition.token, row);
         json_end_object(&request->response.json);
     }
     return outcome;

@@ -22,15 +22,14 @@
 #include "worker/limit.h"
 
 enum outcome session_issue(struct request *request, struct text user_id, struct text password_hash,
-                           struct text *token_r, struct text *jti_r, int64_t *expires_at_r)
+                           json_object *settings, struct text *token_r, struct text *jti_r, int64_t *expires_at_r)
 {
     struct context *context = &request->context;
-    json_object *document;
-    enum outcome outcome = config_store_read(context, &document);
+    enum outcome outcome = settings == NULL ? config_store_read(context, &settings) : OK;
     if (outcome != OK) {
         return outcome;
     }
-    int64_t lifetime = config_store_lifetime(context, document);
+    int64_t lifetime = config_store_lifetime(context, settings);
     *expires_at_r = lifetime < 0 ? -1 : context->now_seconds + lifetime;
     const struct text jti = random_uuid(context->arena), key = context->config->secret_keys.items[0];
     char key_id[TOKEN_KEY_ID_SIZE];
@@ -152,7 +151,7 @@ enum outcome session_answer(struct request *request, struct text user_id, struct
         outcome = tell_of_device(request, user_id);
     }
     if (outcome == OK) {
-        outcome = session_issue(request, user_id, password_hash, &token, &jti, &expires_at);
+        outcome = session_issue(request, user_id, password_hash, NULL, &token, &jti, &expires_at);
     }
     if (outcome != OK) {
         return outcome;

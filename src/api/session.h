@@ -7,11 +7,12 @@
 
 /* Creates a session of a user, with a row in table session and the configured lifetime.
  * `password_hash` is the stored hash that the password was verified with; null: no password was verified.
+ * `settings`: the document of config_store_read; NULL: it is read here.
  * *token_r: its token. *jti_r: its id. *expires_at_r: epoch seconds; -1: never.
  * OK, FAULT, or PROBLEM with INVALID_CRED: the stored hash has changed since (a password change ends all
  * sessions). */
 enum outcome session_issue(struct request *request, struct text user_id, struct text password_hash,
-                           struct text *token_r, struct text *jti_r, int64_t *expires_at_r);
+                           json_object *settings, struct text *token_r, struct text *jti_r, int64_t *expires_at_r);
 
 /* Renews the caller's session where nginx wants it (request->renews), the caller has a cookie, and the session is in
  * the last quarter of its life. token_r: the new token, in the arena, and *expires_at_r its expiry; null where nothing

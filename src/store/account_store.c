@@ -209,7 +209,7 @@ static enum outcome add_within(struct context *context, void *argument)
     }
     if (outcome == OK && account->password_hash.data != NULL) {
         outcome =
-            password_store_put(context, account->id, account->email, account->password_hash, account->must_change);
+            password_store_add(context, account->id, account->email, account->password_hash, account->must_change);
     }
     if (outcome == OK && account->is_disabled) {
         outcome = disable_row(context, account->id, account->email);
@@ -239,7 +239,7 @@ enum outcome account_store_add(struct context *context, struct account_new *acco
 {
     prepare(context, account);
     database_concerns(account->id);
-    return database_transaction(context, add_within, account);
+    return database_transaction_joined(context, add_within, account);
 }
 
 struct additions {

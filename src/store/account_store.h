@@ -40,7 +40,7 @@ struct account_new {
     int64_t created_at;
 };
 
-/* Creates an account in one transaction, which locks out other additions.
+/* Creates an account in one transaction, or as a part of one, which locks out other additions.
  * The first account becomes an administrator's, and closes sign-up.
  * A later sign-up gets the default role and group of the settings.
  * PROBLEM EMAIL_TAKEN; INVALID_IMAGE (picture_store_hold).

@@ -229,9 +229,21 @@ static void note_write(struct context *context)
 
 /* ---- Whom a write concerns ---- */
 
+static uint64_t connection_number(void)
+{
+    return database.mysql != NULL ? mysql_thread_id(database.mysql) : 0;
+}
+
 void database_concern_list(const struct text *names, size_t count)
 {
-    invariant(count <= CONCERNS_MAX && !database.in_transaction);
+    invariant(count <= CONCERNS_MAX);
+    if (database.in_transaction) { /* database_transaction_joined */
+        for (size_t i = 0; i < count; i++) {
+            invariant(names[i].data != NULL);
+        }
+        version_words_more(names, count, connection_number());
+        return;
+    }
     database.concern = (struct database_concern){.is_set = true};
     for (size_t i = 0; i < count; i++) {
         if (names[i].data != NULL) {
@@ -252,11 +264,6 @@ void database_concerns_nobody(void)
 bool database_in_transaction(void)
 {
     return database.in_transaction;
-}
-
-static uint64_t connection_number(void)
-{
-    return database.mysql != NULL ? mysql_thread_id(database.mysql) : 0;
 }
 
 static void begin_write(struct context *context)
@@ -598,6 +605,12 @@ enum outcome database_transaction(struct context *context, enum outcome (*body)(
     enum outcome outcome = run_transaction(context, TRANSACTION_USUAL, body, argument);
     end_write();
     return outcome;
+}
+
+enum outcome database_transaction_joined(struct context *context, enum outcome (*body)(struct context *, void *),
+                                         void *argument)
+{
+    return database.in_transaction ? body(context, argument) : database_transaction(context, body, argument);
 }
 
 enum outcome database_transaction_alone(struct context *context, enum outcome (*body)(struct context *, void *),

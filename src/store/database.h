@@ -195,9 +195,14 @@ bool database_try_read(struct context *context, const char *sql, const struct pa
  * On 1213 and 1020, from a statement or from COMMIT, the whole transaction is retried, with short random pauses, for up
  * to three seconds. So body must be repeatable (it may leave unused memory in the arena), and must not change anything
  * outside MariaDB.
- * Transactions can't be nested. */
+ * Transactions can't be nested: see database_transaction_joined. */
 enum outcome database_transaction(struct context *context, enum outcome (*body)(struct context *, void *),
                                   void *argument);
+
+/* The same; but where a transaction has begun already, `body` is a part of that one, whose body must hand on each
+ * outcome that is not OK. For what is done by itself as well as together with something else. */
+enum outcome database_transaction_joined(struct context *context, enum outcome (*body)(struct context *, void *),
+                                         void *argument);
 
 /* The same at the isolation level REPEATABLE READ: nobody adds a row, until it ends, to a table of which it has deleted
  * all rows. For what replaces whole tables. */

@@ -34,6 +34,15 @@ enum outcome password_store_scrypt_costs(struct context *context, struct result 
         NO_PARAMETERS, costs_r, ERROR_NONE);
 }
 
+enum outcome password_store_add(struct context *context, struct text user_id, struct text email, struct text hash,
+                                bool must_change)
+{
+    return database_execute(
+        context, "INSERT INTO auth (id, email, password, active, must_change) VALUES (?, ?, ?, 1, ?)",
+        PARAMETERS(BIND_TEXT(user_id), BIND_TEXT(email), BIND_TEXT(hash), BIND_INTEGER(must_change)), NULL,
+        ERROR_EMAIL_TAKEN);
+}
+
 enum outcome password_store_put(struct context *context, struct text user_id, struct text email, struct text hash,
                                 bool must_change)
 {
@@ -41,13 +50,8 @@ enum outcome password_store_put(struct context *context, struct text user_id, st
     enum outcome outcome = database_execute(context, "UPDATE auth SET password = ?, must_change = ? WHERE id = ?",
                                             PARAMETERS(BIND_TEXT(hash), BIND_INTEGER(must_change), BIND_TEXT(user_id)),
                                             &result, ERROR_NONE);
-    if (outcome == OK && result.affected_rows == 0) {
-        outcome = database_execute(
-            context, "INSERT INTO auth (id, email, password, active, must_change) VALUES (?, ?, ?, 1, ?)",
-            PARAMETERS(BIND_TEXT(user_id), BIND_TEXT(email), BIND_TEXT(hash), BIND_INTEGER(must_change)), NULL,
-            ERROR_EMAIL_TAKEN);
-    }
-    return outcome;
+    return outcome == OK && result.affected_rows == 0 ? password_store_add(context, user_id, email, hash, must_change)
+                                                      : outcome;
 }
 
 enum outcome password_store_tell(struct context *context, struct text user_id)

@@ -15,6 +15,10 @@ enum outcome password_store_hash(struct context *context, struct text user_id, s
 enum outcome password_store_put(struct context *context, struct text user_id, struct text email, struct text hash,
                                 bool must_change);
 
+/* Within a transaction: the same for a new account, which has no row yet. */
+enum outcome password_store_add(struct context *context, struct text user_id, struct text email, struct text hash,
+                                bool must_change);
+
 /* Within a transaction: has the owner told that the password was changed, where that is wanted. */
 enum outcome password_store_tell(struct context *context, struct text user_id);
 

@@ -316,11 +316,11 @@ static enum outcome add_within(struct context *context, void *argument)
 enum outcome session_store_add(struct context *context, const struct session_new *session)
 {
     struct session_new copy = *session;
-    if (context->config->sessions_per_user > 0) {
+    if (context->config->sessions_per_user > 0 && !database_in_transaction()) {
         return revocation_store_transaction(context, session->user_id, add_within, &copy);
     }
     database_concerns(session->user_id, session->jti);
-    return database_transaction(context, add_within, &copy);
+    return database_transaction_joined(context, add_within, &copy);
 }
 
 void session_store_note_sign_in(struct context *context, struct text user_id, struct text address)

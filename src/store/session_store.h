@@ -56,10 +56,10 @@ struct session_new {
     const char *key_id; /* of the key that signs its token */
 };
 
-/* Adds a session of a user, and ends the oldest ones that are more than sessions_per_user, in one transaction.
- * PROBLEM INVALID_CRED: the user was deleted or disabled meanwhile, or the password hash is another one. A change of
- * password locks the row of the hash until the other sessions are ended, so no session with the old password
- * remains. */
+/* Adds a session of a user, and ends the oldest ones that are more than sessions_per_user, in one transaction. Or,
+ * within one that has begun, the first session of a new account. PROBLEM INVALID_CRED: the user was deleted or disabled
+ * meanwhile, or the password hash is another one. A change of password locks the row of the hash until the other
+ * sessions are ended, so no session with the old password remains. */
 enum outcome session_store_add(struct context *context, const struct session_new *session);
 
 /* Notes in the user's row that the user has signed in, from where. Skipped if another transaction locks the row. */
