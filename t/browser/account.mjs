@@ -63,8 +63,8 @@ await browse("a sign-in once more, with a second factor", async (page) => {
     await page.goto("/account/sign-in?again&rd=/account/?back");
     await sees(page, "The page you want needs a new sign-in with a second factor.");
     await signIn(page, bob);
-    await page.waitForURL("**/account/?back");
-    ok(true, "whoever is signed in signs in again, and goes back");
+    await page.waitForURL("**/account/#factor");
+    ok(true, "who has no second factor is led to where it is set up");
 }, { token: bob.token });
 
 await browse("a password to be changed", async (page) => {

@@ -19,7 +19,10 @@ $content{'account/client.js'} = $client;
 # ---- Size ----
 
 # Mails, the audit and second factors are counted apart: their files, and their texts.
-my %apart = (mail => qr/^(?:forgot|reset|verify|invited?)\b/, audit => qr/^(?:audit|trail)\b/, factor => qr/^factor\b/);
+my %apart = (
+    mail => qr/^(?:forgot|reset|verify|invited?)\b/,
+    audit => qr/^(?:audit|trail)\b/,
+    factor => qr/^(?:factor|error[.](?:CHALLENGE\w+|INVALID_(?:CODE|RESET_TOKEN)|next_code|factor))\b/);
 my %part_of = (
     'account/link.js' => 'mail',
     'account/link.html' => 'mail',
@@ -115,7 +118,7 @@ sub texts ($name) {
 }
 
 my %known = map { ($_->[0] => 1) } Roster::Tables::rows('tables/errors.def', 'ERROR');
-my %of_client = map { ($_ => 1) } qw(OFFLINE UNKNOWN);
+my %of_client = map { ($_ => 1) } qw(OFFLINE UNKNOWN CHALLENGE_EXPIRED INVALID_CODE INVALID_RESET_TOKEN);
 my ($en, $de) = map { texts("account/$_.txt") } qw(en de);
 is_deeply [sort grep { !/^set[.]/ } keys %$de], [sort keys %$en], 'both languages have the same keys';
 is_deeply [sort grep { /^set[.]/ } keys %$de],

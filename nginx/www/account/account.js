@@ -139,17 +139,22 @@ function keys() {
 	}));
 }
 
+// ---- The second factor ----
+
+const factor = ({ enabled, recovery_codes_remaining: count }) => section("factor", h("p", t(enabled ? "factor.on" : "factor.off", { count })),
+	h("div.actions", (enabled ? ["replace", "codes", "remove"] : ["choose"]).map((kind) => action(t(`factor.${kind}`), async () => (await import("./factor.js")).manage(kind)))));
+
 const isPending = () => user.role === "pending";
 const hasKeys = () => user.role === "admin" || user.permissions.features?.api_keys;
 
-start("account", "user", ([all, own, person, sources, groups]) => {
+start("account", "user", ([all, own, person, state, sources, groups]) => {
 	sessions.show(all);
 	keyRows.show(own);
 	const ended = section("sessions", sessions.element, endOthers());
 	const parts = isPending() ? [site.password_sign_in && password(), ended]
-		: [profile(person), status(person), site.password_sign_in && password(), ended, hasKeys() && keys(), section("may", user.role === "admin" && t("may.admin"), origins(sources, groups))];
+		: [profile(person), status(person), ...site.password_sign_in ? [password(), api.mfa_choose && factor(state)] : [], ended, hasKeys() && keys(), section("may", user.role === "admin" && t("may.admin"), origins(sources, groups))];
 	return [h("p.quiet", user.email), isPending() && h("p", t("pending"), " ", person?.email && t("pending.ask", person)),
 		h("nav", { "aria-label": t("account") }, parts.filter(Boolean).map(({ id }) => h("a", { href: `#${id}` }, t(id)))), parts, h("p", h("a", { href: "/api/v1/auths/export", download: "account.json" }, t("export")))];
 // Who waits for an administrator learns the name of one.
 }, () => Promise.all([api.sessions_list(), hasKeys() ? api.api_keys_list() : [],
-	...isPending() ? [api.admin_details().catch(() => null)] : [api.status_get(), api.own_permission_sources(), api.users_own_groups()]]));
+	...isPending() ? [api.admin_details().catch(() => null)] : [api.status_get(), api.mfa_status(), api.own_permission_sources(), api.users_own_groups()]]));

@@ -188,7 +188,7 @@ export function form({ fields, submit, save, done, before, after }) {
 	function refuse(error) {
 		if (error.status === 429) return wait(error.retryAfter ?? 30, null);
 		const tell = (row, text) => row ? row.refuse(text) : problem.append(text, " ");
-		const { code = "" } = error, about = /EMAIL/.test(code) ? "email" : /_CRED|INCORRECT/.test(code) ? "password" : /PASSWORD/.test(code) && "new_password";
+		const { code = "" } = error, about = /EMAIL/.test(code) ? "email" : /_CRED|INCORRECT/.test(code) ? "password" : /PASSWORD/.test(code) ? "new_password" : /code/i.test(code) && "code";
 		if (error.faults?.length) for (const { loc, msg } of error.faults) tell(find(loc[1]), msg);
 		else tell(find(about) ?? (about && find("password")), explain(error));
 		focus();
@@ -215,17 +215,21 @@ export function form({ fields, submit, save, done, before, after }) {
 
 let again;
 
+// Where a sign-in has further steps, they take the place of its form; done() behind the last of them.
+export const goOn = async (answer, form, done) => answer.next_step ? (await import("./factor.js")).step(answer, form, done) : done(answer);
+
 // Asks for the password again, so that nothing on the page is lost. False: it was not given.
-async function signInAgain() {
+export async function signInAgain(title = t("again")) {
 	if (!site.password_sign_in) return direct.sign_in({ email: "", password: "" }).then(() => true, () => false);
-	const box = dialog(t("again"), form({
+	const whole = form({
 		before: t("again.text"),
 		fields: [{ name: "email", value: user.email, readonly: true, autocomplete: "username" },
 			{ name: "password", type: "password", needed: true, autocomplete: "current-password", autofocus: true }],
 		submit: t("sign_in"),
 		save: direct.sign_in,
-		done: () => box.close("yes"),
-	}));
+		done: (answer) => goOn(answer, whole, () => box.close("yes")),
+	});
+	const box = dialog(title, whole);
 	return await box === "yes";
 }
 
