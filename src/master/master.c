@@ -258,13 +258,13 @@ static bool needs_pid_file(const struct config *config)
  * sendmail(8) may have to, so must the master be able to; without root it can then have no filter. */
 static void enter_sandbox(const struct config *config)
 {
-    const char *shortcoming = sandbox_shortcoming();
+    const char *shortcoming;
     const bool may_gain = helpers_execute(master.options->helpers, master.options->helper_count, config);
     if (!sandbox_is_possible()) {
         log_notice(NULL, "there is no sandbox: a sanitizer, or valgrind, needs more than it leaves");
     } else if (!config->sandbox) {
         log_notice(NULL, "there is no sandbox: sandbox = no in %s", config->path);
-    } else if (shortcoming != NULL) {
+    } else if ((shortcoming = sandbox_shortcoming()) != NULL) {
         log_notice(NULL, "the sandbox is not complete: %s", shortcoming);
     }
     if (!may_gain || geteuid() == 0) {
