@@ -161,7 +161,7 @@ static void test_retention(void **state)
 static void refuse(int count)
 {
     for (int i = 0; i < count; i++) {
-        audit_store_refuse(&context, TEXT_NULL, TEXT("somebody@example.org"), "unknown account");
+        audit_store_refuse(&context, AUDIT_sign_in_refused, TEXT_NULL, TEXT("somebody@example.org"), "unknown account");
     }
 }
 
