@@ -290,6 +290,7 @@ static enum outcome authenticate_key(struct context *context, const struct crede
     take_caller(identity, &owner->caller);
     identity->key_id = owner->key_id;
     identity->key_last_used_at = owner->last_used_at;
+    identity->key_has_list = owner->routes.data != NULL;
     return outcome;
 }
 
@@ -362,6 +363,7 @@ static enum outcome authenticate_token(struct context *context, const struct cre
     identity->issued_at = token.issued_at;
     identity->session_jti = session.has_row ? token.jti : TEXT_NULL;
     identity->session_last_seen_at = session.last_seen_at;
+    identity->confirmed_at = session.confirmed_at;
     return OK;
 }
 
@@ -369,7 +371,7 @@ enum outcome identity_authenticate(struct context *context, const struct credent
                                    struct identity *identity_r)
 {
     memset(identity_r, 0, sizeof *identity_r);
-    identity_r->expires_at = identity_r->issued_at = -1;
+    identity_r->expires_at = identity_r->issued_at = identity_r->confirmed_at = -1;
     bool is_unclear;
     enum outcome outcome = find_token(context, credentials, &identity_r->token, &identity_r->by_cookie, &is_unclear);
     if (outcome != OK) {

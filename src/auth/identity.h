@@ -49,7 +49,9 @@ struct identity {
     int64_t issued_at;          /* -1: the token does not say, or is an API key */
     struct text session_jti;    /* equal to jti where the session has a row of its own, else null */
     int64_t session_last_seen_at;
-    struct text key_id; /* of the API key */
+    int64_t confirmed_at; /* when the password was given again in the session; -1: never */
+    struct text key_id;   /* of the API key */
+    bool key_has_list;    /* it may call some paths only, by a list of its own */
     int64_t key_last_used_at;
     bool drop_cookies; /* the 401 deletes cookies: roster-api(7), Deleted cookies */
     bool is_tossed;    /* a cookie `token` was sent that this site has probably not set: others of its name go, too */
@@ -88,6 +90,13 @@ static inline bool identity_is_admin(const struct identity *identity)
     return text_is(identity->role, "admin");
 }
 bool identity_is_verified(const struct identity *identity);
+
+/* Whether the password was given again within these seconds: roster-api(7), Confirming that it is you. */
+enum { CONFIRMED_SECONDS = 600 };
+static inline bool identity_is_confirmed(const struct context *context, const struct identity *identity)
+{
+    return identity->confirmed_at >= 0 && context->now_seconds - identity->confirmed_at < CONFIRMED_SECONDS;
+}
 
 /* Stores the time of the request: roster-api(7), Last activity. Called after the response is sent. */
 void identity_touch(struct context *context, const struct identity *identity);

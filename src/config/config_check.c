@@ -335,6 +335,17 @@ static bool check_trusted_headers(const struct check *check)
     return true;
 }
 
+static bool check_confirmation(const struct check *check)
+{
+    const struct config *config = &check->loaded->config;
+    const bool has_header = config->trusted_email_header[0] != '\0';
+    if (config->confirm_changes && (has_header || !config->password_sign_in)) {
+        blame(check, "confirm_changes", has_header ? "trusted_email_header" : "password_sign_in");
+        return error_set(check->error, "confirm_changes needs sign-in with passwords: nobody could confirm anything");
+    }
+    return true;
+}
+
 static bool is_notice(const char *word)
 {
     for (size_t i = 1; i < MAIL_NOTICES; i++) {
@@ -444,6 +455,6 @@ bool config_check(struct config_loaded *loaded, unsigned *line_r, struct error *
     config_pools_resolve(loaded);
     return check_forms(&check) && check_passwords(&check) && check_directory_size(&check) &&
            check_public_host(&check) && check_cookies_and_windows(&check) && check_trusted_headers(&check) &&
-           check_mail(&check) && name_accounts(&check) && config_pools_check(loaded, line_r, error) &&
-           check_hashing_memory(&check);
+           check_confirmation(&check) && check_mail(&check) && name_accounts(&check) &&
+           config_pools_check(loaded, line_r, error) && check_hashing_memory(&check);
 }

@@ -412,6 +412,10 @@ int command_user_logout(struct invocation *invocation)
     struct context *context = &invocation->context;
     const struct value *user = NULL;
     const char *session = ctl_option(invocation, OPTION_session);
+    const bool with_keys = ctl_has_option(invocation, OPTION_keys);
+    if (session != NULL && with_keys) {
+        return ctl_fail(EXIT_USAGE, "--keys: this goes with all sessions, not with --session");
+    }
     int status = find_user(invocation, ctl_argument(invocation, 0), &user);
     if (status != EXIT_DONE) {
         return status;
@@ -425,10 +429,11 @@ int command_user_logout(struct invocation *invocation)
     }
     struct result sessions;
     if (session_store_list(context, user[USER_id].text, &sessions) != OK ||
-        session_store_end_everywhere(context, user[USER_id].text, KEPT_NONE) != OK) {
+        session_store_end_everywhere(context, user[USER_id].text, KEPT_NONE, with_keys) != OK) {
         return ctl_problem(invocation, ctl_argument(invocation, 0));
     }
-    ctl_say(invocation, "Ended all sessions of %s: %s, and all that other programs issued.",
-            find_user_title(invocation, user), find_count(invocation, sessions.row_count, "session"));
+    ctl_say(invocation, "Ended all sessions of %s: %s, and all that other programs issued.%s",
+            find_user_title(invocation, user), find_count(invocation, sessions.row_count, "session"),
+            with_keys ? " Removed all API keys." : "");
     return EXIT_DONE;
 }

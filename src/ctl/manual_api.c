@@ -105,6 +105,9 @@ static void print_route(struct buffer *out, const struct route *route)
     } else if (route->takes == TAKES_SESSION_0_12) {
         mdoc_text(out, "Since 0.12, API keys are refused; a session is needed.");
     }
+    if (router_needs_confirmation(route)) {
+        mdoc_text(out, "With confirm_changes, administrators have to confirm it first.");
+    }
     if (route->body != SCHEMA_NONE) {
         mdoc_format(out, "Body: %s.", schema_row(route->body)->name);
     }

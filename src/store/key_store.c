@@ -78,21 +78,32 @@ static void note(struct context *context, enum audit_action action, struct text 
     audit_store_note(context, &(struct audit_note){action, .subject_id = user_id, .object = key_id});
 }
 
+/* Deletes the primary keys of a user, or with `all` the others, too. */
+static enum outcome delete_within(struct context *context, struct text user_id, bool all)
+{
+    struct result keys;
+    enum outcome outcome =
+        database_execute(context, "SELECT id FROM api_key WHERE user_id = ? AND (is_primary = 1 OR ?) FOR UPDATE",
+                         PARAMETERS(BIND_TEXT(user_id), BIND_INTEGER(all)), &keys, ERROR_NONE);
+    if (outcome == OK && keys.row_count > 0) {
+        outcome = database_execute(context, "DELETE FROM api_key WHERE user_id = ? AND (is_primary = 1 OR ?)",
+                                   PARAMETERS(BIND_TEXT(user_id), BIND_INTEGER(all)), NULL, ERROR_NONE);
+    }
+    for (size_t i = 0; outcome == OK && i < keys.row_count; i++) {
+        note(context, AUDIT_key_delete, user_id, result_row(&keys, i)->text);
+    }
+    return outcome;
+}
+
 static enum outcome delete_primary_within(struct context *context, void *argument)
 {
     const struct text *user_id = argument;
-    struct result keys;
-    enum outcome outcome =
-        database_execute(context, "SELECT id FROM api_key WHERE user_id = ? AND is_primary = 1 FOR UPDATE",
-                         PARAMETERS(BIND_TEXT(*user_id)), &keys, ERROR_NONE);
-    if (outcome == OK && keys.row_count > 0) {
-        outcome = database_execute(context, "DELETE FROM api_key WHERE user_id = ? AND is_primary = 1",
-                                   PARAMETERS(BIND_TEXT(*user_id)), NULL, ERROR_NONE);
-    }
-    for (size_t i = 0; outcome == OK && i < keys.row_count; i++) {
-        note(context, AUDIT_key_delete, *user_id, result_row(&keys, i)->text);
-    }
-    return outcome;
+    return delete_within(context, *user_id, false);
+}
+
+enum outcome key_store_delete_all(struct context *context, struct text user_id)
+{
+    return delete_within(context, user_id, true);
 }
 
 enum outcome key_store_delete_primary(struct context *context, struct text user_id)

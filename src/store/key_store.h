@@ -52,6 +52,9 @@ enum outcome key_store_delete(struct context *context, struct text user_id, stru
 /* Deletes a key of any user, named or not. PROBLEM API_KEY_NOT_FOUND. */
 enum outcome key_store_delete_any(struct context *context, struct text key_id);
 
+/* Within a transaction that concerns the user, with the user's row locked: deletes all keys of a user. */
+enum outcome key_store_delete_all(struct context *context, struct text user_id);
+
 /* Notes that a key was used now; at once (touch_store.h), or else in its row, unless last_used_at is newer than
  * last_active_interval, or another transaction locks the row. */
 void key_store_touch(struct context *context, struct text key_id, struct text user_id);

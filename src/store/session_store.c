@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "store/audit_store.h"
 #include "store/hiredis.h"
+#include "store/key_store.h"
 #include "store/prefetch.h"
 #include "store/redis.h"
 #include "store/revocation_store.h"
@@ -72,9 +73,12 @@ enum {
     SESSION_REVOKED_AT,
     SESSION_SEEN_AT,
     SESSION_STAMP,
+    SESSION_CONFIRMED_AT,
     SESSION_END
 };
-#define COLUMNS CALLER_COLUMNS_OF("c") ", c.sessions_ended_at, s.user_id, s.revoked_at, s.last_seen_at, a.session_stamp"
+#define COLUMNS            \
+    CALLER_COLUMNS_OF("c") \
+    ", c.sessions_ended_at, s.user_id, s.revoked_at, s.last_seen_at, a.session_stamp, s.confirmed_at"
 
 /* The statement that reads these and a set of parts. */
 static const char *statement_of(struct context *context, unsigned parts)
@@ -117,6 +121,7 @@ static enum outcome read_rows(struct context *context, struct text user_id, stru
     session->caller = caller_of_row(row);
     session->has_row = !row[SESSION_USER_ID].is_null && text_equal(row[SESSION_USER_ID].text, user_id);
     session->last_seen_at = session->has_row ? row[SESSION_SEEN_AT].integer : 0;
+    session->confirmed_at = session->has_row ? value_integer(&row[SESSION_CONFIRMED_AT], -1) : -1;
     *rows_r = (struct session_rows){
         .has_user = true,
         .sessions_ended_at = value_integer(&row[SESSION_ENDED_AT], -1),
@@ -192,7 +197,7 @@ static struct table_key key_of(struct context *context, struct text user_id, str
 }
 
 /* The columns of an entry: those of caller_of_row, and then: */
-enum { ENTRY_LAST_SEEN_AT = CALLER_END, ENTRY_HAS_ROW, ENTRY_COLUMNS };
+enum { ENTRY_LAST_SEEN_AT = CALLER_END, ENTRY_HAS_ROW, ENTRY_CONFIRMED_AT, ENTRY_COLUMNS };
 
 static void remember(struct context *context, const struct table_key *key, const struct table_stamp *stamp,
                      const struct token_session *session)
@@ -200,6 +205,7 @@ static void remember(struct context *context, const struct table_key *key, const
     struct value values[ENTRY_COLUMNS] = {
         [ENTRY_LAST_SEEN_AT] = {.integer = session->last_seen_at},
         [ENTRY_HAS_ROW] = {.integer = session->has_row},
+        [ENTRY_CONFIRMED_AT] = {.integer = session->confirmed_at},
     };
     caller_to_row(&session->caller, values);
     const struct result row = {values, 1, ENTRY_COLUMNS, 1};
@@ -219,6 +225,7 @@ static bool recall(struct context *context, const struct table_key *key, struct 
         .caller = caller_of_row(row),
         .has_row = row[ENTRY_HAS_ROW].integer != 0,
         .last_seen_at = row[ENTRY_LAST_SEEN_AT].integer,
+        .confirmed_at = row[ENTRY_CONFIRMED_AT].integer,
     };
     return true;
 }
@@ -240,7 +247,7 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
         return OK;
     }
     const struct table_stamp read_at = row_cache_stamp(context, &key);
-    *session_r = (struct token_session){.state = SESSION_WITHOUT_USER};
+    *session_r = (struct token_session){.state = SESSION_WITHOUT_USER, .confirmed_at = -1};
     /* Not with the identity table: it may have the rest, and what is stored there is read under a stamp of its own. */
     struct prefetch *prefetch = row_cache_is_usable(context) ? NULL : context->prefetch;
     bool is_asked = ask_redis(context, user_id, jti);
@@ -441,6 +448,7 @@ enum outcome session_store_end_all(struct context *context, struct text user_id,
 struct end_all {
     struct text user_id;
     struct kept_session kept;
+    bool with_keys;
 };
 
 static enum outcome end_all_within(struct context *context, void *argument)
@@ -450,12 +458,13 @@ static enum outcome end_all_within(struct context *context, void *argument)
     if (outcome == OK) {
         audit_store_note(context, &(struct audit_note){AUDIT_sessions_end, .subject_id = end->user_id});
     }
-    return outcome;
+    return outcome == OK && end->with_keys ? key_store_delete_all(context, end->user_id) : outcome;
 }
 
-enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct kept_session kept)
+enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct kept_session kept,
+                                          bool with_keys)
 {
-    struct end_all end = {user_id, kept};
+    struct end_all end = {user_id, kept, with_keys};
     return revocation_store_transaction(context, user_id, end_all_within, &end);
 }
 
@@ -486,6 +495,19 @@ void session_store_touch(struct context *context, struct text jti)
     database_try(context, DATABASE_NOWAIT "UPDATE session SET last_seen_at = ? WHERE jti = ? AND last_seen_at <= ?",
                  PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(column_jti(context, jti)),
                             BIND_INTEGER(context->now_seconds - touch_store_interval(context->config, TOUCH_SESSION))));
+}
+
+enum outcome session_store_confirm(struct context *context, struct text jti, struct text user_id,
+                                   struct text password_hash)
+{
+    database_concerns(jti);
+    return audit_store_change_row(
+        context, &(struct audit_note){AUDIT_confirm, .subject_id = user_id, .object = jti},
+        "UPDATE session s JOIN auth a ON a.id = s.user_id SET s.confirmed_at = ? WHERE s.jti = ? AND s.user_id = ? AND "
+        "s.revoked_at IS NULL AND a.password = ?",
+        PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(column_jti(context, jti)), BIND_TEXT(user_id),
+                   BIND_TEXT(password_hash)),
+        ERROR_INVALID_TOKEN);
 }
 
 bool session_store_prolong(struct context *context, struct text jti, struct text user_id, int64_t expires_at)

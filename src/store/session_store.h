@@ -28,6 +28,7 @@ struct token_session {
     struct caller caller; /* null and 0 if `state` is SESSION_WITHOUT_USER */
     bool has_row;
     int64_t last_seen_at; /* of its row */
+    int64_t confirmed_at; /* when the password was given again in it; -1: never */
 };
 
 /* Max rows that one session_store_clean deletes. */
@@ -68,6 +69,11 @@ void session_store_note_sign_in(struct context *context, struct text user_id, st
 /* Whether the user has signed in before. */
 enum outcome session_store_has_signed_in(struct context *context, struct text user_id, bool *has_r);
 
+/* Notes that the password was given again in a session that has a row. PROBLEM INVALID_TOKEN: it was ended meanwhile,
+ * or the password hash is not `password_hash` any more. */
+enum outcome session_store_confirm(struct context *context, struct text jti, struct text user_id,
+                                   struct text password_hash);
+
 /* Prolongs a session that has a row and has not ended. False where that was not done: MariaDB is busy with its row. */
 bool session_store_prolong(struct context *context, struct text jti, struct text user_id, int64_t expires_at);
 
@@ -89,8 +95,9 @@ struct kept_session {
 /* Within revocation_store_transaction: ends all sessions of a user but `kept`. PROBLEM USER_NOT_FOUND. */
 enum outcome session_store_end_all(struct context *context, struct text user_id, struct kept_session kept);
 
-/* The same in a separate transaction: 'sign out everywhere'. */
-enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct kept_session kept);
+/* The same in a separate transaction: 'sign out everywhere'. with_keys: removes all API keys of the user, too. */
+enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct kept_session kept,
+                                          bool with_keys);
 
 /* Valid sessions, newest first: rows of session_columns. */
 enum outcome session_store_list(struct context *context, struct text user_id, struct result *sessions_r);

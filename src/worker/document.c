@@ -42,6 +42,8 @@ static bool row_has_error(const struct route *route, enum compatibility compatib
         return route->who == WHO_VERIFIED || route->who == WHO_ADMIN;
     case ERROR_SESSION_REQUIRED:
         return router_takes_session(route, compatibility);
+    case ERROR_CONFIRMATION_REQUIRED:
+        return router_needs_confirmation(route);
     case ERROR_CROSS_SITE:
         return is_protected && route->method != METHOD_GET;
     case ERROR_BODY_PARSE_ERROR:

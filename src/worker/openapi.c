@@ -327,7 +327,10 @@ static void put_operation(struct json_writer *out, const struct route *route, en
     json_member_string(out, "summary", route->text);
     const char *session =
         router_takes_session(route, compatibility) ? " An API key does not do: it takes a session." : "";
-    json_member_text(out, "description", text_format(out->buffer->arena, "%s%s", who_text(route->who), session));
+    const char *confirmed =
+        router_needs_confirmation(route) ? " With confirm_changes, administrators have to confirm it first." : "";
+    json_member_text(out, "description",
+                     text_format(out->buffer->arena, "%s%s%s", who_text(route->who), session, confirmed));
     put_tag(out, route);
     if (!document_route_is_protected(route)) {
         json_member_array(out, "security");

@@ -72,6 +72,16 @@ bool router_is_for_monitors(const struct route *route)
     return for_monitors[route - routes];
 }
 
+static const bool confirmed[ROUTE_COUNT] = {
+#define ROUTE_CONFIRM(route) [ROUTE_##route] = true,
+#include "tables/routes.def"
+};
+
+bool router_needs_confirmation(const struct route *route)
+{
+    return confirmed[route - routes];
+}
+
 bool router_takes_session(const struct route *route, enum compatibility compatibility)
 {
     return route->takes == TAKES_SESSION || (route->takes == TAKES_SESSION_0_12 && compatibility >= COMPATIBILITY_0_12);

@@ -61,6 +61,9 @@ unsigned router_prefetch(const struct route *route);
 /* Whether a route refuses API keys. `compatibility`: the value of the directive. */
 bool router_takes_session(const struct route *route, enum compatibility compatibility);
 
+/* ROUTE_CONFIRM: with confirm_changes, administrators must have confirmed that it is them. */
+bool router_needs_confirmation(const struct route *route);
+
 /* ROUTE_NEEDS: a permission that callers of a route need. NULL: none. */
 struct route_need {
     enum route_id route;

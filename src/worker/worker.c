@@ -122,6 +122,23 @@ static enum outcome check_need(struct request *request, const struct route_need 
     return outcome == OK && !granted ? problem_set(context, need->code) : outcome;
 }
 
+/* ROUTE_CONFIRM. A key with a list of its own was made for these paths, by somebody who had to confirm that. */
+static enum outcome check_confirmation(struct request *request)
+{
+    struct context *context = &request->context;
+    const struct identity *identity = &request->identity;
+    if (!context->config->confirm_changes || !router_needs_confirmation(request->route) ||
+        !identity_is_admin(identity) || (identity->is_api_key && identity->key_has_list) ||
+        identity_is_confirmed(context, identity)) {
+        return OK;
+    }
+    return identity->is_api_key
+               ? problem_set_detail(context, ERROR_CONFIRMATION_REQUIRED, 0,
+                                    "This API key may not do this: only a session in which the password was given "
+                                    "again may, or a key with a list of paths of its own that has this one.")
+               : problem_set(context, ERROR_CONFIRMATION_REQUIRED);
+}
+
 static enum outcome authorise(struct request *request)
 {
     struct context *context = &request->context;
@@ -134,8 +151,9 @@ static enum outcome authorise(struct request *request)
     if (is_program && router_takes_session(route, context->config->compatibility)) {
         return problem_set(context, ERROR_SESSION_REQUIRED);
     }
+    enum outcome outcome = check_confirmation(request);
     const struct route_need *need = router_need(route, context->config->compatibility);
-    return need != NULL ? check_need(request, need) : OK;
+    return outcome == OK && need != NULL ? check_need(request, need) : outcome;
 }
 
 static const worker_handler *handlers; /* set by the program */

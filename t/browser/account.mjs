@@ -296,6 +296,32 @@ await browse("sessions, keys and password", async (page, context) => {
     await keys.getByText("Backup").waitFor({ state: "detached" });
     await becomes(() => ask(page, "/auths/api_keys"), [], "a key is removed");
 
+    // A change that has to be confirmed waits for the password.
+    let asked = 0;
+    await page.route("**/api/v1/auths/api_keys", (route) => route.request().method() === "POST" && asked++ === 0
+        ? route.fulfill({ status: 403, contentType: "application/json", body: JSON.stringify({ detail: "Confirm first.", code: "CONFIRMATION_REQUIRED" }) })
+        : route.continue());
+    await keys.getByLabel("What is it for?").fill("Confirmed");
+    await keys.getByRole("button", { name: "Create a key" }).click();
+    const confirm = page.getByRole("dialog", { name: "Confirm" });
+    await confirm.waitFor();
+    await look(page, "confirm");
+    await confirm.getByLabel("Password").fill("wrong password");
+    await confirm.getByRole("button", { name: "Confirm" }).click();
+    await sees(page, "This is not your password.");
+    await confirm.getByLabel("Password").fill(bob.password);
+    await confirm.getByRole("button", { name: "Confirm" }).click();
+    await keys.getByRole("button", { name: "Remove: Confirmed" }).waitFor();
+    await page.unroute("**/api/v1/auths/api_keys");
+    const oneMore = JSON.stringify({ email: bob.email, password: bob.password });
+    await fetch(`${facts.url}/api/v1/auths/signin`, { method: "POST", body: oneMore, headers: { "Content-Type": "application/json" } });
+    await page.reload();
+    await sessions.getByRole("button", { name: "End all others" }).click();
+    await page.getByRole("dialog").getByLabel("Remove the API keys, too").check();
+    await page.getByRole("dialog").getByRole("button", { name: "End" }).click();
+    await keys.getByText("Confirmed").waitFor({ state: "detached" });
+    await becomes(() => ask(page, "/auths/api_keys"), [], "with the sessions, the keys may go, too");
+
     const password = part(page, "Password");
     await password.getByLabel("Current password").fill("wrong password");
     await password.getByLabel("New password").fill(NEW);
@@ -530,7 +556,9 @@ await browse("other sites", async (page) => {
     ok(true, "a page that could not be read is read again");
 });
 
-// The client in a browser: each of the twenty operations.
+// The client in a browser: each of the twenty operations. All that Ada had before has ended above.
+const fresh = await (await fetch(`${facts.url}/api/v1/auths/signin`, { method: "POST",
+    body: JSON.stringify({ email: ada.email, password: ada.password }), headers: { "Content-Type": "application/json" } })).json();
 await browse("client", async (page) => {
     await page.goto("/account/");
     await atAccount(page);
@@ -551,6 +579,6 @@ await browse("client", async (page) => {
         await call("user_delete", id);
         return called.length;
     }, limited.id), 19, "all operations work from a page; reading the default permissions is the twentieth");
-}, { token: ada.token });
+}, { token: fresh.token });
 
 await done();

@@ -152,17 +152,42 @@ tells(
     },
     'session_end admin>ada',
     'an administrator ends a session');
+# A key of Ada's, for those who end everything.
+sub make_key () {
+    $roster->sql(q{INSERT INTO api_key (id, user_id, `key`, created_at, updated_at) VALUES (?, ?, ?, 1, 1)},
+        Roster::uuid(), $ada->{id}, Roster::uuid());
+    return;
+}
+make_key();
 tells(
-    sub { $roster->call(user_sessions_end => 200, in => {user_id => $ada->{id}}, as($admin)) },
-    'sessions_end admin>ada',
-    'or all');
+    sub {
+        $roster->call(
+            user_sessions_end => 200,
+            in => {user_id => $ada->{id}},
+            query => '?keys=true',
+            as($admin));
+    },
+    'sessions_end admin>ada, key_delete admin>ada',
+    'or all, with the keys');
 tells(
     sub { $roster->call(user_sessions_revoke => 200, in => {user_id => $ada->{id}}, as($admin)) },
     'sessions_end admin>ada',
     '... as the original says it');
 $ada->{token} = $roster->new_session({email => 'ada@example.org', password => 'another good password'});
-tells(sub { $roster->call(sessions_end => 200, as($ada)) }, 'sessions_end ada>ada', 'signing out everywhere');
+make_key();
+tells(
+    sub { $roster->call(sessions_end => 200, query => '?keys=true', as($ada)) },
+    'sessions_end ada>ada, key_delete ada>ada',
+    'signing out everywhere, with the keys');
 $ada->{token} = $roster->new_session({email => 'ada@example.org', password => 'another good password'});
+tells(
+    sub { $roster->call(confirm => 200, as($ada), json => {password => 'another good password'}) },
+    'confirm ada>ada',
+    'a confirmation');
+tells(
+    sub { $roster->call(confirm => 'INCORRECT_PASSWORD', as($ada), json => {password => 'wrong password'}) },
+    'password_refused ada>ada',
+    '... that is refused');
 tells(
     sub {
         $roster->call(

@@ -18,10 +18,10 @@ my @routes = Roster::Tables::records('tables/routes.def', 'ROUTE');
         sort qw(
             api_key_set api_key_delete api_keys_create api_keys_update api_keys_delete sessions_end session_end
             user_sessions_end user_session_end password_update admin_api_key_delete mfa_status
-            own_export user_export user_erase
+            own_export user_export user_erase confirm
         )
         ],
-        'keys make, change and remove no keys, end no sessions, change no password, and neither export nor erase anybody';
+        'keys make, change and remove no keys, end no sessions, change and confirm no password, and neither export nor erase anybody';
 }
 
 # ---- The callers ----

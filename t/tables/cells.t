@@ -52,6 +52,7 @@ my @tables = (
     ],
     ['tables/persons.def', 'PERSON_HIDDEN', 'store/person_store.c', table => 'text', name => 'text', why => 'text'],
     ['tables/persons.def', 'PERSON_NONE', 'store/person_store.c', table => 'text', why => 'text'],
+    ['tables/routes.def', 'ROUTE_CONFIRM', 'worker/router.c', route => 'resolved'],
     ['tables/routes.def', 'ROUTE_FOR_MONITORS', 'worker/router.c', route => 'resolved'],
     [
         'tables/routes.def', 'ROUTE_NEEDS', 'worker/router.c',

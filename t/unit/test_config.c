@@ -494,6 +494,8 @@ static void test_cross_checks(void **state)
     assert_refused("user = a\ntrusted_email_header = X-Email\n",
                    "2: trusted_email_header needs trusted_proxies: without it any client could sign in as any user, so "
                    "set it to the address of the proxy in front");
+    assert_refused("confirm_changes = yes\npassword_sign_in = no\n",
+                   "2: confirm_changes needs sign-in with passwords: nobody could confirm anything");
     assert_refused("trusted_groups_header = X-Groups\ntrusted_proxies = ::1\n",
                    "1: trusted_groups_header has no effect without trusted_email_header: set that, too");
     assert_refused("[api]\nlisten = /run/a\n[password]\nlisten = /run/a\n",
@@ -629,6 +631,7 @@ static const struct {
     {"last_active_interval", "1d"},
     {"session_idle", "30m"},
     {"sessions_per_user", "5"},
+    {"confirm_changes", "yes"},
     {"identity_cache", "30s"},
     {"identity_cache_size", "32M"},
     {"directory_size", "0"},
@@ -815,8 +818,8 @@ static void test_dump_of_all_at_once(void **state)
     FILE *out = open_memstream(&content, &size);
 
     (void)state;
-    for (i = 0; i < OTHER_COUNT; i++) {
-        if (!config_find(text_of(others[i].name))->is_pool) {
+    for (i = 0; i < OTHER_COUNT; i++) { /* confirm_changes needs passwords, which password_sign_in switches off */
+        if (!config_find(text_of(others[i].name))->is_pool && strcmp(others[i].name, "confirm_changes") != 0) {
             fprintf(out, "%s = %s\n", others[i].name, others[i].value);
         }
     }

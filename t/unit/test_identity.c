@@ -339,8 +339,8 @@ static void test_epoch(void **state)
 
     execute("UPDATE user SET sessions_ended_at = NULL");
     assert_good(GOOD_TOKEN);
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), (struct kept_session){TEXT("j1"), 1800000500}),
-                     OK);
+    assert_int_equal(
+        session_store_end_everywhere(&context, TEXT("u1"), (struct kept_session){TEXT("j1"), 1800000500}, false), OK);
     assert_good(GOOD_TOKEN); /* kept, and given a row */
     assert_true(text_is(identity.session_jti, "j1"));
     ASSERT_ENDED(token_of("{\"id\":\"u1\",\"jti\":\"j2\",\"iat\":1799999000,\"exp\":1800000500}"));
@@ -782,7 +782,7 @@ static void test_touch_session(void **state)
     long_token = token_of(text_format(context.arena, "{\"id\":\"u1\",\"jti\":\"%0300d\",\"exp\":1800000500}", 7).data);
     assert_good(long_token);
     assert_int_equal(
-        session_store_end_everywhere(&context, TEXT("u1"), (struct kept_session){identity.jti, 1800000500}), OK);
+        session_store_end_everywhere(&context, TEXT("u1"), (struct kept_session){identity.jti, 1800000500}, false), OK);
     execute("UPDATE session SET last_seen_at = 1");
     assert_good(long_token);
     touch(1);

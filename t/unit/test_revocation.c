@@ -158,8 +158,8 @@ static void test_all_of_a_user(void **state)
     add_session("j1", "u1", NOW + 1000);
     add_session("j2", "u1", NOW + 1000);
     add_session("j3", "u2", NOW + 1000);
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), (struct kept_session){TEXT("j2"), NOW + 1000}),
-                     OK);
+    assert_int_equal(
+        session_store_end_everywhere(&context, TEXT("u1"), (struct kept_session){TEXT("j2"), NOW + 1000}, false), OK);
     assert_true(is_told("j1"));
     assert_false(is_told("j2"));
     assert_false(is_told("j3"));
@@ -170,18 +170,18 @@ static void test_all_of_a_user(void **state)
 
     /* Our moment does not move back with a clock, and another program's later one stays. */
     context.now_seconds = NOW - 100;
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), KEPT_NONE), OK);
+    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), KEPT_NONE, false), OK);
     assert_int_equal(ask_integer("SELECT sessions_ended_at FROM user WHERE id = 'u1'"), NOW);
     context.now_seconds = NOW + 5;
     tell("SET " MOMENT " %lld.5", "u1", (long long)NOW + 100);
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), KEPT_NONE), OK);
+    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), KEPT_NONE, false), OK);
     assert_int_equal(moment("u1"), NOW + 100);
     tell("SET " MOMENT " %lld", "u1", (long long)NOW + 1);
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), KEPT_NONE), OK);
+    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), KEPT_NONE, false), OK);
     assert_int_equal(moment("u1"), NOW + 5);
 
     execute("INSERT INTO config (data) VALUES ('{\"auth\":{\"jwt_expiry\":\"-1\"}}')");
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u2"), KEPT_NONE), OK);
+    assert_int_equal(session_store_end_everywhere(&context, TEXT("u2"), KEPT_NONE, false), OK);
     assert_int_equal(tell("TTL " MOMENT, "u2")->integer, -1);
 }
 
@@ -208,7 +208,7 @@ static void end_three(void)
     add_session("j1", "u1", NOW + 1000);
     add_session("j2", "u2", NOW + 1000);
     assert_int_equal(session_store_sign_out(&context, TEXT("j1"), TEXT("u1"), NOW + 1000), OK);
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u2"), KEPT_NONE), OK);
+    assert_int_equal(session_store_end_everywhere(&context, TEXT("u2"), KEPT_NONE, false), OK);
     assert_int_equal(session_store_sign_out(&context, TEXT("other"), TEXT("u1"), NOW + 1000), OK);
     assert_int_equal(context.problem.code, ERROR_NONE);
     assert_int_equal(NOTE_COUNT, 4);
@@ -277,7 +277,7 @@ static void test_wrong_type(void **state)
     (void)state;
     tell("LPUSH " MOMENT " x", "u2");
     add_session("j1", "u1", NOW + 1000);
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u2"), KEPT_NONE), OK);
+    assert_int_equal(session_store_end_everywhere(&context, TEXT("u2"), KEPT_NONE, false), OK);
     assert_int_equal(session_store_sign_out(&context, TEXT("j1"), TEXT("u1"), NOW + 1000), OK);
     assert_int_equal(NOTE_COUNT, 0);
     assert_int_equal(moment("u2"), NOW);
@@ -331,7 +331,7 @@ static void test_without_redis(void **state)
     (void)state;
     config.redis_socket = "";
     add_session("j1", "u1", NOW + 1000);
-    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), KEPT_NONE), OK);
+    assert_int_equal(session_store_end_everywhere(&context, TEXT("u1"), KEPT_NONE, false), OK);
     assert_int_equal(NOTE_COUNT, 0); /* nobody would ever be told */
     assert_int_equal(revocation_store_upkeep(&context), -1);
 }
@@ -478,7 +478,7 @@ static void test_judge(void **state)
     assert_int_equal(judge("kept", "u9", NOW - 5), SESSION_WITHOUT_USER);
     assert_int_equal(judge("bare", "u1", -1), SESSION_VALID);
     assert_int_equal(
-        session_store_end_everywhere(&context, TEXT("u1"), (struct kept_session){TEXT("kept"), NOW + 1000}), OK);
+        session_store_end_everywhere(&context, TEXT("u1"), (struct kept_session){TEXT("kept"), NOW + 1000}, false), OK);
     assert_int_equal(moment("u1"), NOW);
     /* though Redis has the moment: it is ours, and MariaDB's rows say whom it spares */
     assert_int_equal(judge("kept", "u1", NOW - 5), SESSION_VALID);

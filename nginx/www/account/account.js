@@ -108,9 +108,10 @@ const sessions = list(api.sessions_list, (one, again) => [h("div", h("b", device
 !one.current && action(t("end"), () => end(one).then(again), { "aria-label": `${t("end")}: ${device(one.user_agent)}` })]);
 
 const endOthers = () => action(t("end.others"), async () => {
-	if (!await ask(t("end.others"), t("end.ask"), t("end"))) return;
-	await Promise.all((await api.sessions_list()).filter(({ current }) => !current).map(end));
-	await sessions.fill();
+	const keys = h("input", { type: "checkbox" });
+	if (!await ask(t("end.others"), [t("end.ask"), hasKeys() && h("p", h("label", keys, " ", t("end.keys")))], t("end"))) return;
+	await api.sessions_end({ others: true, keys: keys.checked });
+	await Promise.all([sessions.fill(), keys.checked && keyRows.fill()]);
 	sessions.element.focus();
 });
 

@@ -218,13 +218,15 @@ let again;
 // Where a sign-in has further steps, they take the place of its form; done() behind the last of them.
 export const goOn = async (answer, form, done) => answer.next_step ? (await import("./factor.js")).step(answer, form, done) : done(answer);
 
+const credentials = () => [{ name: "email", value: user.email, readonly: true, autocomplete: "username" },
+	{ name: "password", type: "password", needed: true, autocomplete: "current-password", autofocus: true }];
+
 // Asks for the password again, so that nothing on the page is lost. False: it was not given.
 export async function signInAgain(title = t("again")) {
 	if (!site.password_sign_in) return direct.sign_in({ email: "", password: "" }).then(() => true, () => false);
 	const whole = form({
 		before: t("again.text"),
-		fields: [{ name: "email", value: user.email, readonly: true, autocomplete: "username" },
-			{ name: "password", type: "password", needed: true, autocomplete: "current-password", autofocus: true }],
+		fields: credentials(),
 		submit: t("sign_in"),
 		save: direct.sign_in,
 		done: (answer) => goOn(answer, whole, () => box.close("yes")),
@@ -233,10 +235,23 @@ export async function signInAgain(title = t("again")) {
 	return await box === "yes";
 }
 
-// The client. Where the session has ended meanwhile, a call waits until the person has signed in again.
+// The same for a change that has to be confirmed, in the session that there is.
+async function confirm() {
+	const box = dialog(t("confirm"), form({
+		before: t("confirm.text"),
+		fields: credentials(),
+		submit: t("confirm"),
+		save: ({ password }) => direct.confirm({ password }),
+		done: () => box.close("yes"),
+	}));
+	return await box === "yes";
+}
+
+// The client. Where the session has ended meanwhile, or a change has to be confirmed, a call waits for the password.
 export const api = Object.fromEntries(Object.entries(direct).map(([name, call]) => [name, (...given) => call(...given).catch(async (error) => {
-	if (!user || !hasEnded(error)) throw error;
-	again ??= signInAgain().finally(() => { again = null; });
+	const way = hasEnded(error) ? () => signInAgain() : error.code === "CONFIRMATION_REQUIRED" && confirm;
+	if (!user || !way) throw error;
+	again ??= way().finally(() => { again = null; });
 	if (!await again) throw error;
 	return call(...given);
 })]));

@@ -26,7 +26,7 @@ export const choice = (label, options, value, onchange) => h("select", { "aria-l
 
 // A button that changes something of who or what has the name; asks: only after a question.
 export const deed = (key, name, work, asks) => action(t(key), async () => {
-	if (!asks || await ask(t(key), name, t(key))) return work();
+	if (!asks || await ask(t(key), asks === true ? name : [name, asks], t(key))) return work();
 }, { "aria-label": `${t(key)}: ${name}`, class: asks && "danger" });
 
 // Whom an address belongs to, with the account. A search finds who has it as a part of theirs, too.

@@ -5,7 +5,7 @@ import { list } from "./lists.js";
 
 page(async ([person, all, sources]) => {
 	const [{ account }, sessions, keys] = await Promise.all([find(person.email), list("sessions", id), list("keys", id)]);
-	const { name } = person, standing = h("span"), may = h("div"), joined = h("ul.rows", { tabindex: -1 }), join = h("div.actions");
+	const { name } = person, standing = h("span"), may = h("div"), also = h("input", { type: "checkbox" }), joined = h("ul.rows", { tabindex: -1 }), join = h("div.actions");
 	const row = (name, value, more) => ({ name, label: t(name), value, needed: true, ...more });
 
 	// The button for the other of the two; nothing that was typed is lost.
@@ -56,6 +56,6 @@ page(async ([person, all, sources]) => {
 		done: () => t("saved"),
 		after: [site.password_reset && action(t("invite.link"), () => api.user_password_link(id).then(() => t("invited"))), stands(account.disabled), deed("delete", name, () => api.user_delete(id).then(() => location.assign("/admin/")), true), erase()],
 	}),
-	section(t("groups"), joined, join), section(t("sessions"), sessions.element, deed("end.all", name, () => api.user_sessions_end(id).then(sessions.load), true)),
+	section(t("groups"), joined, join), section(t("sessions"), sessions.element, deed("end.all", name, () => api.user_sessions_end(id, { keys: also.checked }).then(() => Promise.all([sessions.load(), keys.load()])), h("p", h("label", also, " ", t("end.keys"))))),
 	section(t("keys"), keys.element), section(t("permissions"), may)];
 }, () => Promise.all([api.user_get(id), groups(), api.user_permissions(id)]));
