@@ -147,7 +147,8 @@ is_problem $roster->get('/roster-error/503'), 404, 'PATH_NOT_FOUND', 'nor are th
             . q{form-action 'self'; base-uri 'none'; frame-ancestors 'none'}, '... with its policy';
         is $answer->{headers}{'cache-control'}, 'no-cache', '... and is asked for each time';
         is $answer->{headers}{$_->[0]}, $_->[1], "... $_->[0]"
-            for ['x-content-type-options', 'nosniff'], ['x-frame-options', 'DENY'], ['referrer-policy', 'same-origin'];
+            for ['x-content-type-options', 'nosniff'], ['x-frame-options', 'DENY'], ['referrer-policy', 'same-origin'],
+            ['cross-origin-opener-policy', 'same-origin'];
         ok $answer->{headers}{'x-request-id'}, '... and an id';
     }
     is_problem $roster->get($_), 404, 'PATH_NOT_FOUND', "$_ is none"

@@ -168,7 +168,7 @@ subtest 'TLS' => sub {
 my %security = (
     'x-content-type-options' => 'nosniff',
     'x-frame-options' => 'DENY',
-    'content-security-policy' => "default-src 'none'; frame-ancestors 'none'; sandbox",
+    'content-security-policy' => "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox",
     'referrer-policy' => 'same-origin',
     'strict-transport-security' => 'max-age=63072000',
     server => 'nginx');
