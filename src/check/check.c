@@ -268,20 +268,41 @@ void check_files(const struct config *config, struct findings *findings)
 
 /* Redis. */
 
-/* Whoever can connect can read and change the revocations of sessions and the counters of sign-ins. */
-static void check_redis_access(struct findings *findings, const struct config *config)
+/* Whether Redis answers who has no password. */
+static bool redis_is_open(struct context *context)
 {
+    struct error ignored;
+    struct config config = *context->config;
+    struct context without = {.arena = context->arena, .config = &config, .stage = "check"};
+    config.redis_password = TEXT_NULL;
+    redis_close();
+    const bool is_open = redis_ping(&without, &ignored);
+    redis_close();
+    return is_open;
+}
+
+/* Whoever can connect can read and change the revocations of sessions and the counters of sign-ins. */
+static void check_redis_access(struct findings *findings, struct context *context)
+{
+    const struct config *config = context->config;
     struct stat status;
-    if (config->redis_password.data != NULL) {
+    const bool is_tcp = *config->redis_host != '\0';
+    const bool others_may = is_tcp || (stat(config->redis_socket, &status) == 0 && (status.st_mode & S_IWOTH) != 0);
+    if (!others_may || !redis_is_open(context)) {
         return;
     }
-    if (*config->redis_host != '\0') {
+    if (config->redis_user[0] != '\0') {
+        findings_add_cure(findings, FINDING_WARNING, "redis-cli ACL SETUSER default off && redis-cli CONFIG REWRITE",
+                          "Redis at %s has the user %s, but its default user has no password: each local user can make "
+                          "revoked sessions valid again",
+                          is_tcp ? config->redis_host : config->redis_socket, config->redis_user);
+    } else if (is_tcp) {
         findings_add_cure(
             findings, FINDING_WARNING,
             "p=$(openssl rand -hex 32); (umask 077; echo $p >/etc/roster/redis.password); echo requirepass $p "
             ">>/etc/redis/redis.conf; systemctl restart redis-server roster",
             "Redis at %s has no password: each local user can make revoked sessions valid again", config->redis_host);
-    } else if (stat(config->redis_socket, &status) == 0 && (status.st_mode & S_IWOTH) != 0) {
+    } else {
         findings_add_cure(findings, FINDING_WARNING,
                           "sed -i 's/^unixsocketperm .*/unixsocketperm 770/' /etc/redis/redis.conf && adduser roster "
                           "redis && systemctl restart redis-server roster",
@@ -311,7 +332,7 @@ static void check_redis(struct findings *findings, struct context *context)
     struct error error;
     if (redis_ping(context, &error)) {
         check_redis_version(findings, context);
-        check_redis_access(findings, context->config);
+        check_redis_access(findings, context);
     } else if (strstr(error.text, "AUTH ") != NULL || strstr(error.text, " NOAUTH") != NULL) {
         findings_add_cure(findings, is_required ? FINDING_ERROR : FINDING_WARNING,
                           "(umask 077; sed -n 's/^requirepass //p' /etc/redis/redis.conf | tail -n 1 "

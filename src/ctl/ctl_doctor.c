@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -144,6 +146,45 @@ static void check_machine(struct findings *findings, const struct config *config
 
 /* The service. */
 
+/* The command that starts it. */
+static const char *start_command(void)
+{
+    return access("/run/systemd/system", F_OK) == 0 ? "systemctl restart roster.socket roster" : "roster -d";
+}
+
+/* The sockets of all pools. Gives how many there are. */
+static size_t list_sockets(const struct config *config, const char *paths_r[static 2 * POOL_COUNT],
+                           enum pool pools_r[static 2 * POOL_COUNT])
+{
+    size_t count = 0;
+    for (enum pool pool = 0; pool < POOL_COUNT; pool++) {
+        const char *const own[] = {config->pools[pool].listen, config->pools[pool].listen_second};
+        for (size_t i = 0; i < ARRAY_COUNT(own); i++) {
+            if (own[i][0] != '\0') {
+                pools_r[count] = pool;
+                paths_r[count++] = own[i];
+            }
+        }
+    }
+    return count;
+}
+
+/* Whether nobody listens there. errno says why. */
+static bool is_down(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    const bool down = descriptor >= 0 && connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0 &&
+                      (errno == ENOENT || errno == ECONNREFUSED);
+    const int why = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    errno = why;
+    return down;
+}
+
 static void check_socket(struct findings *findings, struct arena *arena, const struct config *config, enum pool pool,
                          const char *path)
 {
@@ -151,12 +192,10 @@ static void check_socket(struct findings *findings, struct arena *arena, const s
     struct fastcgi_answer answer;
     struct error error;
     const char *log = check_log_command(arena, config);
-    const char *start =
-        access("/run/systemd/system", F_OK) == 0 ? "systemctl restart roster.socket roster" : "roster -d";
     if (stat(path, &status) != 0 && errno == EACCES) {
         findings_add(findings, FINDING_UNSEEN, "pool %s: %s: %s", pool_names[pool], path, strerror(errno));
     } else if (stat(path, &status) != 0) {
-        findings_add_cure(findings, FINDING_ERROR, start, "pool %s has no socket %s (%s): start the service",
+        findings_add_cure(findings, FINDING_ERROR, start_command(), "pool %s has no socket %s (%s): start the service",
                           pool_names[pool], path, strerror(errno));
     } else if (access(path, W_OK) != 0 && errno == EACCES && check_is_outsider(config)) {
         findings_add(findings, FINDING_UNSEEN, "whether pool %s answers at %s: you may not connect to it",
@@ -191,11 +230,21 @@ static void check_ready(struct findings *findings, struct arena *arena, const st
 static void check_service(struct findings *findings, struct arena *arena, const struct config *config)
 {
     findings_begin(findings, "service");
-    for (int pool = 0; pool < POOL_COUNT; pool++) {
-        check_socket(findings, arena, config, (enum pool)pool, config->pools[pool].listen);
-        if (config->pools[pool].listen_second[0] != '\0') {
-            check_socket(findings, arena, config, (enum pool)pool, config->pools[pool].listen_second);
-        }
+    const char *paths[2 * POOL_COUNT];
+    enum pool pools[2 * POOL_COUNT];
+    const size_t count = list_sockets(config, paths, pools);
+    size_t down = 0;
+    while (down < count && is_down(paths[down])) {
+        down++;
+    }
+    if (down == count) {
+        findings_add_cure(findings, FINDING_ERROR, start_command(),
+                          "the service does not run: nobody listens at any of its sockets (%s: %s)", paths[count - 1],
+                          strerror(errno));
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        check_socket(findings, arena, config, pools[i], paths[i]);
     }
     check_ready(findings, arena, config);
 }

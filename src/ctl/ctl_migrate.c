@@ -11,6 +11,7 @@
 #include "ctl/ctl.h"
 #include "store/database_accounts.h"
 #include "store/migration.h"
+#include "store/redis_grants.h"
 
 static void report(const char *line, void *argument)
 {
@@ -195,12 +196,30 @@ static int print_account_grants(struct invocation *invocation, const char *from)
     return EXIT_DONE;
 }
 
+static int print_redis_grants(struct invocation *invocation)
+{
+    const int status = ctl_load_secrets(invocation);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    if (invocation->config->redis_user[0] == '\0' || invocation->config->redis_password.data == NULL) {
+        return ctl_fail(EXIT_CONFIGURATION, "%s: set redis_user and a password for it (redis_password_file) first",
+                        invocation->config_path);
+    }
+    const struct text command = redis_grants(&invocation->context);
+    fwrite(command.data, 1, command.length, stdout);
+    return EXIT_DONE;
+}
+
 int command_grants(struct invocation *invocation)
 {
     struct error ignored;
     struct config *config = invocation->config;
     const char *from = ctl_option(invocation, OPTION_from);
     from = from != NULL ? from : usual_from(config);
+    if (ctl_has_option(invocation, OPTION_redis)) {
+        return print_redis_grants(invocation);
+    }
     if (ctl_has_option(invocation, OPTION_pools)) {
         return print_account_grants(invocation, from);
     }

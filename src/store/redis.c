@@ -104,7 +104,10 @@ static const char *code_of(struct arena *arena, const redisReply *reply)
 static bool greet(struct context *context, redisContext *connection, struct error *error)
 {
     const struct config *config = context->config;
-    if (config->redis_password.data != NULL) {
+    if (config->redis_password.data != NULL && config->redis_user != NULL && config->redis_user[0] != '\0') {
+        redisAppendCommand(connection, "AUTH %s %b", config->redis_user, config->redis_password.data,
+                           config->redis_password.length);
+    } else if (config->redis_password.data != NULL) {
         redisAppendCommand(connection, "AUTH %b", config->redis_password.data, config->redis_password.length);
     }
     if (config->redis_database != 0) {

@@ -220,4 +220,52 @@ subtest 'passwords' => sub {
     unlike + (check())[1], qr/is not needed any more/, '... until it may do nothing';
 };
 
+# A user of Redis's access control lists, with what `rosterctl grants --redis' says.
+subtest 'a user of Redis' => sub {
+    my $file = "$roster->{directory}/redis.password";
+    Roster::Database::write_file($file, $roster->secret('a password of Redis') . "\n");
+    $roster->set_directives(redis_user => 'roster', redis_password_file => $file);
+    my ($status, $command) = $roster->rosterctl('grants', '--redis');
+    is $status, 0, 'rosterctl grants --redis' or diag $command;
+    unlike $command, qr/a password of Redis/, '... prints no password';
+    my @words = split ' ', $command;
+    $roster->redis(@words);
+    is $roster->reload, '', 'the service connects as that user' or diag $roster->log_tail('roster-error');
+    ok wait_until(10, sub { $roster->status->{identity_cache}{used} // 1 }), 'and follows what others revoke';
+    $roster->redis('ACL', 'LOG', 'RESET');
+    my $somebody = $roster->add_user;
+    my $answer = $roster->sign_in($somebody);
+    is $answer->{status}, 200, 'a sign-in';
+    my $token = $roster->secret($answer->{json}{token});
+    is $roster->request(POST => '/auths/signout', token => $token)->{status}, 200, 'a sign-out'
+        if $roster->request(GET => '/auths/', token => $token)->{status} == 200;
+    ok wait_until(
+        10,
+        sub {
+            grep { /:auth:token:/ } @{$roster->redis('KEYS', '*')};
+        }
+        ),
+        '... is written to Redis';
+    $roster->redis('FLUSHALL');
+    ok wait_until(
+        15,
+        sub {
+            $roster->get('/auths/', $roster->add_user);    # a request asks whether Redis has what it had
+            return scalar grep { /:roster:loaded$/ } @{$roster->redis('KEYS', '*')};
+        }
+        ),
+        'what it lost is loaded again';
+    $roster->reconfigure(rate_limits => 'yes');
+    is $roster->sign_in($somebody)->{status}, 200, 'a sign-in that is counted';
+    ok scalar(grep { /:ratelimit:/ } @{$roster->redis('KEYS', '*')}), '... in Redis';
+    is_deeply [grep { $_->[9] eq 'roster' } @{$roster->redis('ACL', 'LOG')}], [], 'Redis has refused nothing';
+    is + (check())[0], 0, 'roster -t is content';
+    my @refused = map {
+        my $text = eval { $roster->redis('ACL', 'DRYRUN', 'roster', @$_) } // $@;
+        $text eq 'OK' ? "@$_" : ()
+        } ['FLUSHALL'], ['CONFIG', 'GET', '*'], ['KEYS', '*'], ['GET', 'another:key'], ['EVAL', 'return 1', '0'],
+        ['CLIENT', 'KILL', 'TYPE', 'normal'], ['SUBSCRIBE', 'another'];
+    is "@refused", '', 'and the user may do nothing else';
+};
+
 done_testing;

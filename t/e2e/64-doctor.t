@@ -298,8 +298,19 @@ my $port = Roster::free_port();
 $roster->redis('CONFIG', 'SET', 'port', $port);
 finds doctor(redis_host => "127.0.0.1:$port"), 'warning', 'dependencies',
     qr/^Redis at 127\.0\.0\.1:$port has no password/, qr/requirepass/, 'Redis at a port, without a password';
+Roster::Database::write_file("$directory/redis.password", $roster->secret('a password of a user') . "\n");
+chmod 0600, "$directory/redis.password";
+$roster->redis('ACL', 'SETUSER', 'roster', 'on', '>a password of a user', '~*', '&*', '+@all');
+my %as_user = (
+    redis_host => "127.0.0.1:$port",
+    redis_user => 'roster',
+    redis_password_file => "$directory/redis.password");
+finds doctor(%as_user), 'warning', 'dependencies',
+    qr/^Redis at 127\.0\.0\.1:$port has the user roster, but its default user has no password/,
+    qr/^redis-cli ACL SETUSER default off/, '... with a user, and open beside it';
 $roster->redis('CONFIG', 'SET', 'requirepass', 'another');
 $roster->redis('AUTH', 'another');
+unlike join("\n", map { $_->{text} } @{doctor(%as_user)}), qr/^Redis at/m, '... until it is closed';
 finds doctor(), 'warning', 'dependencies',
     qr/^Redis wants another password than that of redis_password_file: PING is answered with NOAUTH/,
     qr/requirepass.*>\/etc\/roster\/redis\.password\) && systemctl restart roster$/, 'Redis asks for a password';
@@ -409,9 +420,11 @@ $roster->write_configuration;
 $roster->stop('nginx');
 finds doctor(), 'error', 'site', qr/^nginx does not run/, qr/^systemctl start nginx$/, 'nginx is stopped';
 $roster->stop('roster');
-my @missing = grep { $_->{text} =~ /^pool \w+ has no socket/ } @{doctor()};
-is scalar @missing, 6, 'no sockets';
-like $missing[0]{cure}, qr/^(?:systemctl restart roster\.socket roster|roster -d)$/, '... and what makes them';
+my @missing = grep { $_->{state} eq 'error' && $_->{subject} eq 'service' } @{doctor()};
+is scalar @missing, 1, 'a service that does not run is told of once';
+like $missing[0]{text}, qr/^the service does not run: nobody listens at any of its sockets \(\S+: No such file/,
+    '... as such';
+like $missing[0]{cure}, qr/^(?:systemctl restart roster\.socket roster|roster -d)$/, '... with what starts it';
 $roster->start('roster');
 ok wait_until(30, sub { 2 == (() = $roster->log_text =~ /ready after/g) }), 'it starts again';
 is scalar(() = $roster->log_text =~ /there are no accounts/g), 1, '... and has nothing to say about accounts';

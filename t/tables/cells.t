@@ -113,6 +113,8 @@ my @tables = (
         privilege => 'outside',
         accounts => 'resolved'
     ],
+    ['tables/redis.def', 'REDIS_COMMAND', '', command => 'outside', part => 'outside', text => 'text'],
+    ['tables/redis.def', 'REDIS_CHANNEL', '', name => 'outside'],
     ['tables/schemas.def', 'SCHEMA_END', 'worker/schema.c', name => 'defined'],
     [
         'tables/schemas.def', 'FIELD', 'worker/schema.c',

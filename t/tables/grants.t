@@ -77,4 +77,16 @@ for my $table (sort keys %used) {
     my @unused = grep { $granted{$table}{$_} && !$used{$table}{$_} } qw(INSERT DELETE);
     is "@unused", '', '... and no account may add or delete rows of it where no statement does';
 }
+
+# ---- Redis ----
+
+my (%sent, %allowed);
+for my $file (map { glob "$Roster::Tables::source/src/$_/*.c" } qw(auth check store worker)) {
+    my $text = Roster::Tables::slurp($file);
+    $sent{$1}++ while $text =~ /\b(?:redis_append|redisAppendCommand|redisCommand|claim|run)\([^;"]*"([A-Z]{3,})\b/g;
+}
+$allowed{$_->{command}}++ for Roster::Tables::records('tables/redis.def', 'REDIS_COMMAND');
+delete $sent{AUTH};    # which everybody may
+is_deeply [sort keys %sent], [sort keys %allowed], 'redis.def has the commands that are sent, and no others';
+
 done_testing;

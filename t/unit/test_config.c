@@ -606,6 +606,7 @@ static const struct {
     {"database_read_timeout", "61s"},
     {"redis_socket", "/run/redis.sock"},
     {"redis_host", "[::1]:6380"},
+    {"redis_user", "roster"},
     {"redis_password_file", "/etc/roster/redis"},
     {"redis_database", "15"},
     {"redis_prefix", "a b"},
