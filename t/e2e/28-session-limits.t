@@ -11,7 +11,8 @@ use Roster;
 my $json = JSON::PP->new->utf8;
 my $roster = Roster->new(
     config => {rate_limits => 'no', identity_cache => '5s', session_idle => '3s'},
-    api => {workers => 2});
+    api => {workers => 2},
+    password => {workers => 4});
 my $admin = $roster->add_user(role => 'admin', created_at => 1_000_000);
 my $ada = $roster->add_user;
 my $over = '401 INVALID_TOKEN';
