@@ -57,6 +57,7 @@ static struct {
     unsigned count;
     _Atomic(const char *) choices; /* of the input */
     _Atomic int odd;               /* how often it has said what was not an answer to just that */
+    _Atomic int guessed;           /* how often it has answered what it was told for other values */
 } recorded;
 
 static inline void bytes_add(struct bytes *bytes, const void *data, size_t length)
@@ -310,7 +311,10 @@ static inline bool recorded_say_answer(int client, const struct recorded_stateme
         while (answer != NULL && !bytes_equal(&answer->values, values.data, values.length)) {
             answer = answer->next;
         }
-        answer = answer != NULL ? answer : statement->answers; /* times and random numbers are never the same */
+        if (answer == NULL) { /* times and random numbers are never the same */
+            answer = statement->answers;
+            atomic_fetch_add(&recorded.guessed, 1);
+        }
     }
     if (choice == 'h') { /* goes in the midst of it */
         atomic_fetch_add(&recorded.odd, 1);
