@@ -107,6 +107,7 @@ is_deeply $first,
     created_at => $now - 60,
     last_seen_at => $now - 30,
     expires_at => undef,
+    idle_at => undef,
     address => '192.0.2.7',
     user_agent => 'Browser of new'
     },
