@@ -12,6 +12,7 @@
 #include "base/return_url.h"
 #include "store/account_store.h"
 #include "store/config_store.h"
+#include "store/factor_store.h"
 #include "store/password_store.h"
 #include "store/session_store.h"
 #include "store/user_store.h"
@@ -212,6 +213,29 @@ enum outcome handle_sign_up(struct request *request)
     return outcome;
 }
 
+/* A token for a new account. The null text: one that needs a second factor gets none. */
+static enum outcome issue_for_added(struct request *request, const struct value *user, struct text password_hash,
+                                    json_object *settings, struct text *token_r)
+{
+    struct factor_standing standing;
+    struct text jti;
+    bool is_needed;
+    int64_t expires_at;
+    *token_r = TEXT_NULL;
+    enum outcome outcome = session_needs_factor(request, user, TEXT("password"), &standing, &is_needed);
+    if (outcome != OK || is_needed || standing.site_wants) {
+        return outcome;
+    }
+    return session_issue(request,
+                         &(struct session_start){.user_id = user[USER_id].text,
+                                                 .password_hash = password_hash,
+                                                 .auth_method = TEXT("password"),
+                                                 .auth_time = request->context.now_seconds,
+                                                 .stamp = &standing.stamp,
+                                                 .settings = settings},
+                         token_r, &jti, &expires_at);
+}
+
 struct addition {
     struct request *request;
     struct account_new account;
@@ -223,13 +247,17 @@ struct addition {
 static enum outcome add_with_session(struct context *context, void *argument)
 {
     struct addition *addition = argument;
-    const struct account_new *account = &addition->account;
-    struct text jti;
-    int64_t expires_at;
-    enum outcome outcome = account_store_add(context, &addition->account);
-    return outcome == OK ? session_issue(addition->request, account->id, account->password_hash, addition->settings,
-                                         &addition->token, &jti, &expires_at)
-                         : outcome;
+    struct account_new *account = &addition->account;
+    enum outcome outcome = account_store_add(context, account);
+    const struct value row[USER_COLUMNS] = {
+        [USER_id] = {.text = account->id},
+        [USER_email] = {.text = account->email},
+        [USER_name] = {.text = account->name},
+        [USER_role] = {.text = account->role},
+    };
+    return outcome == OK
+               ? issue_for_added(addition->request, row, account->password_hash, addition->settings, &addition->token)
+               : outcome;
 }
 
 enum outcome handle_user_add(struct request *request)
@@ -259,16 +287,21 @@ enum outcome handle_user_add(struct request *request)
         outcome = creation_fault(context, database_transaction(context, add_with_session, &addition));
         account = addition.account;
     }
-    if (outcome == OK) { /* what was written */
-        const struct value row[USER_COLUMNS] = {
-            [USER_id] = {.text = account.id},
-            [USER_email] = {.text = account.email},
-            [USER_name] = {.text = account.name},
-            [USER_role] = {.text = account.role},
-            [USER_profile_image_url] = {.text = account.picture},
-        };
+    const struct value row[USER_COLUMNS] = {
+        /* what was written */
+        [USER_id] = {.text = account.id},
+        [USER_email] = {.text = account.email},
+        [USER_name] = {.text = account.name},
+        [USER_role] = {.text = account.role},
+        [USER_profile_image_url] = {.text = account.picture},
+    };
+    if (outcome == OK) {
         json_begin_object(&request->response.json);
-        session_add_members(request, addition.token, row);
+        if (addition.token.data != NULL) {
+            session_add_members(request, addition.token, row);
+        } else {
+            session_add_user(request, row);
+        }
         json_end_object(&request->response.json);
     }
     return outcome;
@@ -399,18 +432,6 @@ enum outcome handle_sign_in_return(struct request *request)
     struct json_writer *json = &request->response.json;
     json_begin_object(json);
     json_member_text(json, "url", url.data != NULL ? url : TEXT(ACCOUNT_PAGE));
-    json_end_object(json);
-    return OK;
-}
-
-/* There is none yet. */
-enum outcome handle_mfa_status(struct request *request)
-{
-    struct json_writer *json = &request->response.json;
-    json_begin_object(json);
-    json_member_boolean(json, "enabled", false);
-    json_member_boolean(json, "required", false);
-    json_member_integer(json, "recovery_codes_remaining", 0);
     json_end_object(json);
     return OK;
 }

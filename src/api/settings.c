@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/problem.h"
 #include "config/compatibility.h"
+#include "store/session_store.h"
 #include "store/setting_store.h"
 #include "store/user_store.h"
 
@@ -85,6 +86,7 @@ struct settings_change {
     enum setting first;
     size_t count;
     json_object *document; /* as it was stored */
+    unsigned factors;      /* config_store_factors before */
 };
 
 static json_object *text_of_input(struct text text)
@@ -164,11 +166,11 @@ static bool stays(const struct context *context, enum setting setting, const str
 static void put_settings(struct context *context, json_object *document, void *argument)
 {
     struct settings_change *change = argument;
+    change->factors = config_store_factors(context, document);
     for (size_t i = 0; i < change->count; i++) {
         enum setting setting = change->first + (enum setting)i;
         const struct input *input = &change->request->input[i];
-        /* Who shares the tables may have stored something else in a fixed one, which is not lost. */
-        if (!stays(context, setting, input) && config_store_fixed(setting) == NULL) {
+        if (!stays(context, setting, input)) {
             bool absent = !input->present && !input->is_null;
             config_store_put(document, setting_rows[setting].path,
                              absent ? value_where_absent(context, setting) : value_of_input(input, setting));
@@ -233,11 +235,10 @@ static enum outcome guard_key_settings(struct request *request)
 /* Whether a setting can have any value of its type, where that is no text. */
 static bool takes_any(enum setting setting)
 {
-    return config_store_fixed(setting) == NULL && setting != SETTING_I18N &&
-           setting_rows[setting].type != SETTING_TYPE_INTEGER;
+    return setting != SETTING_I18N && setting_rows[setting].type != SETTING_TYPE_INTEGER;
 }
 
-/* Refuses values that are no texts and can't be: of settings that can't be changed yet, numbers, and I18N. */
+/* Refuses values that are no texts and can't be: numbers, and I18N. */
 static enum outcome check_others(struct request *request)
 {
     struct context *context = &request->context;
@@ -276,7 +277,7 @@ static enum outcome check_settings(struct context *context, json_object *documen
 
 enum outcome handle_admin_config_set(struct request *request)
 {
-    struct settings_change change = {request, 0, SETTING_LDAP_FIRST, NULL};
+    struct settings_change change = {request, 0, SETTING_LDAP_FIRST, NULL, 0};
     enum outcome outcome = check_texts(request, 0, SETTING_LDAP_FIRST);
     if (outcome == OK) {
         outcome = guard_key_settings(request);
@@ -287,12 +288,18 @@ enum outcome handle_admin_config_set(struct request *request)
     if (outcome == OK) {
         outcome = config_store_change_if(&request->context, check_settings, put_settings, &change);
     }
+    bool ends_sessions = false;
+    if (outcome ==
+        OK) { /* who needs a second factor now is asked at once, whether this succeeds or not: auth/factor.c */
+        ends_sessions = config_store_factors(&request->context, change.document) != change.factors;
+        outcome = ends_sessions ? session_store_end_everybody(&request->context) : OK;
+    }
     if (outcome == OK) {
         struct json_writer *json = &request->response.json;
         json_begin_object(json);
         put_members(request, change.document, 0, SETTING_LDAP_FIRST);
         if (config_has(request->context.config, (enum compatibility)SINCE_AdminConfigSaved_sessions_revoked)) {
-            json_member_boolean(json, "sessions_revoked", false); /* no setting ends sessions yet */
+            json_member_boolean(json, "sessions_revoked", ends_sessions);
         }
         json_end_object(json);
     }
@@ -327,7 +334,7 @@ enum outcome handle_ldap_server_get(struct request *request)
 
 enum outcome handle_ldap_server_set(struct request *request)
 {
-    struct settings_change change = {request, SETTING_LDAP_FIRST, INPUT_ldap_server_COUNT, NULL};
+    struct settings_change change = {request, SETTING_LDAP_FIRST, INPUT_ldap_server_COUNT, NULL, 0};
     enum outcome outcome = check_texts(request, SETTING_LDAP_FIRST, INPUT_ldap_server_COUNT);
     if (outcome == OK) {
         outcome = config_store_change(&request->context, put_settings, &change);

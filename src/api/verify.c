@@ -5,6 +5,7 @@
 
 #include "api/handlers.h"
 #include "api/session.h"
+#include "auth/factor.h"
 #include "auth/rule.h"
 #include "base/array.h"
 #include "base/log.h"
@@ -219,7 +220,7 @@ static enum outcome identify(struct request *request)
 {
     struct context *context = &request->context;
     request->credentials.accepts_basic = true;
-    enum outcome outcome = identity_authenticate(context, &request->credentials, &request->identity);
+    enum outcome outcome = factor_authenticate(context, &request->credentials, &request->identity);
     request->authenticated = outcome == OK;
     if (outcome != OK) {
         /* who must change the password is led to the sign-in page, which does that */

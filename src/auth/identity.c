@@ -159,6 +159,21 @@ static void take_caller(struct identity *identity, const struct caller *caller)
     identity->name = caller->name;
     identity->role = caller->role;
     identity->last_active_at = caller->last_active_at;
+    identity->has_factor = caller->has_factor;
+    identity->factor_required = caller->factor_required;
+}
+
+/* The row knows more than the token: who signs in again does so in the same session, with the same token. */
+static void take_claims(struct identity *identity, const struct token *token, const struct token_session *session)
+{
+    identity->claims = token->claims;
+    if (session->has_row) {
+        identity->claims.auth_time = session->auth_time;
+        identity->claims.mfa_verified = session->mfa_verified;
+        if (session->auth_method.data != NULL) {
+            identity->claims.auth_method = session->auth_method;
+        }
+    }
 }
 
 /* roster-api(7), Passwords to be changed. */
@@ -357,7 +372,8 @@ static enum outcome authenticate_token(struct context *context, const struct cre
     }
     take_caller(identity, &session.caller);
     identity->is_automation = token.is_automation;
-    identity->claims = token.claims;
+    identity->site_wants_factor = session.site_wants_factor;
+    take_claims(identity, &token, &session);
     identity->jti = token.jti;
     identity->expires_at = token.expires_at;
     identity->issued_at = token.issued_at;

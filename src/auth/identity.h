@@ -40,14 +40,19 @@ struct identity {
     struct text role;
     int64_t last_active_at;
     bool is_api_key;
-    bool is_automation;         /* the token is of a program, not of a sign-in */
-    struct token_claims claims; /* of the token; only with CLAIMS of behaviours.def */
-    struct text token;          /* as it was received */
-    bool by_cookie;             /* the token was in the cookie, which browsers send by themselves */
-    struct text jti;            /* null: the token has no jti */
-    int64_t expires_at;         /* -1: never */
-    int64_t issued_at;          /* -1: the token does not say, or is an API key */
-    struct text session_jti;    /* equal to jti where the session has a row of its own, else null */
+    bool is_automation; /* the token is of a program, not of a sign-in */
+    /* How the session began: of its row, or, where it has none, of the token. auth_time and mfa_verified are known with
+     * each value of compatibility. */
+    struct token_claims claims;
+    bool has_factor;         /* the account has a second factor */
+    int factor_required;     /* who says that it needs one: bits of factor_store.h */
+    bool site_wants_factor;  /* ENABLE_MFA; not read for an API key */
+    struct text token;       /* as it was received */
+    bool by_cookie;          /* the token was in the cookie, which browsers send by themselves */
+    struct text jti;         /* null: the token has no jti */
+    int64_t expires_at;      /* -1: never */
+    int64_t issued_at;       /* -1: the token does not say, or is an API key */
+    struct text session_jti; /* equal to jti where the session has a row of its own, else null */
     int64_t session_last_seen_at;
     int64_t confirmed_at; /* when the password was given again in the session; -1: never */
     struct text key_id;   /* of the API key */

@@ -187,7 +187,7 @@ static void hmac_sha256(const struct prepared *key, struct text message, unsigne
  * No token has this HMAC, as what is signed of a token has a dot in it. */
 static void name_key(struct prepared *key)
 {
-    static const char label[] = "roster key id 1";
+    static const char label[] = SECRET_KEY_ID_LABEL;
     unsigned char digest[DIGEST_LENGTH];
     char header[HEADER_LENGTH_MAX];
     hmac_sha256(key, TEXT(label), digest);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/context.h"
+#include "base/secret_box.h"
 #include "config/config.h"
 
 /* The longest token that is parsed, in bytes. */
@@ -40,7 +41,7 @@ struct token {
 void token_load_library(void);
 
 /* The size of a key's id, with its NUL: eight hexadecimal digits, which may be public. */
-enum { TOKEN_KEY_ID_SIZE = 9 };
+enum { TOKEN_KEY_ID_SIZE = SECRET_KEY_ID_SIZE };
 
 /* The id of a key: `kid` of the tokens that it signs. */
 void token_key_id(struct text key, char id_r[static TOKEN_KEY_ID_SIZE]);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "auth/password.h"
+#include "auth/rule.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/context.h"
@@ -226,6 +227,25 @@ static void find_service(struct arena *arena, const struct config *config, struc
     process_user_resolve(config->user, config->group, &service_r->user, NULL);
 }
 
+/* second_factor_for: a rule, but not one about second factors. */
+static void check_factor_rule(struct findings *findings, const struct config *config, struct arena *arena)
+{
+    struct rule rule = {.count = 0};
+    struct error why;
+    if (*config->second_factor_for == '\0') {
+        return;
+    }
+    if (!rule_parse(arena, text_of(config->second_factor_for), &rule, &why)) {
+        findings_add(findings, FINDING_ERROR, "second_factor_for: %s", why.text);
+    }
+    for (size_t i = 0; i < rule.count; i++) {
+        if (rule.terms[i].kind == RULE_FACTOR) {
+            findings_add(findings, FINDING_ERROR,
+                         "second_factor_for says who needs a second factor: mfa is no such term");
+        }
+    }
+}
+
 void check_files(const struct config *config, struct findings *findings)
 {
     struct error why;
@@ -262,6 +282,7 @@ void check_files(const struct config *config, struct findings *findings)
     if (*config->password_pattern != '\0' && !password_check_pattern(config->password_pattern, &why)) {
         findings_add(findings, FINDING_ERROR, "password_pattern is not a valid PCRE2 pattern: %s", why.text);
     }
+    check_factor_rule(findings, config, arena);
     process_user_free(&service.user);
     arena_free(arena);
 }

@@ -6,9 +6,11 @@
 
 #include "auth/password.h"
 #include "base/clock.h"
+#include "base/secret_box.h"
 #include "config/config_accounts.h"
 #include "config/config_pools.h"
 #include "store/database_accounts.h"
+#include "store/factor_store.h"
 #include "store/migration.h"
 #include "store/password_store.h"
 
@@ -240,6 +242,34 @@ static void check_hashes(struct findings *findings, struct context *context)
     }
 }
 
+/* ---- Second factors ---- */
+
+/* Those that none of the secret keys opens: nobody can sign in with them but by a code for an emergency. */
+static void check_factors(struct findings *findings, struct context *context)
+{
+    const struct secret_keys *keys = &context->config->secret_keys;
+    struct result counts;
+    int64_t lost = 0;
+    if (factor_store_by_key(context, &counts) != OK) {
+        findings_add(findings, FINDING_WARNING, "the second factors can't be read: see the line above");
+        return;
+    }
+    for (size_t i = 0; i < counts.row_count; i++) {
+        const struct value *row = result_row(&counts, i);
+        bool is_there = false;
+        for (size_t key = 0; key < keys->count; key++) {
+            is_there = is_there || text_equal(secret_box_key_id(context->arena, keys->items[key]), row[0].text);
+        }
+        lost += is_there ? 0 : row[1].integer;
+    }
+    if (lost > 0) {
+        findings_add(findings, FINDING_ERROR,
+                     "%" PRId64 " second factors were stored with a secret key that is not in secret_key_file: put it "
+                     "back there, as the last line, or reset them with `rosterctl user mfa reset'",
+                     lost);
+    }
+}
+
 /* ---- The account ---- */
 
 /* One account of database_accounts, over a connection of its own. */
@@ -361,6 +391,7 @@ void check_database(struct findings *findings, struct context *context)
     } else {
         check_privileges(findings, context);
     }
+    check_factors(findings, context);
 }
 
 const char *check_database_directory(struct context *context)

@@ -336,6 +336,11 @@ static void add_shape(struct types *types, enum shape shape)
     case SHAPE_KIND_LIST:
         buffer_add_format(out, "%s[]", shape_row(row->of)->name);
         break;
+    case SHAPE_KIND_EITHER:
+        for (size_t i = 0; shape_either(shape, i) != SHAPE_NONE; i++) {
+            buffer_add_format(out, "%s%s", i > 0 ? " | " : "", shape_row(shape_either(shape, i))->name);
+        }
+        break;
     case SHAPE_KIND_OR_NULL:
         buffer_add_format(out, "%s | null", shape_row(row->of)->name);
         break;

@@ -25,7 +25,7 @@ static const struct {
     {"@ERRORS@", manual_errors},         {"@LIMITS@", manual_limits},
     {"@FAULTS@", manual_faults},         {"@BEHAVIOURS@", manual_behaviours},
     {"@MAILS@", manual_mails},           {"@MAIL_VALUES@", manual_mail_values},
-    {"@AUDIT@", manual_audit},           {"@FIXED_SETTINGS@", manual_fixed_settings},
+    {"@AUDIT@", manual_audit},
 };
 
 static const struct {

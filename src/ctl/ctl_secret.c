@@ -13,6 +13,7 @@
 #include "ctl/find.h"
 #include "ctl/sheet.h"
 #include "store/audit_store.h"
+#include "store/factor_store.h"
 #include "store/overview_store.h"
 
 enum { KEY_BYTES = 48, KEY_LENGTH = 64 };
@@ -195,6 +196,30 @@ static int choose(struct invocation *invocation, bool goes_r[static SECRET_KEYS_
     return count > 1 ? EXIT_DONE : ctl_fail(EXIT_REFUSED, "there is one key only, which signs new sessions");
 }
 
+/* In a child: what is stored with other keys than the first is sealed with it, as those will be gone. */
+static int reseal(struct invocation *invocation, void *argument)
+{
+    size_t *left = argument;
+    int status = ctl_connect(invocation);
+    return status == EXIT_DONE && factor_store_reseal(&invocation->context, left) != OK
+               ? ctl_problem(invocation, "second factors")
+               : status;
+}
+
+static int reseal_factors(struct invocation *invocation)
+{
+    size_t *left = ctl_shared_memory(sizeof *left);
+    int status = ctl_run_child(invocation, reseal, left);
+    if (status == EXIT_DONE && *left > 0) {
+        ctl_say_aside(
+            invocation,
+            "%s can't be read with any of the keys, and so could not be kept: `rosterctl user mfa show' tells "
+            "whose.",
+            find_count(invocation, *left, "second factor"));
+    }
+    return status;
+}
+
 int command_secret_retire(struct invocation *invocation)
 {
     bool goes[SECRET_KEYS_MAX];
@@ -222,6 +247,9 @@ int command_secret_retire(struct invocation *invocation)
         status = ask_confirm(invocation, "%s will be signed out. Remove the %s?",
                              find_count(invocation, (size_t)sessions, "session"),
                              invocation->config->secret_keys.count - rest.count > 1 ? "keys" : "key");
+    }
+    if (status == EXIT_DONE) { /* before the keys go: else nobody could read them */
+        status = reseal_factors(invocation);
     }
     if (status == EXIT_DONE) {
         status = write_keys(invocation, &rest);

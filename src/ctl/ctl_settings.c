@@ -12,6 +12,7 @@
 #include "ctl/find.h"
 #include "ctl/sheet.h"
 #include "store/group_store.h"
+#include "store/session_store.h"
 #include "store/setting_store.h"
 #include "worker/scalar.h"
 
@@ -272,6 +273,8 @@ struct change {
 struct changes {
     struct change *items;
     size_t count;
+    unsigned factors;   /* config_store_factors before */
+    bool ends_sessions; /* it is another one */
 };
 
 static int bad_value(struct invocation *invocation, enum setting setting, struct text value)
@@ -432,7 +435,8 @@ static int take_changes(struct invocation *invocation, bool is_reset, struct cha
 
 static void change_settings(struct context *context, json_object *document, void *argument)
 {
-    const struct changes *changes = argument;
+    struct changes *changes = argument;
+    changes->factors = config_store_factors(context, document);
     for (size_t i = 0; i < changes->count; i++) {
         struct change *change = &changes->items[i];
         const char *path = setting_rows[change->setting].path;
@@ -441,10 +445,11 @@ static void change_settings(struct context *context, json_object *document, void
         if (change->is_reset) {
             config_store_remove(document, path);
             change->value = default_of(context, change->setting);
-        } else if (config_store_fixed(change->setting) == NULL) { /* else what another program has stored stays */
+        } else {
             config_store_put(document, path, json_object_get(change->value));
         }
     }
+    changes->ends_sessions = config_store_factors(context, document) != changes->factors;
 }
 
 static void report_change(struct invocation *invocation, const struct change *change)
@@ -495,6 +500,12 @@ static int apply_changes(struct invocation *invocation, bool is_reset)
         report_change(invocation, &changes.items[i]);
     }
     warn_of_open_door(invocation, &changes);
+    if (changes.ends_sessions) {
+        if (session_store_end_everybody(&invocation->context) != OK) {
+            return ctl_problem(invocation, "sessions");
+        }
+        ctl_say(invocation, "All sessions were ended.");
+    }
     return EXIT_DONE;
 }
 

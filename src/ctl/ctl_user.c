@@ -63,6 +63,7 @@ static void add_user_json(struct json_writer *json, struct context *context, con
     json_member_boolean(json, "disabled", overview->is_disabled);
     json_member_boolean(json, "has_password", overview->has_password);
     json_member_boolean(json, "must_change_password", overview->must_change);
+    json_member_boolean(json, "second_factor", overview->has_factor);
     json_name(json, "last_sign_in_at");
     add_moment_json(json, overview->last_sign_in_at);
     json_name(json, "email_verified_at");
@@ -183,6 +184,7 @@ static void print_overview(struct arena *arena, const struct account_overview *o
     print_fact("password", overview->must_change    ? TEXT("must be changed")
                            : overview->has_password ? TEXT("set")
                                                     : TEXT("none"));
+    print_fact("second_factor", overview->has_factor ? TEXT("yes") : TEXT("no"));
     print_fact("disabled", overview->is_disabled ? TEXT("yes") : TEXT("no"));
 }
 

@@ -21,7 +21,6 @@ void manual_bodies(struct buffer *out);
 void manual_shapes(struct buffer *out);
 void manual_permissions(struct buffer *out);
 void manual_behaviours(struct buffer *out);
-void manual_fixed_settings(struct buffer *out);
 void manual_errors(struct buffer *out);
 void manual_limits(struct buffer *out);
 void manual_faults(struct buffer *out);

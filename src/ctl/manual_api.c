@@ -219,7 +219,10 @@ void manual_bodies(struct buffer *out)
     for (enum schema schema = SCHEMA_NONE + 1; schema < SCHEMA_COUNT; schema++) {
         const struct schema_row *row = schema_row(schema);
         mdoc_macro(out, ".Ss %s", row->name);
-        mdoc_format(out, "%s.%s", row->text, row->kind == SCHEMA_KIND_EXTRA ? " Further keys are kept." : "");
+        mdoc_format(out, "%s.%s", row->text,
+                    row->kind == SCHEMA_KIND_EXTRA    ? " Further keys are kept."
+                    : row->kind == SCHEMA_KIND_CLOSED ? " It has no other fields."
+                                                      : "");
         if (row->field_count > 0) {
             mdoc_macro(out, ".Bl -tag -width Ds");
             for (size_t i = 0; i < row->field_count; i++) {
@@ -293,6 +296,10 @@ void manual_shapes(struct buffer *out)
         } else if (row->kind == SHAPE_KIND_OR_NULL) {
             mdoc_format(out, "%s, or null.", shape_row(row->of)->name);
         }
+        for (size_t i = 0; shape_either(shape, i) != SHAPE_NONE; i++) {
+            mdoc_format(out, "%s%s%s", i == 0 ? "Either " : "or ", shape_row(shape_either(shape, i))->name,
+                        shape_either(shape, i + 1) == SHAPE_NONE ? "." : "");
+        }
         mdoc_text(out, row->text);
         if (row->kind == SHAPE_KIND_PORTRAIT) {
             mdoc_text(out, "Status 302 if it is stored elsewhere.");
@@ -335,19 +342,6 @@ void manual_behaviours(struct buffer *out)
     for (enum behaviour behaviour = 0; behaviour < BEHAVIOUR_COUNT; behaviour++) {
         mdoc_macro(out, ".It");
         mdoc_text(out, behaviour_rows[behaviour].text);
-    }
-    mdoc_macro(out, ".El");
-}
-
-void manual_fixed_settings(struct buffer *out)
-{
-    mdoc_macro(out, ".Bl -tag -width Ds");
-    for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
-        const char *reason = config_store_fixed(setting);
-        if (reason != NULL) {
-            mdoc_macro(out, ".It Va %s", setting_rows[setting].key);
-            mdoc_text(out, reason);
-        }
     }
     mdoc_macro(out, ".El");
 }

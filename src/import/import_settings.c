@@ -230,7 +230,7 @@ static json_object *convert(struct arena *arena, json_object *value, enum settin
 static const char *check_setting(struct context *context, enum setting setting, json_object *value)
 {
     struct text text = json_text(value);
-    const char *refusal = config_store_refusal(context, setting, value);
+    const char *refusal = config_store_refusal(setting, value);
     if (refusal != NULL) {
         return text_format(context->arena, "%s Left out.", refusal).data;
     }
@@ -326,8 +326,6 @@ static void report_effect(struct import *import, const char *path, json_object *
         import_add_finding(
             import, IMPORT_IDLE, text_of(path),
             "is off: here people may sign in with a password, unless password_sign_in in roster.conf is no");
-    } else if (is_on && (strstr(path, "mfa") != NULL || strstr(path, "MFA") != NULL)) {
-        import_add_finding(import, IMPORT_IDLE, text_of(path), "is on: second factors are not asked for here yet");
     }
 }
 

@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "base/permission_table.h"
 #include "import/import_internal.h"
+#include "store/factor_account.h"
 #include "store/key_store.h"
 #include "store/picture_store.h"
 
@@ -163,7 +164,15 @@ static const char *check_factor(struct cell *cell)
         (text_is(document, "null") || text_is(document, "{}"))) {
         return NULL;
     }
-    return text_trim(cell->text).length > 0 ? check_length(cell) : NULL;
+    if (text_trim(cell->text).length == 0) {
+        return NULL;
+    }
+    if (!factor_account_reads(cell->import->context, cell->text)) {
+        import_add_finding(cell->import, IMPORT_IDLE, cell->row->values[0].text,
+                           "mfa: none of the secret keys opens this second factor: only its codes for an emergency "
+                           "count, or `rosterctl user mfa reset'");
+    }
+    return check_length(cell);
 }
 
 /* Settings always have `ui` here. */

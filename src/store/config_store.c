@@ -41,18 +41,6 @@ const struct setting_row setting_rows[SETTING_COUNT] = {
 #include "tables/settings.def"
 };
 
-const char *config_store_fixed(enum setting setting)
-{
-    switch (setting) {
-#define SETTING_FIXED(key, text) \
-    case SETTING_##key:          \
-        return text;
-#include "tables/settings.def"
-    default:
-        return NULL;
-    }
-}
-
 static json_object *default_of(struct context *context, enum setting setting)
 {
     return json_parse(context->arena, text_of(setting_rows[setting].default_json));
@@ -65,13 +53,12 @@ static bool integer_fits(json_object *value, enum setting setting)
     return json_object_get_uint64(value) <= INT64_MAX && (!is_positive || json_object_get_int64(value) >= 1);
 }
 
-const char *config_store_refusal(struct context *context, enum setting setting, json_object *value)
+const char *config_store_refusal(enum setting setting, json_object *value)
 {
-    const char *reason = config_store_fixed(setting);
     if (json_object_is_type(value, json_type_int) && !integer_fits(value, setting)) {
         return "This must be 1 or more.";
     }
-    return reason != NULL && !json_object_equal(value, default_of(context, setting)) ? reason : NULL;
+    return NULL;
 }
 
 enum outcome config_store_parse(struct context *context, struct text json, json_object **document_r)
@@ -174,7 +161,7 @@ json_object *config_store_get(struct context *context, json_object *document, en
 {
     const struct setting_row *row = &setting_rows[setting];
     json_object *value = NULL;
-    bool found = config_store_fixed(setting) == NULL && find(document, row->path, &value);
+    bool found = find(document, row->path, &value);
     if (found && is_boolean(row->type) && json_object_get_type(value) == json_type_int) {
         /* set by hand in SQL: 0 means off */
         return json_keep(context->arena, json_object_new_boolean(json_object_get_int64(value) != 0));
@@ -231,6 +218,13 @@ void config_store_remove(json_object *document, const char *path)
     if (json_object_get_type(document) == json_type_object) {
         json_object_object_del(document, path);
     }
+}
+
+unsigned config_store_factors(struct context *context, json_object *document)
+{
+    return (config_store_is_on(context, document, SETTING_ENABLE_MFA) ? 1U : 0U) |
+           (config_store_is_on(context, document, SETTING_MFA_ALLOW_OAUTH_BYPASS) ? 2U : 0U) |
+           (config_store_is_on(context, document, SETTING_MFA_ALLOW_TRUSTED_HEADER_BYPASS) ? 4U : 0U);
 }
 
 struct change {

@@ -51,18 +51,18 @@ enum outcome config_store_read(struct context *context, json_object **document_r
 /* Parses a document that another statement has read. Null: there is no row. Otherwise as config_store_read. */
 enum outcome config_store_parse(struct context *context, struct text json, json_object **document_r);
 
-/* Why a setting can't be changed yet (SETTING_FIXED). NULL: it can. */
-const char *config_store_fixed(enum setting setting);
-
-/* Why a setting can't have a value of its type: it is fixed, and this is not its default; or a number that is too
- * small. NULL: it can. */
-const char *config_store_refusal(struct context *context, enum setting setting, json_object *value);
+/* Why a setting can't have a value of its type: a number that is too small. NULL: it can. */
+const char *config_store_refusal(enum setting setting, json_object *value);
 
 /* The value of a setting: the stored one, or the default if it is missing, or POST /auths/admin/config would refuse it.
  * The caller does not free it. */
 json_object *config_store_get(struct context *context, json_object *document, enum setting setting);
 bool config_store_is_on(struct context *context, json_object *document, enum setting setting);
 struct text config_store_text(struct context *context, json_object *document, enum setting setting);
+
+/* What the settings say of second factors, as bits. Where it changes, all sessions end (session_store_end_everybody).
+ */
+unsigned config_store_factors(struct context *context, json_object *document);
 
 /* The value at a path of member names. NULL: it is missing, or null. */
 json_object *config_store_at(json_object *document, const char *path);

@@ -20,7 +20,8 @@ enum {
     ACCOUNT_last_active_at,
     ACCOUNT_session_count,
     ACCOUNT_key_count,
-    ACCOUNT_email_verified_at
+    ACCOUNT_email_verified_at,
+    ACCOUNT_has_factor
 };
 
 static struct account_overview overview_of(const struct value *row)
@@ -29,6 +30,7 @@ static struct account_overview overview_of(const struct value *row)
         .is_disabled = row[ACCOUNT_is_disabled].integer != 0,
         .has_password = row[ACCOUNT_has_password].integer != 0,
         .must_change = row[ACCOUNT_must_change].integer != 0,
+        .has_factor = row[ACCOUNT_has_factor].integer != 0,
         .last_sign_in_at = value_integer(&row[ACCOUNT_last_sign_in_at], -1),
         .last_active_at = value_integer(&row[ACCOUNT_last_active_at], -1),
         .last_address = row[ACCOUNT_last_address].text,
@@ -58,7 +60,8 @@ enum outcome overview_store_accounts(struct context *context, const struct text 
         "u.last_sign_in_at, u.last_sign_in_address, " OVERVIEW_LAST_ACTIVE ", "
         "(SELECT COUNT(*) FROM session s WHERE s.user_id = u.id AND " SESSION_IS_VALID(
             "?", "?") "), "
-                      "(SELECT COUNT(*) FROM api_key k WHERE k.user_id = u.id), u.email_verified_at "
+                      "(SELECT COUNT(*) FROM api_key k WHERE k.user_id = u.id), u.email_verified_at, "
+                      "COALESCE(a.factor_state, 0) = 1 "
                       "FROM " USER_BY_ID " LEFT JOIN auth a ON a.id = u.id WHERE u.id IN " DATABASE_LIST,
         parameters, ARRAY_COUNT(parameters), &result, ERROR_NONE);
     for (size_t i = 0; outcome == OK && i < result.row_count; i++) {

@@ -14,6 +14,7 @@
 struct account_overview {
     bool is_disabled, has_password;
     bool must_change;          /* the password, before anything else */
+    bool has_factor;           /* a second one */
     int64_t last_sign_in_at;   /* -1: not known */
     int64_t last_active_at;    /* -1: never since the account was created */
     int64_t email_verified_at; /* -1: never */

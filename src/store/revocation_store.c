@@ -89,6 +89,28 @@ enum outcome revocation_store_note_epoch(struct context *context, struct text us
                                             PARAMETERS(BIND_TEXT(user_id), BIND_INTEGER(ended_at)), NULL, ERROR_NONE);
 }
 
+enum outcome revocation_store_note_everybody(struct context *context)
+{
+    if (!redis_is_configured(context->config)) {
+        return OK;
+    }
+    upkeep.untold = true;
+    enum outcome outcome =
+        database_execute(context, "DELETE FROM revocation WHERE jti IS NULL", NO_PARAMETERS, NULL, ERROR_NONE);
+    if (outcome == OK) {
+        outcome = database_execute(context,
+                                   "INSERT INTO revocation (user_id, ended_at) SELECT id, sessions_ended_at FROM user",
+                                   NO_PARAMETERS, NULL, ERROR_NONE);
+    }
+    return outcome == OK
+               ? database_execute(
+                     context,
+                     "INSERT INTO revocation (user_id, jti, expires_at) SELECT user_id, jti, expires_at FROM session "
+                     "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
+                     PARAMETERS(BIND_INTEGER(context->now_seconds - REVOCATION_SKEW_SECONDS)), NULL, ERROR_NONE)
+               : outcome;
+}
+
 enum outcome revocation_store_clean(struct context *context)
 {
     database_concerns_nobody();

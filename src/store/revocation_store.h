@@ -43,6 +43,10 @@ enum outcome revocation_store_note_sessions(struct context *context, struct text
  * Replaces an earlier such note. */
 enum outcome revocation_store_note_epoch(struct context *context, struct text user_id, int64_t ended_at);
 
+/* Within a transaction, behind the write of all epochs, before all sessions are ended: the same of everybody. Idle
+ * workers write it to Redis. */
+enum outcome revocation_store_note_everybody(struct context *context);
+
 /* Runs a transaction that ends sessions of a user, and writes their revocations to Redis after the commit.
  * Outcomes as database_transaction. */
 enum outcome revocation_store_transaction(struct context *context, struct text user_id,

@@ -74,11 +74,18 @@ enum {
     SESSION_SEEN_AT,
     SESSION_STAMP,
     SESSION_CONFIRMED_AT,
+    SESSION_METHOD,
+    SESSION_TIME,
+    SESSION_CREATED_AT,
+    SESSION_VERIFIED,
+    SESSION_SITE_WANTS,
     SESSION_END
 };
-#define COLUMNS            \
-    CALLER_COLUMNS_OF("c") \
-    ", c.sessions_ended_at, s.user_id, s.revoked_at, s.last_seen_at, a.session_stamp, s.confirmed_at"
+#define COLUMNS                                                                                         \
+    CALLER_COLUMNS_OF("c")                                                                              \
+    ", c.sessions_ended_at, s.user_id, s.revoked_at, s.last_seen_at, a.session_stamp, s.confirmed_at, " \
+    "s.auth_method, s.auth_time, s.created_at, s.mfa_verified, "                                        \
+    "(SELECT g.mfa FROM config g ORDER BY g.id DESC LIMIT 1)"
 
 /* The statement that reads these and a set of parts. */
 static const char *statement_of(struct context *context, unsigned parts)
@@ -122,6 +129,12 @@ static enum outcome read_rows(struct context *context, struct text user_id, stru
     session->has_row = !row[SESSION_USER_ID].is_null && text_equal(row[SESSION_USER_ID].text, user_id);
     session->last_seen_at = session->has_row ? row[SESSION_SEEN_AT].integer : 0;
     session->confirmed_at = session->has_row ? value_integer(&row[SESSION_CONFIRMED_AT], -1) : -1;
+    session->site_wants_factor = value_integer(&row[SESSION_SITE_WANTS], 0) != 0;
+    if (session->has_row) {
+        session->auth_method = row[SESSION_METHOD].text;
+        session->auth_time = value_integer(&row[SESSION_TIME], row[SESSION_CREATED_AT].integer);
+        session->mfa_verified = row[SESSION_VERIFIED].integer != 0;
+    }
     *rows_r = (struct session_rows){
         .has_user = true,
         .sessions_ended_at = value_integer(&row[SESSION_ENDED_AT], -1),
@@ -193,11 +206,20 @@ static struct table_key key_of(struct context *context, struct text user_id, str
     buffer_add_text(&name, user_id);
     buffer_add_byte(&name, ' ');
     buffer_add_text(&name, jti);
-    return (struct table_key){buffer_text(&name), {user_id, jti}};
+    return (struct table_key){buffer_text(&name), {user_id, jti, VERSION_SETTINGS}};
 }
 
 /* The columns of an entry: those of caller_of_row, and then: */
-enum { ENTRY_LAST_SEEN_AT = CALLER_END, ENTRY_HAS_ROW, ENTRY_CONFIRMED_AT, ENTRY_COLUMNS };
+enum {
+    ENTRY_LAST_SEEN_AT = CALLER_END,
+    ENTRY_HAS_ROW,
+    ENTRY_CONFIRMED_AT,
+    ENTRY_METHOD,
+    ENTRY_TIME,
+    ENTRY_VERIFIED,
+    ENTRY_SITE_WANTS,
+    ENTRY_COLUMNS
+};
 
 static void remember(struct context *context, const struct table_key *key, const struct table_stamp *stamp,
                      const struct token_session *session)
@@ -206,6 +228,10 @@ static void remember(struct context *context, const struct table_key *key, const
         [ENTRY_LAST_SEEN_AT] = {.integer = session->last_seen_at},
         [ENTRY_HAS_ROW] = {.integer = session->has_row},
         [ENTRY_CONFIRMED_AT] = {.integer = session->confirmed_at},
+        [ENTRY_METHOD] = {.text = session->auth_method, .is_null = session->auth_method.data == NULL},
+        [ENTRY_TIME] = {.integer = session->auth_time},
+        [ENTRY_VERIFIED] = {.integer = session->mfa_verified},
+        [ENTRY_SITE_WANTS] = {.integer = session->site_wants_factor},
     };
     caller_to_row(&session->caller, values);
     const struct result row = {values, 1, ENTRY_COLUMNS, 1};
@@ -226,6 +252,10 @@ static bool recall(struct context *context, const struct table_key *key, struct 
         .has_row = row[ENTRY_HAS_ROW].integer != 0,
         .last_seen_at = row[ENTRY_LAST_SEEN_AT].integer,
         .confirmed_at = row[ENTRY_CONFIRMED_AT].integer,
+        .auth_method = row[ENTRY_METHOD].text,
+        .auth_time = row[ENTRY_TIME].integer,
+        .mfa_verified = row[ENTRY_VERIFIED].integer != 0,
+        .site_wants_factor = row[ENTRY_SITE_WANTS].integer != 0,
     };
     return true;
 }
@@ -277,25 +307,32 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
 static enum outcome insert(struct context *context, const struct session_new *session)
 {
     /* Without a password the column is not named: a worker of [api] may not read it (tables/grants.def). */
-    static const char any[] =
-        "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent, key_id) "
-        "SELECT ?, u.id, ?, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
-        "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 LOCK IN SHARE MODE";
-    static const char of_hash[] =
-        "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent, key_id) "
-        "SELECT ?, u.id, ?, ?, ?, ?, ?, ? FROM user u LEFT JOIN auth a ON a.id = u.id "
-        "WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 AND a.password = ? LOCK IN SHARE MODE";
+#define INSERT_SESSION                                                                                       \
+    "INSERT INTO session (jti, user_id, created_at, last_seen_at, expires_at, address, user_agent, key_id, " \
+    "auth_method, auth_time, mfa_verified) SELECT ?, u.id, ?, ?, ?, ?, ?, ?, ?, ?, ? "                       \
+    "FROM user u LEFT JOIN auth a ON a.id = u.id WHERE u.id = ? AND COALESCE(a.active, 1) <> 0 AND "         \
+    "(? OR a.session_stamp <=> ?)"
+    static const char any[] = INSERT_SESSION " LOCK IN SHARE MODE";
+    static const char of_hash[] = INSERT_SESSION " AND a.password = ? LOCK IN SHARE MODE";
     const bool has_hash = session->password_hash.data != NULL;
     const struct text agent = text_is_utf8(session->user_agent) ? text_cut_bytes(session->user_agent, 512) : TEXT_NULL;
-    const struct parameter parameters[] = {BIND_TEXT(session->jti),
-                                           BIND_INTEGER(context->now_seconds),
-                                           BIND_INTEGER(context->now_seconds),
-                                           BIND_MOMENT(session->expires_at),
-                                           BIND_TEXT(text_cut_bytes(session->address, 45)),
-                                           BIND_TEXT(agent),
-                                           BIND_TEXT(text_of(session->key_id)),
-                                           BIND_TEXT(session->user_id),
-                                           BIND_TEXT(session->password_hash)};
+    const struct parameter now = BIND_INTEGER(context->now_seconds);
+    const struct parameter parameters[] = {
+        BIND_TEXT(session->jti),
+        now,
+        now,
+        BIND_MOMENT(session->expires_at),
+        BIND_TEXT(text_cut_bytes(session->address, 45)),
+        BIND_TEXT(agent),
+        BIND_TEXT(text_of(session->key_id)),
+        BIND_TEXT(session->auth_method),
+        session->auth_time <= 0 ? now : BIND_INTEGER(session->auth_time),
+        BIND_INTEGER(session->mfa_verified),
+        BIND_TEXT(session->user_id),
+        BIND_INTEGER(session->stamp == NULL),
+        BIND_TEXT(session->stamp != NULL ? *session->stamp : TEXT_NULL),
+        BIND_TEXT(session->password_hash),
+    };
     return database_change_row(context, has_hash ? of_hash : any, parameters, ARRAY_COUNT(parameters) - !has_hash,
                                ERROR_INVALID_CRED);
 }
@@ -401,14 +438,14 @@ enum outcome session_store_end_row(struct context *context, struct text jti, str
 /* The new epoch: tokens of the user that were issued until then are revoked. It never decreases, even if the clock
  * does.
  */
-static enum outcome set_epoch(struct context *context, struct text user_id)
+static enum outcome set_epoch(struct context *context, struct text user_id, int64_t until)
 {
     int64_t ended_at;
     enum outcome outcome =
         database_change_row(context,
                             "UPDATE user SET " USER_NAMES_KEPT
                             ", sessions_ended_at = GREATEST(COALESCE(sessions_ended_at, 0), ?) WHERE id = ?",
-                            PARAMETERS(BIND_INTEGER(context->now_seconds), BIND_TEXT(user_id)), ERROR_USER_NOT_FOUND);
+                            PARAMETERS(BIND_INTEGER(until), BIND_TEXT(user_id)), ERROR_USER_NOT_FOUND);
     if (outcome == OK) {
         outcome = database_get_integer(context, "SELECT sessions_ended_at FROM user WHERE id = ?",
                                        PARAMETERS(BIND_TEXT(user_id)), -1, &ended_at);
@@ -416,11 +453,12 @@ static enum outcome set_epoch(struct context *context, struct text user_id)
     return outcome == OK ? revocation_store_note_epoch(context, user_id, ended_at) : outcome;
 }
 
-enum outcome session_store_end_all(struct context *context, struct text user_id, struct kept_session kept)
+/* `until`: when the last token was issued that ends, where it has no row. */
+static enum outcome end_until(struct context *context, struct text user_id, struct kept_session kept, int64_t until)
 {
     struct parameter now = BIND_INTEGER(context->now_seconds);
     struct text kept_jti = column_jti(context, kept.jti);
-    enum outcome outcome = set_epoch(context, user_id);
+    enum outcome outcome = set_epoch(context, user_id, until);
     if (outcome == OK) { /* so that another program that looks at it refuses tokens from before, too */
         outcome =
             database_execute(context, "UPDATE auth SET session_stamp = ? WHERE id = ?",
@@ -443,6 +481,45 @@ enum outcome session_store_end_all(struct context *context, struct text user_id,
             ERROR_NONE);
     }
     return outcome;
+}
+
+enum outcome session_store_end_all(struct context *context, struct text user_id, struct kept_session kept)
+{
+    return end_until(context, user_id, kept, context->now_seconds);
+}
+
+enum outcome session_store_end_before(struct context *context, struct text user_id)
+{
+    return end_until(context, user_id, KEPT_NONE, context->now_seconds - 1);
+}
+
+/* Everybody's rows, in the order of the tables in all transactions that end sessions. */
+static enum outcome end_everybody_within(struct context *context, void *argument)
+{
+    (void)argument;
+    const struct parameter now = BIND_INTEGER(context->now_seconds);
+    enum outcome outcome = database_execute(
+        context, "UPDATE user SET " USER_NAMES_KEPT ", sessions_ended_at = GREATEST(COALESCE(sessions_ended_at, 0), ?)",
+        PARAMETERS(now), NULL, ERROR_NONE);
+    if (outcome == OK) {
+        outcome = database_execute(context, "UPDATE auth SET session_stamp = UUID()", NO_PARAMETERS, NULL, ERROR_NONE);
+    }
+    if (outcome == OK) {
+        outcome = revocation_store_note_everybody(context);
+    }
+    if (outcome == OK) {
+        outcome = database_execute(context, "UPDATE session SET revoked_at = ? WHERE revoked_at IS NULL",
+                                   PARAMETERS(now), NULL, ERROR_NONE);
+    }
+    if (outcome == OK) {
+        audit_store_note(context, &(struct audit_note){.action = AUDIT_sessions_end});
+    }
+    return outcome;
+}
+
+enum outcome session_store_end_everybody(struct context *context)
+{
+    return database_transaction(context, end_everybody_within, NULL);
 }
 
 struct end_all {

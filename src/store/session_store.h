@@ -29,6 +29,24 @@ struct token_session {
     bool has_row;
     int64_t last_seen_at; /* of its row */
     int64_t confirmed_at; /* when the password was given again in it; -1: never */
+    /* How it began, as its row says: */
+    struct text auth_method; /* null: the row does not say */
+    int64_t auth_time;       /* epoch seconds */
+    bool mfa_verified;
+    bool site_wants_factor; /* ENABLE_MFA of the settings */
+};
+
+/* A session that begins. */
+struct session_new {
+    struct text jti, user_id;
+    struct text password_hash; /* that the password was compared with; null: not checked */
+    int64_t expires_at;        /* -1: it never expires */
+    struct text address, user_agent;
+    const char *key_id;      /* of the key that signs its token */
+    struct text auth_method; /* null: not known */
+    int64_t auth_time;       /* when the password was compared, in epoch seconds; 0: now */
+    bool mfa_verified;
+    const struct text *stamp; /* auth.session_stamp, as it was when the sign-in began; NULL: not checked */
 };
 
 /* Max rows that one session_store_clean deletes. */
@@ -48,19 +66,10 @@ enum outcome session_store_find(struct context *context, struct text user_id, st
 /* `auth.session_stamp` of a user: what tokens without a row must have as a claim. Null: none. */
 enum outcome session_store_stamp(struct context *context, struct text user_id, struct text *stamp_r);
 
-/* A session that begins. */
-struct session_new {
-    struct text jti, user_id;
-    struct text password_hash; /* that the account must still have; null: not checked */
-    int64_t expires_at;        /* -1: never */
-    struct text address, user_agent;
-    const char *key_id; /* of the key that signs its token */
-};
-
 /* Adds a session of a user, and ends the oldest ones that are more than sessions_per_user, in one transaction. Or,
  * within one that has begun, the first session of a new account. PROBLEM INVALID_CRED: the user was deleted or disabled
- * meanwhile, or the password hash is another one. A change of password locks the row of the hash until the other
- * sessions are ended, so no session with the old password remains. */
+ * meanwhile, or the password hash or the stamp is another one. A change of password locks the row of the hash until the
+ * other sessions are ended, so no session with the old password remains. */
 enum outcome session_store_add(struct context *context, const struct session_new *session);
 
 /* Notes in the user's row that the user has signed in, from where. Skipped if another transaction locks the row. */
@@ -94,6 +103,13 @@ struct kept_session {
 
 /* Within revocation_store_transaction: ends all sessions of a user but `kept`. PROBLEM USER_NOT_FOUND. */
 enum outcome session_store_end_all(struct context *context, struct text user_id, struct kept_session kept);
+
+/* The same of all sessions, where another one begins within this second: tokens of other programs end that were issued
+ * before it, and those of this second have another stamp. */
+enum outcome session_store_end_before(struct context *context, struct text user_id);
+
+/* Ends all sessions of everybody. What programs that look at Redis alone are told of it may take a while. */
+enum outcome session_store_end_everybody(struct context *context);
 
 /* The same in a separate transaction: 'sign out everywhere'. with_keys: removes all API keys of the user, too. */
 enum outcome session_store_end_everywhere(struct context *context, struct text user_id, struct kept_session kept,

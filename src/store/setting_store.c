@@ -128,10 +128,10 @@ static bool is_translation(json_object *languages)
 
 enum outcome setting_store_check_value(struct context *context, enum setting setting, json_object *value)
 {
-    const char *reason = config_store_refusal(context, setting, value);
     if (setting == SETTING_I18N && !is_translation(value)) {
         return refuse(context, setting, FAULT_value_error,
                       "This must be an object with an object for each language, which has texts alone.");
     }
+    const char *reason = config_store_refusal(setting, value);
     return reason == NULL ? OK : refuse(context, setting, FAULT_value_error, reason);
 }

@@ -284,6 +284,9 @@ static void put_body_schema(struct json_writer *out, const struct schema_row *sc
             json_end_array(out);
         }
     }
+    if (schema->kind == SCHEMA_KIND_CLOSED) {
+        json_member_boolean(out, "additionalProperties", false);
+    }
     json_end_object(out);
 }
 
@@ -373,6 +376,13 @@ static void put_shape(struct json_writer *out, enum shape shape, enum compatibil
         put_type(out, "array", false);
         json_name(out, "items");
         openapi_put_ref(out, "schemas", shape_row(row->of)->name);
+        break;
+    case SHAPE_KIND_EITHER:
+        json_member_array(out, "anyOf");
+        for (size_t i = 0; shape_either(shape, i) != SHAPE_NONE; i++) {
+            openapi_put_ref(out, "schemas", shape_row(shape_either(shape, i))->name);
+        }
+        json_end_array(out);
         break;
     case SHAPE_KIND_OR_NULL:
         put_or_null(out, shape_row(row->of)->name);

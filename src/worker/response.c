@@ -85,12 +85,17 @@ static bool is_for_https(const struct request *request)
 }
 
 /* The attributes that end each Set-Cookie. */
-static const char *cookie_attributes(const struct request *request)
+static const char *cookie_attributes_at(const struct request *request, const char *path)
 {
-    return text_format(request->context.arena, "; Path=/; HttpOnly; SameSite=%s%s",
+    return text_format(request->context.arena, "; Path=%s; HttpOnly; SameSite=%s%s", path,
                        enum_word(same_site_words, (int)request->context.config->cookie_same_site),
                        is_for_https(request) ? "; Secure" : "")
         .data;
+}
+
+static const char *cookie_attributes(const struct request *request)
+{
+    return cookie_attributes_at(request, "/");
 }
 
 /* The attribute Domain of the session's cookies: "" where cookie_domain does not cover the host of the request, since
@@ -189,6 +194,18 @@ static void drop_tossed(struct request *request)
                     text_format(request->context.arena, "; Domain=%.*s", (int)host.length, host.data).data);
         text_take(&host, '.');
     }
+}
+
+void response_set_challenge_cookie(struct request *request, struct text token, int64_t seconds)
+{
+    if (token.data == NULL && request_cookie(request, CHALLENGE_COOKIE).data == NULL) {
+        return;
+    }
+    response_add_header(request, "Set-Cookie",
+                        text_format(request->context.arena, "%s=%.*s; Max-Age=%lld%s", CHALLENGE_COOKIE,
+                                    (int)token.length, token.data != NULL ? token.data : "",
+                                    (long long)(token.data != NULL ? seconds : 0),
+                                    cookie_attributes_at(request, "/api/v1/auths/mfa")));
 }
 
 void response_drop_cookies(struct request *request, bool all)

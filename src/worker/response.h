@@ -10,6 +10,8 @@ void response_start(struct request *request);
 /* Adds a header field. Control characters in the value, CR and LF among them, are dropped. */
 void response_add_header(struct request *request, const char *name, struct text value);
 
+#define CHALLENGE_COOKIE "mfa_challenge"
+
 /* The value of Set-Cookie for the cookie `token`, as the next function sets it. */
 struct text response_token_cookie(struct request *request, struct text token, int64_t expires_at);
 
@@ -22,6 +24,10 @@ void response_set_bond_cookie(struct request *request, struct text jti, int64_t 
 
 /* Sets the device cookie (auth/device.h), for a year. */
 void response_set_device_cookie(struct request *request, struct text device);
+
+/* Sets the cookie that tells POST /auths/mfa/challenge which step of a sign-in the browser is at, for some seconds; or
+ * deletes it, where it was sent and the token is null. */
+void response_set_challenge_cookie(struct request *request, struct text token, int64_t seconds);
 
 /* Deletes the cookies of roster-api(7), Deleted cookies: those that were sent, or with `all` each of them. */
 void response_drop_cookies(struct request *request, bool all);

@@ -25,7 +25,7 @@ enum schema {
     ;
 #include "tables/schemas.def"
 
-enum schema_kind { SCHEMA_KIND_BODY, SCHEMA_KIND_EXTRA, SCHEMA_KIND_FREE, SCHEMA_KIND_QUERY };
+enum schema_kind { SCHEMA_KIND_BODY, SCHEMA_KIND_CLOSED, SCHEMA_KIND_EXTRA, SCHEMA_KIND_FREE, SCHEMA_KIND_QUERY };
 
 enum field_type {
     FIELD_TEXT,

@@ -16,6 +16,21 @@ static const bool extra[SHAPE_COUNT] = {
 #include "tables/shapes.def"
 };
 
+static const enum shape alternatives[][2] = {
+#define SHAPE_EITHER(shape, of) {SHAPE_##shape, SHAPE_##of},
+#include "tables/shapes.def"
+};
+
+enum shape shape_either(enum shape shape, size_t index)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(alternatives); i++) {
+        if (alternatives[i][0] == shape && index-- == 0) {
+            return alternatives[i][1];
+        }
+    }
+    return SHAPE_NONE;
+}
+
 const char *shape_field_name(struct arena *arena, const struct member *member)
 {
     struct text name = text_copy(arena, text_of(member->name));

@@ -3,6 +3,7 @@
 #define ROSTER_WORKER_SHAPE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/enums.h"
 
@@ -17,6 +18,7 @@ enum shape_kind {
     SHAPE_KIND_OBJECT,
     SHAPE_KIND_LIST,
     SHAPE_KIND_OR_NULL,
+    SHAPE_KIND_EITHER,
     SHAPE_KIND_BOOLEAN,
     SHAPE_KIND_FREE,
     SHAPE_KIND_PLAIN,
@@ -34,6 +36,9 @@ struct shape_row {
 
 /* The row of a shape, static. Not for SHAPE_NONE. */
 const struct shape_row *shape_row(enum shape shape);
+
+/* The alternatives of a shape EITHER, from 0 on. SHAPE_NONE: there are no more. */
+enum shape shape_either(enum shape shape, size_t index);
 
 /* True where an object of this shape may have further members. */
 bool shape_has_extra(enum shape shape);

@@ -451,6 +451,25 @@ static enum outcome check_extras(struct request *request, const struct schema_ro
     return outcome;
 }
 
+/* Refuses members that the schema does not have (CLOSED). */
+static enum outcome check_closed(struct request *request, const struct schema_row *schema)
+{
+    enum outcome outcome = OK;
+    json_object_object_foreach(request->json, key, value)
+    {
+        bool declared = false;
+        (void)value;
+        for (size_t i = 0; i < schema->field_count; i++) {
+            declared = declared || strcmp(schema->fields[i].name, key) == 0;
+        }
+        if (!declared) {
+            struct spot spot = spot_of("body", key);
+            outcome = fault(&request->context, &spot, FAULT_extra_forbidden);
+        }
+    }
+    return outcome;
+}
+
 /* "application/json; charset=utf-8" and "application/scim+json" are JSON, and so is a body without a Content-Type. */
 static bool content_is_json(struct text content_type)
 {
@@ -544,6 +563,9 @@ static enum outcome validate_body(struct request *request)
     outcome = check_fields(request, schema, &scan);
     if (schema->kind == SCHEMA_KIND_EXTRA || schema->kind == SCHEMA_KIND_FREE) {
         outcome = check_extras(request, schema, &scan) == OK ? outcome : PROBLEM;
+    }
+    if (schema->kind == SCHEMA_KIND_CLOSED) {
+        outcome = check_closed(request, schema) == OK ? outcome : PROBLEM;
     }
     return outcome;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/factor.h"
 #include "auth/password.h"
 #include "auth/permission.h"
 #include "base/array.h"
@@ -17,6 +18,7 @@
 #include "store/account_store.h"
 #include "store/database.h"
 #include "store/directory_feed.h"
+#include "store/factor_store.h"
 #include "store/known_store.h"
 #include "store/link_store.h"
 #include "store/password_store.h"
@@ -102,7 +104,7 @@ static enum outcome authenticate(struct request *request)
     if (request->route->who == WHO_RULE) {
         return OK; /* the handler asks who it is, and answers in a form of its own */
     }
-    enum outcome outcome = identity_authenticate(&request->context, &request->credentials, &request->identity);
+    enum outcome outcome = factor_authenticate(&request->context, &request->credentials, &request->identity);
     request->authenticated = outcome == OK;
     request->actor.user_id = request->identity.user_id;
     request->actor.session_jti = request->identity.is_api_key ? TEXT_NULL : request->identity.jti;
@@ -295,6 +297,7 @@ static void clean(struct context *context, enum pool pool, int64_t now)
         session_store_clean(context, &more);
         known_store_clean(context);
         link_store_clean(context);
+        factor_store_clean(context);
         account_store_clean(context);
         due_microseconds = more ? now : now + CLEAN_SECONDS * INT64_C(1000000);
     }

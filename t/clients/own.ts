@@ -23,6 +23,9 @@ async function fails(work: Promise<unknown>): Promise<RosterError> {
 
 export async function use(base: string, email: string, password: string): Promise<string[]> {
     const session = await client({ base }).sign_in({ email, password });
+    if (!("token" in session)) {
+        throw new Error(`a second factor is needed: ${session.next_step}`);
+    }
     const called: string[] = [];
     const direct = client({ base, token: session.token });
     const roster: Client = new Proxy(direct, {

@@ -24,7 +24,10 @@ function check(good: boolean, what: string): void {
 export async function use(baseUrl: string, email: string, password: string): Promise<string[]> {
     const called: string[] = [];
     const anonymous = createClient<paths>({ baseUrl });
-    const session: Schemas["Session"] = await must("sign_in", anonymous.POST("/api/v1/auths/signin", { body: { email, password } }));
+    const session: Schemas["SignInAnswer"] = await must("sign_in", anonymous.POST("/api/v1/auths/signin", { body: { email, password } }));
+    if (!("token" in session)) {
+        throw new Error(`a second factor is needed: ${session.next_step}`);
+    }
     const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${session.token ?? ""}` } });
     const call = async <T>(name: string, answer: Answer<T>): Promise<T> => {
         called.push(name);

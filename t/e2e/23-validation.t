@@ -278,7 +278,10 @@ sub try_body ($route) {
             'nothing there: each that is required'
             if @required;
         is send_bytes($route, '{"other": 1, "Name": 2}'),
-            join('; ', map { qq(missing ["body","$_->{name}"]) } @required), 'others do not count'
+            join('; ',
+            (map { qq(missing ["body","$_->{name}"]) } @required),
+            $schema{$route->{body}}{kind} eq 'CLOSED' ? map { qq(extra_forbidden ["body","$_"]) } qw(other Name) : ()),
+            'others do not count, or are refused'
             if @required;
         # One that is missing and one that is wrong.
         if (@required && @fields > 1 && $fields[-1]{name} ne $required[0]{name}) {

@@ -102,7 +102,6 @@ for my $case (
     ['ENABLE_SIGNUP', 2, qr/write it as ENABLE_SIGNUP=VALUE, where VALUE is yes or no/],
     ['DEFAULT_USER_ROLE=root', 2, qr/give pending, user or admin/],
     ['ldap.port=x', 2, qr/ldap\.port: `x' is not a valid value: give a number/],
-    ['ENABLE_MFA=yes', 6, qr/ENABLE_MFA: Roster has no second factors yet/],
     ['JWT_EXPIRES_IN=soon', 6, qr/JWT_EXPIRES_IN: This must be -1 or 0/],
     ['DEFAULT_GROUP_ID=Nothing', 3, qr/Nothing: there is no such group/],
     ['WEBUI_URL=' . 'x' x 16001, 6, qr/WEBUI_URL: This text is too long: it may have at most 16,000 characters/],

@@ -269,11 +269,9 @@ my @cases = (
         {
             'ui.enable_signup' => $false,
             'ldap.enable' => $true,
-            'ui.enable_login_form' => $false,
-            'auth.mfa.enable' => $true
+            'ui.enable_login_form' => $false
         },
         {},
-        "mended config auth.mfa.enable: Roster has no second factors yet, so they can't be switched on. Left out.",
         'idle config ldap.enable: is on: there is no LDAP here; users who sign in by LDAP need a password',
         'idle config ui.enable_login_form: is off: here people may sign in with a password, unless '
             . 'password_sign_in in roster.conf is no'
@@ -580,7 +578,8 @@ my $new = file(
     ));
 $result = both($new, 'what is new there');
 is $result->{status}, 7, '... makes the import incomplete';
-my $had = 'had a second factor: it is kept, but not asked for yet, so that the password alone signs in';
+my $had = 'none of the secret keys opens this second factor: only its codes for an emergency count, or '
+    . "`rosterctl user mfa reset'";
 is_deeply named($result, 'idle'),
     [
     sort "auth (Ada <ada\@example.org>): mfa: $had",
@@ -622,13 +621,15 @@ unlike $result->{out}, qr/JBSWY3|hidden words/, '... and the report holds no sec
     my ($status, $out) = $roster->rosterctl('import', 'open-webui', $new);
     is $status >> 8, 7, 'in words';
     my $ada = qr/auth ada \(Ada <ada\@example\.org>\)/;
-    like $out, qr/^Imported, but without effect in Roster.*:\n(?:  .*\n)*  $ada: mfa: had a second factor/m,
+    like $out, qr/^Imported, but without effect in Roster.*:\n(?:  .*\n)*  $ada: mfa: none of the secret keys/m,
         '... it says who';
     like $out, qr/^Not imported, because it is unknown:\n(?:  .*\n)*  passkey: 2 rows$/m, '... what is not known';
     like $out, qr/^Not imported, because Roster does not store it:\n  chat\.chat: 1 row$/m, '... what has no place';
     like $out, qr/^1 setting is stored, but not used by Roster/m, '... and how many settings';
 }
-is $roster->sign_in('ada@example.org')->{status}, 200, 'who had a second factor signs in';
+is $roster->sign_in('ada@example.org')->{status}, 200, 'who had a second factor signs in, where none is needed';
+is_deeply [$roster->sql('SELECT mfa, factor_state FROM auth WHERE id = ?', 'ada')], [[undef, 1]],
+    '... and has it here now';
 is $roster->get('/users/root', $roster->token_for('root'))->{status}, 200, 'and all is well';
 unlike $roster->get('/users/ada', $roster->token_for('root'))->{body},
     qr/JBSWY3|"mfa"|"scim"|variables/, 'and nobody is shown it';
@@ -678,7 +679,7 @@ is $roster->request(
     GET => '/users/user/status',
     token => $roster->jwt({id => 'ada', jti => 'later', iat => time - 1, exp => $now + 3600})
 )->{status}, 401, '... and ends those of there';
-is_deeply [$roster->sql('SELECT mfa, session_stamp FROM auth WHERE id = ?', 'ada')], [[$factor, 'stamp-2']],
+is_deeply [$roster->sql('SELECT factor_state, session_stamp FROM auth WHERE id = ?', 'ada')], [[1, 'stamp-2']],
     'a second factor stays, though the file has none any more';
 
 # ---- Argon2 ----

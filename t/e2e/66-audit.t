@@ -6,6 +6,7 @@ use JSON::PP ();
 use Test::More;
 
 use Roster;
+use Roster::Factor qw(totp);
 use Roster::Tables;
 
 my $json = JSON::PP->new->canonical->utf8;
@@ -405,11 +406,97 @@ tells(
 $roster->reconfigure(trusted_email_header => undef, trusted_groups_header => undef);
 
 # The first account closes sign-up.
-my $fresh = Roster->new(without => ['redis'], config => {redis_socket => ''});
-$fresh->call(sign_up => 200, json => {name => 'First', email => 'first@example.org', password => $Roster::PASSWORD});
+my $fresh = Roster->new(without => ['redis'], config => {redis_socket => '', compatibility => '0.12'});
+my $first = $fresh->request(
+    POST => '/auths/signup',
+    json => {name => 'First', email => 'first@example.org', password => $Roster::PASSWORD});
 is join(' ', map { $_->[0] } $fresh->sql(q{SELECT action FROM audit WHERE through = 'sign_up' ORDER BY id})),
     'settings_change user_add sign_in', 'the first account';
+is $fresh->post('/auths/admin/config', $first->{json}, {ENABLE_MFA => JSON::PP::true})->{status}, 200,
+    'everybody needs a second factor';
+is join(' ', map { $_->[0] } $fresh->sql(q{SELECT action FROM audit WHERE through = 'admin_config_set' ORDER BY id})),
+    'settings_change sessions_end', '... which ends all sessions';
 $fresh->stop;
+
+# Second factors.
+my $kim = $roster->add_user;
+$name{$kim->{id}} = 'kim';
+my $secret;
+
+sub mfa ($path, $who, %body) {
+    $roster->sql('UPDATE second_factor SET last_step = -1, tries = 0 WHERE user_id = ?', $kim->{id});
+    my $answer = $roster->request(POST => "/auths/mfa/$path", $who ? (token => $who->{token}) : (), json => \%body);
+    return if ref $answer->{json} ne q{HASH};
+    $roster->secret($_)
+        for grep { $_ } @{$answer->{json}}{qw(token challenge_token manual_key)},
+        @{$answer->{json}{recovery_codes} // []};
+    return $answer->{json};
+}
+my $challenge = sub { return challenge_token => $roster->secret($roster->sign_in($kim)->{json}{challenge_token}) };
+my $enrol = sub (%challenge) {
+    $secret = mfa('enroll/start', undef, %challenge)->{manual_key};
+    mfa('enroll/confirm', undef, %challenge, code => '000000');
+    return mfa('enroll/confirm', undef, %challenge, code => totp($secret));
+};
+my $code = sub (@codes) { return code => shift(@codes), recovery => JSON::PP::true };
+my $session = $roster->sign_in($kim)->{json};
+my $codes;
+tells(
+    sub { $codes = $enrol->(challenge_token => mfa('enroll', $session)->{challenge_token})->{recovery_codes} },
+    'sign_in_refused ->kim, factor_enrol kim>kim',
+    'a second factor by choice');
+tells(
+    sub {
+        my %challenge = $challenge->();
+        mfa('verify', undef, %challenge, code => '000000');
+        $session = mfa('verify', undef, %challenge, $code->($codes->[0]));
+    },
+    'sign_in_refused ->kim, factor_recovery kim>kim, sign_in kim>kim',
+    'a sign-in by a code for an emergency');
+tells(
+    sub {
+        mfa('recovery/codes', $session, code => '000000');
+        $codes = mfa('recovery/codes', $session, $code->($codes->[1]))->{recovery_codes};
+    },
+    'sign_in_refused kim>kim, factor_recovery kim>kim, factor_codes kim>kim',
+    'new ones');
+$session = mfa('verify', undef, $challenge->(), code => totp($secret));
+tells(
+    sub {
+        mfa('replace', $session, code => '000000');
+        my $next = mfa('replace', $session, $code->($codes->[0]));
+        $codes = $enrol->(challenge_token => $next->{challenge_token})->{recovery_codes};
+    },
+    'sign_in_refused kim>kim, factor_recovery kim>kim, sign_in_refused ->kim, factor_enrol kim>kim',
+    'another factor');
+$session = mfa('verify', undef, $challenge->(), code => totp($secret));
+tells(
+    sub {
+        mfa('remove', $session, code => '000000');
+        mfa('remove', $session, $code->($codes->[0]));
+    },
+    'sign_in_refused kim>kim, factor_recovery kim>kim, factor_remove kim>kim',
+    'none any more');
+tells(
+    sub { $roster->ctl('user', 'mfa', 'require', $kim->{email}) },
+    'factor_require ->kim',
+    'rosterctl says that one is needed');
+tells(sub { $enrol->($challenge->()) }, 'sign_in_refused ->kim, factor_enrol kim>kim, sign_in kim>kim', 'at a sign-in');
+my $reset;
+tells(
+    sub { $reset = $roster->ctl('user', 'mfa', 'reset', '--yes', $kim->{email})->{out} },
+    'factor_reset ->kim',
+    'a reset');
+chomp $reset;
+$roster->secret($reset);
+tells(
+    sub {
+        my %challenge = $challenge->();
+        mfa('recover', undef, %challenge, reset_token => 'x' x 43);
+        mfa('recover', undef, %challenge, reset_token => $reset);
+    },
+    'sign_in_refused ->kim',
+    'a wrong reset token');
 
 # A sign-in that ends another session.
 ok $roster->reconfigure(sessions_per_user => 1);
@@ -421,7 +508,7 @@ is $row->{detail}{reason}, 'sessions_per_user', '... which tells why';
 ok $roster->reconfigure(sessions_per_user => undef);
 
 my %seen = map { ("$_->[0] $_->[1]" => 1) } $roster->sql('SELECT DISTINCT through, action FROM audit');
-$seen{'sign_up settings_change'} = 1;
+$seen{'sign_up settings_change'} = $seen{'admin_config_set sessions_end'} = 1;
 is_deeply [
     grep { !$seen{$_} }
     map { "$_->{route} $_->{action}" } Roster::Tables::records('tables/routes.def', 'ROUTE_AUDIT')

@@ -150,17 +150,6 @@ is_problem $roster->request(POST => '/auths/admin/config', token => $key, json =
     'SESSION_REQUIRED', 'an API key does not change who needs a second factor';
 is $roster->request(POST => '/auths/admin/config', token => $key, json => {ENABLE_MFA => $false})->{status}, 200,
     '... but may say what it is';
-my $refused = $roster->post('/auths/admin/config', $admin, {ENABLE_MFA => $true, ENABLE_APPS => $false});
-is_problem $refused, 422, 'VALIDATION_ERROR', 'nobody switches on second factors that are not there';
-is_deeply [@{$refused->{json}{detail}[0]}{qw(type loc msg)}],
-    ['value_error', ['body', 'ENABLE_MFA'], q{Roster has no second factors yet, so they can't be switched on.}],
-    '... and is told why';
-is $roster->settings($admin)->{ENABLE_APPS}, $true, '... and nothing else of the body is stored';
-$roster->sql(q{UPDATE config SET data = JSON_SET(data, '$.auth.mfa', JSON_OBJECT('enable', TRUE))});
-is $roster->settings($admin)->{ENABLE_MFA}, $false, '... nor does it look on where another program has stored it';
-$roster->change_settings($admin, ENABLE_MFA => $false);
-is $roster->sql(q{SELECT JSON_VALUE(data, '$.auth.mfa.enable') FROM config ORDER BY id DESC LIMIT 1}), 1,
-    '... whose value a change leaves as it is';
 is_problem $roster->get('/auths/', $key), 403, 'SESSION_REQUIRED', 'an API key is not shown a session';
 is_problem $roster->get('/auths/api_key', $user), 403, 'API_KEY_NOT_ALLOWED', 'nor a key to whom may have none';
 $roster->change_settings($admin, ENABLE_USER_STATUS => $false, ENABLE_SIGNUP => $true, ENABLE_LOGIN_FORM => $false);

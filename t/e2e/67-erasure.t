@@ -59,6 +59,8 @@ like $address, qr{^/pictures/}, '... is stored';
 $roster->sql(q{INSERT INTO one_time_link (user_id, purpose, hash, email, expires_at) VALUES (?, 'reset', ?, ?, 1)},
     $id, '0f' x 32, $email);
 $roster->secret('0f' x 32);
+$roster->sql('INSERT INTO second_factor (user_id, secret, enrolled_at) VALUES (?, ?, 1)',
+    $id, $roster->secret('sealed secret'));
 # Two mails: one of the account, and one of an address that somebody typed, which has no id.
 for my $row ([$id, undef], [undef, $email]) {
     $roster->sql(

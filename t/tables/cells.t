@@ -145,6 +145,7 @@ my @tables = (
         text => 'text'
     ],
     ['tables/shapes.def', 'MEMBERS', 'worker/shape.c', shape => 'resolved', table => 'resolved'],
+    ['tables/shapes.def', 'SHAPE_EITHER', 'worker/shape.c', shape => 'resolved', of => 'resolved'],
     ['tables/shapes.def', 'SHAPE_EXTRA', 'worker/shape.c', shape => 'resolved'],
     ['tables/limits.def', 'LIMIT', 'worker/limit.c worker/router.c', name => 'defined'],
     [
@@ -200,7 +201,6 @@ my @tables = (
             text => 'text'
         ] } qw(SETTING LDAP_SETTING)
     ),
-    ['tables/settings.def', 'SETTING_FIXED', 'store/config_store.c', key => 'resolved', text => 'text'],
     [
         'tables/permissions.def', 'PERMISSION_SECTION', 'base/permission_table.c worker/schema.c',
         section => 'resolved',

@@ -41,7 +41,8 @@ my %theirs = map { ($_ => 1) } qw(users_list users_all users_search users_own_gr
     api_key_set api_key_delete admin_details admin_config_get admin_config_set ldap_get ldap_set ldap_server_get
     ldap_server_set groups_list group_create group_get group_export group_users group_update group_users_add
     group_users_remove group_delete default_permissions_fresh variables_get variables_update user_info
-    user_sessions_revoke own_oauth_session_end mfa_status group_info group_preview group_members user_preview);
+    user_sessions_revoke own_oauth_session_end mfa_status mfa_challenge mfa_enroll_start mfa_enroll_confirm mfa_verify
+    mfa_recover mfa_replace mfa_recovery_codes group_info group_preview group_members user_preview);
 my ($extensions) = $page =~ /^\.Sh EXTENSIONS\n(.*?)^\.Sh /ms;
 my @ours = $extensions =~ /^\.Pa (\/\S*)/mg;
 for my $route (Roster::Tables::records('tables/routes.def', 'ROUTE')) {

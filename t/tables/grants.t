@@ -38,7 +38,8 @@ sub readers ($table, $column) {
     return join ' ', sort keys %all;
 }
 is readers('auth', 'password'), 'PASSWORD', 'the hash of a password is read by [password] alone';
-is readers(split /\./), '', "$_ is read by nobody" for qw(auth.mfa oauth_session.token);
+is readers(split /\./), '', "$_ is read by nobody" for qw(oauth_session.token);
+is readers(split /\./), 'API PASSWORD', "$_ is read by those who compare codes" for qw(auth.mfa second_factor.secret);
 is readers('chat', 'chat'), 'DIRECTORY', 'what was said in a chat is read for whom it belongs to';
 is join(' ', sort keys %{$granted{audit}{$_}{'*'}}), 'HOUSEKEEPER', "$_ of the audit: the housekeeper alone"
     for qw(UPDATE DELETE);

@@ -37,6 +37,9 @@ my $schemas = $document->{components}{schemas};
 
 # ---- Routes ----
 
+my %status_of = map { ($_->[0] => $_->[1]) } @errors;
+my %refuses = map { ($_->[0] => 1) }
+    grep { ($_->[2] || $status_of{$_->[1]}) == 401 } Roster::Tables::rows('tables/routes.def', 'ROUTE_ERROR');
 my %operation;
 for my $path (keys %{$document->{paths}}) {
     for my $method (keys %{$document->{paths}{$path}}) {
@@ -63,7 +66,8 @@ for my $row (@routes) {
     ok $shape{$gives}, "... gives $gives, which is a shape";
     my $has_body = $shape{$gives}[1] ne 'FIELDS';
     ok $operation->{responses}{$has_body ? 200 : 204}, '... has an answer';
-    is !!$operation->{responses}{401}, $who ne 'ANYONE', '... has 401 where it wants a token';
+    is !!$operation->{responses}{401}, !!($who ne 'ANYONE' || $refuses{$name}),
+        '... has 401 where it wants a token, or a code';
     is !!$operation->{responses}{429}, $limit ne 'NONE', '... has 429 where there is a limit';
     is !!$operation->{responses}{422}, $body ne 'NONE' || $query ne 'NONE',
         '... has 422 where there is something to validate';
@@ -98,7 +102,11 @@ for my $name (sort keys %shape) {
     }
     ok $schemas->{$name}, "the document has the shape $name";
     ok length $shape{$name}[3], '... with a text';
-    ok $used{$name} || $member_of{$name} || $name eq 'PermissionSource' || (grep { $_->[2] eq $name } values %shape),
+    ok $used{$name}
+        || $member_of{$name}
+        || $name eq 'PermissionSource'
+        || (grep { $_->[2] eq $name } values %shape)
+        || (grep { $_->[1] eq $name } Roster::Tables::rows('tables/shapes.def', 'SHAPE_EITHER')),
         '... which is used';
 }
 for my $row (Roster::Tables::rows('tables/permissions.def', 'PERMISSION')) {

@@ -48,7 +48,8 @@ static void fields(void **state)
             for (size_t other = 0; other < f; other++) {
                 assert_string_not_equal(schema->fields[other].name, field->name);
             }
-            if (field->type != FIELD_TEXT && field->type != FIELD_NAME && (field->min != 0 || field->max != 0)) {
+            if (field->type != FIELD_TEXT && field->type != FIELD_NAME && field->type != FIELD_PASSWORD &&
+                (field->min != 0 || field->max != 0)) {
                 fail_msg("%s.%s is no text, but has a length", schema->name, field->name);
             }
             if (field->max != 0 ? field->min > field->max || field->max > 65535 : field->min != 0) {
