@@ -36,8 +36,10 @@ attack 'all routes that are no GET' => sub ($roster) {
         $count++;
     }
     cmp_ok $count, '>', 40, 'there are routes';
-    # What needs no cookie is not concerned: whoever sends it knows a password, or the secret of a link.
-    my $anybody = qr{/auths/(?:signin|signup|password/forgot|password/reset|email/verify)\b};
+# What needs no cookie is not concerned: whoever sends it knows a password, or the secret of a link or of a sign-in that
+# waits for its second factor.
+    my $anybody = qr{/auths/(?:signin|signup|password/forgot|password/reset|email/verify|
+        mfa/(?:enroll/start|enroll/confirm|verify|recover))\b}x;
     is join(', ', grep { !/$anybody/ } @open), '', 'each is refused';
     is $roster->get('/users/user/status', $admin)->{status}, 200, 'and the cookie is as good as before';
 };

@@ -27,7 +27,7 @@ attack 'all routes, as pending' => sub ($roster) {
     cmp_ok $answers{'401 ACCESS_PROHIBITED'}, '>', 50, 'nearly all are refused';
     # One's own account: keys, sessions, password, time zone, the own data, and what administrator to write to.
     my @strange = grep {
-        !m{ (?:/api/v1)?/auths(?:/|/(?:api_keys?|sessions|update/(?:password|timezone)|export|mfa|admin/details)\b[^:]*)?: }
+        !m{ (?:/api/v1)?/auths(?:/|/(?:api_keys?|sessions|confirm|update/(?:password|timezone)|export|mfa|admin/details)\b[^:]*)?: }
     } @open;
     is "@strange", '', 'the others concern the caller alone';
     set_config($roster, undef);

@@ -122,6 +122,7 @@ static void route_errors(void **state)
         assert_int_equal(errors.has[ERROR_SESSION_REQUIRED],
                          route->takes == TAKES_SESSION || i == ROUTE_user_update || i == ROUTE_admin_config_set);
         assert_int_equal(errors.has[ERROR_CROSS_SITE], i == ROUTE_sign_out || i == ROUTE_sign_out_post ||
+                                                           i == ROUTE_mfa_challenge ||
                                                            (route->method != METHOD_GET && route->who != WHO_ANYONE));
     }
 }
