@@ -153,7 +153,7 @@ start("account", "user", ([all, own, person, state, sources, groups]) => {
 	keyRows.show(own);
 	const ended = section("sessions", sessions.element, endOthers());
 	const parts = isPending() ? [site.password_sign_in && password(), ended]
-		: [profile(person), status(person), ...site.password_sign_in ? [password(), api.mfa_choose && factor(state)] : [], ended, hasKeys() && keys(), section("may", user.role === "admin" && t("may.admin"), origins(sources, groups))];
+		: [profile(person), status(person), ...site.password_sign_in ? [password(), factor(state)] : [], ended, hasKeys() && keys(), section("may", user.role === "admin" && t("may.admin"), origins(sources, groups))];
 	return [h("p.quiet", user.email), isPending() && h("p", t("pending"), " ", person?.email && t("pending.ask", person)),
 		h("nav", { "aria-label": t("account") }, parts.filter(Boolean).map(({ id }) => h("a", { href: `#${id}` }, t(id)))), parts, h("p", h("a", { href: "/api/v1/auths/export", download: "account.json" }, t("export")))];
 // Who waits for an administrator learns the name of one.
