@@ -30,7 +30,7 @@ is_deeply [@{$list->()->{'eve@example.org'}}{qw(last_active_at last_sign_in_at l
 like $roster->ctl('user', 'list', 'eve@')->{out}, qr/ eve\@example\.org +user +active +- +\d{4}-\d\d-\d\d \d\d:\d\d$/m,
     '... nor in the table';
 like $roster->ctl('user', 'show', 'eve@example.org')->{out},
-    qr/^last_active_at +never\nlast_sign_in_at +-\nlast_sign_in_address +-\nemail_verified_at +-\nsessions +0\nkeys +0\npassword +none\ndisabled +no$/m,
+    qr/^last_active_at +never\nlast_sign_in_at +-\nlast_sign_in_address +-\nemail_verified_at +-\nsessions +0\nkeys +0\npassword +none\nsecond_factor +no\ndisabled +no$/m,
     '... nor alone';
 my $bobs = $roster->new_session($bob);
 my $seen = $list->()->{'bob@example.org'};
@@ -56,9 +56,9 @@ is_deeply [map { [@$_{qw(disabled has_password must_change_password session_coun
     'what an account is, in JSON';
 like $roster->ctl('user', 'list', "$_->[0]\@")->{out}, qr/ user +\Q$_->[1]\E  /, "$_->[0] is $_->[1]"
     for ['bob', 'active'], ['carol', 'must change password'], ['dora', 'disabled'];
-like $roster->ctl('user', 'show', 'carol@example.org')->{out}, qr/^password +must be changed\ndisabled +no$/m,
+like $roster->ctl('user', 'show', 'carol@example.org')->{out}, qr/^password +must be changed\nsecond_factor +no\ndisabled +no$/m,
     'a password that must be changed';
-like $roster->ctl('user', 'show', 'dora@example.org')->{out}, qr/^password +set\ndisabled +yes$/m, 'a disabled account';
+like $roster->ctl('user', 'show', 'dora@example.org')->{out}, qr/^password +set\nsecond_factor +no\ndisabled +yes$/m, 'a disabled account';
 $roster->sql(
     'INSERT INTO user (id, email, name) VALUES ' . join ', ',
     map { "('m$_', 'm$_\@many.example.org', 'M')" } 1 .. 65);
