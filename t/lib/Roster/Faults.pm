@@ -98,7 +98,8 @@ sub relay ($self) { return $self->{relay}[0] }
 
 sub mount_disks ($self) {
     my ($roster, $directory) = ($self->{roster}, $self->directory);
-    $self->{disk}{mariadb} = $roster->mount("$directory/mariadb", $self->{options}{disk_size} // '200m');
+    # room for the files of a second server, too
+    $self->{disk}{mariadb} = $roster->mount("$directory/mariadb", $self->{options}{disk_size} // '300m');
     $self->{disk}{log} = $roster->mount("$directory/log", $self->{options}{log_size} // '64m');
     return;
 }
