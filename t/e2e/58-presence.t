@@ -56,9 +56,11 @@ is_deeply [map { [@$_{qw(disabled has_password must_change_password session_coun
     'what an account is, in JSON';
 like $roster->ctl('user', 'list', "$_->[0]\@")->{out}, qr/ user +\Q$_->[1]\E  /, "$_->[0] is $_->[1]"
     for ['bob', 'active'], ['carol', 'must change password'], ['dora', 'disabled'];
-like $roster->ctl('user', 'show', 'carol@example.org')->{out}, qr/^password +must be changed\nsecond_factor +no\ndisabled +no$/m,
+like $roster->ctl('user', 'show', 'carol@example.org')->{out},
+    qr/^password +must be changed\nsecond_factor +no\ndisabled +no$/m,
     'a password that must be changed';
-like $roster->ctl('user', 'show', 'dora@example.org')->{out}, qr/^password +set\nsecond_factor +no\ndisabled +yes$/m, 'a disabled account';
+like $roster->ctl('user', 'show', 'dora@example.org')->{out}, qr/^password +set\nsecond_factor +no\ndisabled +yes$/m,
+    'a disabled account';
 $roster->sql(
     'INSERT INTO user (id, email, name) VALUES ' . join ', ',
     map { "('m$_', 'm$_\@many.example.org', 'M')" } 1 .. 65);
