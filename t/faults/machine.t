@@ -7,7 +7,7 @@ use Roster;
 use Roster::Faults;
 use Roster::Faults::Rows;
 
-my $faults = Roster::Faults->new(clock => 1, disks => 1);
+my $faults = Roster::Faults->new(clock => $Roster::Faults::is_whole, disks => 1);
 $faults->run_row($_) for Roster::Faults::Rows::of('machine');
 $faults->finish;
 $faults->show_table;
